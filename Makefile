@@ -1,0 +1,26 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each sets .venv up by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench clean
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.ready  ## the main job on the embedded store; exit 0 only if every audit holds
+	$(BIN)/rvbbit-otel demo
+
+lint: $(VENV)/.ready  ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint  ## every test that needs nothing but the package registries
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,55 @@
+"""The names of what we write on spans and log records. SQL files use the same strings.
+
+Names of OpenTelemetry's semantic conventions are used where they exist (`session.id`, `gen_ai.*`, `db.query.text`); the rest has the
+prefix ``rvbbit.``.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from opentelemetry.semconv._incubating.attributes import gen_ai_attributes, session_attributes
+from opentelemetry.semconv.attributes import db_attributes, error_attributes
+
+SESSION_ID: Final = session_attributes.SESSION_ID
+
+CALLER_ID: Final = "rvbbit.caller.id"
+CALLER_SOURCE: Final = "rvbbit.caller.source"
+CALLER_ORIGIN: Final = "rvbbit.caller.origin"
+CALLER_DIGEST: Final = "rvbbit.caller.digest"
+CALLER_METADATA: Final = "rvbbit.caller.metadata"
+CALLER_CONFLICT: Final = "rvbbit.caller.conflict"
+
+KIND: Final = "rvbbit.kind"
+SESSION_PARENT_ID: Final = "rvbbit.session.parent_id"
+SESSION_EVENT: Final = "rvbbit.session.event"
+SESSION_STATUS: Final = "rvbbit.session.status"
+CASCADE_ID: Final = "rvbbit.cascade.id"
+CASCADE_FILE: Final = "rvbbit.cascade.file"
+CASCADE_INPUT: Final = "rvbbit.cascade.input"
+CASCADE_DEPTH: Final = "rvbbit.cascade.depth"
+CELL_NAME: Final = "rvbbit.cell.name"
+TAKE_INDEX: Final = "rvbbit.take.index"
+LOG_ROLE: Final = "rvbbit.log.role"
+LOG_NODE_TYPE: Final = "rvbbit.log.node_type"
+LOG_CONTENT: Final = "rvbbit.log.content"
+LOG_METADATA: Final = "rvbbit.log.metadata"
+DURATION_MS: Final = "rvbbit.duration_ms"
+USAGE_COST: Final = "rvbbit.usage.cost"
+USAGE_COUNTED: Final = "rvbbit.usage.counted"
+
+DB_QUERY_TEXT: Final = db_attributes.DB_QUERY_TEXT
+ERROR_TYPE: Final = error_attributes.ERROR_TYPE
+GEN_AI_OPERATION_NAME: Final = gen_ai_attributes.GEN_AI_OPERATION_NAME
+GEN_AI_REQUEST_MODEL: Final = gen_ai_attributes.GEN_AI_REQUEST_MODEL
+GEN_AI_RESPONSE_MODEL: Final = gen_ai_attributes.GEN_AI_RESPONSE_MODEL
+GEN_AI_INPUT_TOKENS: Final = gen_ai_attributes.GEN_AI_USAGE_INPUT_TOKENS
+GEN_AI_OUTPUT_TOKENS: Final = gen_ai_attributes.GEN_AI_USAGE_OUTPUT_TOKENS
+GEN_AI_TOOL_NAME: Final = gen_ai_attributes.GEN_AI_TOOL_NAME
+
+# How a stamp was found, best first. `repair` is written at export and in the store only.
+Source = Literal["explicit", "echo", "baggage", "repair", "none"]
+SOURCES: Final[tuple[Source, ...]] = ("explicit", "echo", "baggage", "repair", "none")
+
+Kind = Literal["caller", "session", "cascade", "cell", "llm", "tool", "log"]
+SessionEvent = Literal["start", "status", "heartbeat", "end"]
