@@ -1,0 +1,46 @@
+"""Log records (Python's `logging` among them) get their caller as spans do."""
+
+from __future__ import annotations
+
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+
+from rvbbit_otel.attributes import CALLER_SOURCE
+from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.stamping import Stamper
+from rvbbit_otel.telemetry import Counters
+
+
+class CallerLogRecordProcessor(LogRecordProcessor):
+    """Stamps each log record by the context that it was emitted in; must run before the processor that exports."""
+
+    def __init__(self, registry: EchoRegistry, counters: Counters | None = None) -> None:
+        """Stamp by the sessions of `registry`."""
+        self._counters = counters or registry.counters
+        self._stamper = Stamper(registry, self._counters)
+        self.active = True
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Stamp one record."""
+        if not self.active:
+            return
+        try:
+            record = log_record.log_record
+            attributes = record.attributes or {}
+            stamp = self._stamper.stamp(attributes, record.context)
+            if isinstance(attributes, BoundedAttributes):
+                for key, value in stamp.items():
+                    attributes[key] = value
+            else:
+                record.attributes = {**attributes, **stamp}
+            self._counters.add(f"log_records.{stamp[CALLER_SOURCE]}")
+        except Exception as error:  # noqa: BLE001 - on_emit runs inside the host's call
+            self._counters.error("log_processor.on_emit", error)
+
+    def shutdown(self) -> None:
+        """Stamp nothing more."""
+        self.active = False
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """There is nothing to flush."""
+        return True

@@ -1,0 +1,149 @@
+"""Puts our parts into OpenTelemetry's providers, and takes every one of them out again."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from opentelemetry import propagate
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
+
+from rvbbit_otel.log_processor import CallerLogRecordProcessor
+from rvbbit_otel.processor import CallerSpanProcessor
+from rvbbit_otel.propagation import GuardedPropagator
+from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.repair import RepairingSpanExporter
+from rvbbit_otel.sampler import AttributionSampler
+from rvbbit_otel.settings import Settings
+from rvbbit_otel.telemetry import Counters, Once, observe
+
+
+class Pipeline:
+    """The processors, the repair, the sampler and the propagator of one process; each `install_*` works once a provider.
+
+    The SDK has no public way to put a processor first, to wrap an exporter that is already there or to take a processor out. Where its
+    private attributes are not what we know, that part stays out, is counted under ``errors`` and logged once; stamping itself uses the
+    public way only.
+    """
+
+    def __init__(self, registry: EchoRegistry, settings: Settings, counters: Counters | None = None) -> None:
+        """Everything here works on `registry`."""
+        self.registry = registry
+        self.settings = settings
+        self.counters = counters or registry.counters
+        self._undo: list[Callable[[], None]] = []
+        self._installed: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._once = Once()
+
+    def install_tracing(self, provider: TracerProvider) -> None:
+        """Stamp the spans of a provider, mend them before its exporters, and never sample a row away."""
+        if self._is_installed(provider):
+            return
+        processor = CallerSpanProcessor(self.registry, self.counters)
+        provider.add_span_processor(processor)
+        self._undo.append(lambda: self._take_out(provider._active_span_processor, "_span_processors", processor))
+        self._undo.append(processor.shutdown)
+        self._attempt("exporters", lambda: self._wrap_exporters(provider))
+        self._attempt("sampler", lambda: self._wrap_sampler(provider))
+
+    def install_logging(self, provider: LoggerProvider) -> None:
+        """Stamp the log records of a provider."""
+        if self._is_installed(provider):
+            return
+        processor = CallerLogRecordProcessor(self.registry, self.counters)
+        provider.add_log_record_processor(processor)
+        processors = provider._multi_log_record_processor
+
+        def put_first() -> None:
+            rest = tuple(each for each in processors._log_record_processors if each is not processor)
+            processors._log_record_processors = (processor, *rest)
+
+        # Ahead of the one that queues the record for export, or a fast exporter would win the race.
+        self._attempt("logging", put_first)
+        self._undo.append(lambda: self._take_out(processors, "_log_record_processors", processor))
+        self._undo.append(processor.shutdown)
+
+    def install_propagation(self) -> None:
+        """Guard the global propagator."""
+        inner = propagate.get_global_textmap()
+        if isinstance(inner, GuardedPropagator):
+            return
+        guarded = GuardedPropagator(inner, self.settings, self.counters)
+        propagate.set_global_textmap(guarded)
+
+        def undo() -> None:
+            if propagate.get_global_textmap() is guarded:
+                propagate.set_global_textmap(inner)
+
+        self._undo.append(undo)
+
+    def install_metrics(self, provider: MeterProvider) -> None:
+        """Show what we count as metrics."""
+        if not self._is_installed(provider):
+            observe(provider.get_meter("rvbbit_otel"), self.counters, self.registry.__len__)
+
+    def uninstall(self) -> None:
+        """Take out everything that was put in, last first."""
+        while self._undo:
+            self._attempt("uninstall", self._undo.pop())
+        self._installed.clear()
+
+    def _is_installed(self, provider: object) -> bool:
+        if provider in self._installed:
+            return True
+        self._installed.add(provider)
+        return False
+
+    def _attempt(self, what: str, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001 - another version of the SDK costs one part of ours, never the host
+            self.counters.error(f"pipeline.{what}", error)
+
+    def _wrap_exporters(self, provider: TracerProvider) -> None:
+        for processor in provider._active_span_processor._span_processors:
+            self._wrap_exporter(processor)
+        add = provider.add_span_processor
+
+        def add_span_processor(span_processor: SpanProcessor) -> None:
+            self._attempt("exporters", lambda: self._wrap_exporter(span_processor))
+            add(span_processor)
+
+        provider.add_span_processor = add_span_processor  # type: ignore[method-assign]
+        self._undo.append(lambda: vars(provider).pop("add_span_processor", None))
+
+    def _wrap_exporter(self, processor: SpanProcessor) -> None:
+        # The batch processor shows its exporter as a property; where it is kept is an object behind that.
+        holder, name = (
+            (processor._batch_processor, "_exporter")
+            if hasattr(processor, "_batch_processor")
+            else (processor, "span_exporter")
+        )
+        inner = getattr(holder, name, None)
+        if inner is None or isinstance(inner, RepairingSpanExporter):
+            return
+        repairing = RepairingSpanExporter(inner, self.registry, self.counters)
+        setattr(holder, name, repairing)
+
+        def undo() -> None:
+            if getattr(holder, name) is repairing:
+                setattr(holder, name, inner)
+
+        self._undo.append(undo)
+
+    def _wrap_sampler(self, provider: TracerProvider) -> None:
+        # A tracer keeps the sampler that its provider had when it was made.
+        holders: list[TracerProvider | Tracer] = [provider, *provider._tracers.values()]
+        for holder in holders:
+            inner = holder.sampler
+            if not isinstance(inner, AttributionSampler):
+                holder.sampler = AttributionSampler(inner, self.counters)
+                self._undo.append(partial(setattr, holder, "sampler", inner))
+
+    @staticmethod
+    def _take_out(holder: object, name: str, processor: object) -> None:
+        setattr(holder, name, tuple(each for each in getattr(holder, name) if each is not processor))

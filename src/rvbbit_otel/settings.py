@@ -1,0 +1,127 @@
+"""What a user can set for the instrumented process, with defaults and validation in one place.
+
+The defaults are the private ones: a mistyped option in a declarative configuration makes the launcher go on with them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, Literal, cast
+
+from rvbbit_otel.errors import ConfigurationError
+
+PREFIX: Final = "OTEL_PYTHON_RVBBIT_"
+Content = Literal["off", "truncated", "full"]
+
+_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.:-]*[A-Za-z0-9_])?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of the instrumented process; the environment variable of a field is ``OTEL_PYTHON_RVBBIT_`` and its name in capitals.
+
+    content: whether what users and models wrote leaves the process: off, truncated to `content_limit` characters, or full
+    (which still stops at 1 MiB a value).
+    content_limit: characters kept of one value where content is truncated.
+    runners: names of the RunnerSpecs to switch on; empty means all that are installed.
+    propagate_hosts: hosts that may receive our baggage, ``*.example.com`` for its subdomains; empty means none.
+    trust_inbound: whether a caller named by an incoming baggage header is believed.
+    max_sessions: live and recently ended sessions remembered at most; the oldest is forgotten first.
+    session_ttl: seconds for which an ended session is remembered, for rows that are logged late.
+    """
+
+    content: Content = "off"
+    content_limit: int = 2048
+    runners: tuple[str, ...] = ()
+    propagate_hosts: tuple[str, ...] = ()
+    trust_inbound: bool = False
+    max_sessions: int = 100_000
+    session_ttl: float = 900.0
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError, naming the field, for a value that it can't have."""
+        if self.content not in ("off", "truncated", "full"):
+            raise ConfigurationError(f"content is {self.content!r}; it is one of off, truncated, full")
+        _check_number("content_limit", self.content_limit, 1, 1_048_576, int)
+        _check_number("max_sessions", self.max_sessions, 1, 10_000_000, int)
+        _check_number("session_ttl", self.session_ttl, 0.0, 86_400.0, float)
+        if not isinstance(self.trust_inbound, bool):
+            raise ConfigurationError(f"trust_inbound is {self.trust_inbound!r}; it is true or false")
+        for name in ("runners", "propagate_hosts"):
+            value = getattr(self, name)
+            if isinstance(value, str) or not all(isinstance(item, str) and item for item in value):
+                raise ConfigurationError(f"{name} is {value!r}; it is a list of names")
+            object.__setattr__(self, name, tuple(value))
+        for host in self.propagate_hosts:
+            if not _HOST.fullmatch(host):
+                raise ConfigurationError(
+                    f"propagate_hosts has {host!r}; an entry is a host name such as api.example.com or *.example.com"
+                )
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, object]) -> Settings:
+        """Settings from keyword options; raises ConfigurationError for one that does not exist."""
+        known = {field.name for field in fields(cls)}
+        for name in options:
+            if name not in known:
+                raise ConfigurationError(f"{name} is no setting; there are {', '.join(sorted(known))}")
+        return cls(**cast("dict[str, Any]", dict(options)))
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """Settings from the environment; raises ConfigurationError naming the variable, what it holds and what it may hold."""
+        settings, problems = cls.lenient(environ)
+        if problems:
+            raise ConfigurationError("; ".join(problems))
+        return settings
+
+    @classmethod
+    def lenient(cls, environ: Mapping[str, str]) -> tuple[Settings, list[str]]:
+        """Settings from the environment, with the default where a variable is wrong, and one sentence for each that is."""
+        options: dict[str, Any] = {}
+        problems: list[str] = []
+        for variable in sorted(environ):
+            if not variable.startswith(PREFIX):
+                continue
+            name, text = variable[len(PREFIX) :].lower(), environ[variable].strip()
+            if name not in _PARSERS:
+                known = ", ".join(PREFIX + known.upper() for known in _PARSERS)
+                problems.append(f"{variable} is no setting of rvbbit-otel; there are {known}")
+            elif text:  # OpenTelemetry: an empty variable is an unset one.
+                try:
+                    value = _PARSERS[name](text)
+                    cls.from_options({name: value})
+                except ValueError as error:
+                    problems.append(f"{variable}={text!r}: {error}")
+                else:
+                    options[name] = value
+        return cls(**options), problems
+
+
+def _check_number(name: str, value: object, least: float, most: float, kind: type) -> None:
+    right_type = isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
+    if not right_type or not least <= cast("float", value) <= most:
+        raise ConfigurationError(f"{name} is {value!r}; it is a number from {least:g} to {most:g}")
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ConfigurationError("it is true or false")
+    return text.lower() == "true"
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for item in text.split(",") if (name := item.strip()))
+
+
+_PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
+    "content": str.lower,
+    "content_limit": int,
+    "runners": _names,
+    "propagate_hosts": _names,
+    "trust_inbound": _boolean,
+    "max_sessions": int,
+    "session_ttl": float,
+}

@@ -1,0 +1,101 @@
+"""Counters about ourselves: exact under threads, without a lock on the way of a span."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from threading import get_ident
+from typing import Final
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+
+_logger = logging.getLogger("rvbbit_otel")
+
+# The name of a counter is `family` or `family.label`; each family is one OpenTelemetry metric.
+FAMILIES: Final[Mapping[str, str]] = {
+    "stamped": "Spans stamped, by source",
+    "log_records": "Log records stamped, by source",
+    "repaired": "Spans whose stamp was set or restored at export",
+    "conflicts": "Spans or sessions for which two answers differed",
+    "invalid_ids": "Caller or session ids that broke their format and were not used",
+    "evicted": "Sessions forgotten because the registry was full",
+    "errors": "Errors of our own, caught, by place",
+    "dropped": "Items of ours that were left out, by reason",
+}
+
+
+class Counters:
+    """Counts by name, summed when read.
+
+    Each thread adds to a dictionary of its own, so that no increment is lost and none waits.
+    """
+
+    def __init__(self) -> None:
+        """Start with every count at zero."""
+        self._by_thread: dict[int, dict[str, int]] = {}
+        self._told: set[tuple[str, str]] = set()
+
+    def add(self, name: str, amount: int = 1) -> None:
+        """Add to one counter."""
+        # A thread's identity is used again after its end, so this is bounded by the number of threads alive at once.
+        counts = self._by_thread.get(get_ident())
+        if counts is None:
+            counts = self._by_thread.setdefault(get_ident(), {})
+        counts[name] = counts.get(name, 0) + amount
+
+    def error(self, where: str, error: BaseException) -> None:
+        """Count an error of ours, and log it the first time that its type is seen at this place."""
+        self.add(f"errors.{where}")
+        key = (where, type(error).__name__)
+        if key not in self._told and len(self._told) < 1000:
+            self._told.add(key)
+            _logger.error(
+                "rvbbit-otel: %s failed and was skipped; later ones like it are only counted", where, exc_info=error
+            )
+
+    def snapshot(self) -> dict[str, int]:
+        """Every counter that is not zero, by name."""
+        total: dict[str, int] = {}
+        for counts in list(self._by_thread.values()):
+            for name, amount in list(counts.items()):
+                total[name] = total.get(name, 0) + amount
+        return total
+
+
+class Once:
+    """Say a thing in the log once a process."""
+
+    def __init__(self) -> None:
+        """Nothing said yet."""
+        self._said: set[str] = set()
+        self._lock = threading.Lock()
+
+    def warn(self, message: str) -> None:
+        """Log a warning unless the same one was logged before."""
+        with self._lock:
+            if message in self._said:
+                return
+            self._said.add(message)
+        _logger.warning("rvbbit-otel: %s", message)
+
+
+def observe(meter: Meter, counters: Counters, sessions: Callable[[], int]) -> None:
+    """Show the counters as OpenTelemetry metrics ``rvbbit.attribution.*``, without any caller or session as a label."""
+
+    def read(family: str) -> Callable[[CallbackOptions], list[Observation]]:
+        def callback(options: CallbackOptions) -> list[Observation]:
+            rows = []
+            for name, amount in counters.snapshot().items():
+                head, dot, label = name.partition(".")
+                if head == family:
+                    rows.append(Observation(amount, {"label": label} if dot else {}))
+            return rows
+
+        return callback
+
+    for family, description in FAMILIES.items():
+        meter.create_observable_counter(f"rvbbit.attribution.{family}", [read(family)], description=description)
+    meter.create_observable_gauge(
+        "rvbbit.attribution.sessions", [lambda _: [Observation(sessions())]], description="Sessions remembered now"
+    )
