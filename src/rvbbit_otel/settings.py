@@ -112,16 +112,30 @@ def _boolean(text: str) -> bool:
     return text.lower() == "true"
 
 
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigurationError("it is a whole number") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigurationError("it is a number") from None
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name for item in text.split(",") if (name := item.strip()))
 
 
 _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "content": str.lower,
-    "content_limit": int,
+    "content_limit": _integer,
     "runners": _names,
     "propagate_hosts": _names,
     "trust_inbound": _boolean,
-    "max_sessions": int,
-    "session_ttl": float,
+    "max_sessions": _integer,
+    "session_ttl": _number,
 }

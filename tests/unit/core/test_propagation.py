@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry import baggage, trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from rvbbit_otel.caller import Caller, SessionId
+from rvbbit_otel.propagation import (
+    GuardedPropagator,
+    caller_id_of,
+    caller_of,
+    context_from_environment,
+    environment_of,
+    session_of,
+    with_caller,
+    with_session,
+    without_attribution,
+)
+from rvbbit_otel.settings import Settings
+from rvbbit_otel.telemetry import Counters
+
+FOX = Caller.of("sql-fox", {"origin": "sql", "sql_query": "SELECT secret"})
+STANDARD = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
+TRACER = TracerProvider(shutdown_on_exit=False).get_tracer("client")
+
+
+def guarded(**options: object) -> GuardedPropagator:
+    return GuardedPropagator(STANDARD, Settings.from_options(options), Counters())
+
+
+def request_context(url: str | None = None, host: str | None = None) -> Context:
+    context = baggage.set_baggage("theirs", "kept", with_session(with_caller(Context(), FOX), SessionId("s 1")))
+    attributes = {key: value for key, value in (("url.full", url), ("server.address", host)) if value}
+    return trace.set_span_in_context(TRACER.start_span("GET", context, attributes=attributes), context)
+
+
+def sent(propagator: GuardedPropagator, context: Context) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    propagator.inject(headers, context)
+    return headers
+
+
+def test_by_default_nothing_of_ours_leaves_and_other_baggage_does() -> None:
+    headers = sent(guarded(), request_context("https://api.openai.com/v1"))
+    assert headers["baggage"] == "theirs=kept"
+    assert set(headers) == {"traceparent", "baggage"}
+
+
+def test_an_allowed_host_gets_the_id_a_digest_and_the_session_but_no_metadata() -> None:
+    headers = sent(guarded(propagate_hosts=["api.internal"]), request_context("https://API.internal:8443/x"))
+    assert set(headers["baggage"].split(",")) == {
+        "theirs=kept",
+        "rvbbit.caller.id=sql-fox",
+        f"rvbbit.caller.digest={FOX.digest}",
+        "session.id=s+1",
+    }
+    assert "secret" not in str(headers)
+
+
+@pytest.mark.parametrize(
+    ("host", "leaves"),
+    [
+        ("a.example.com", True),
+        ("a.b.example.com", True),
+        ("example.com", False),
+        ("evilexample.com", False),
+        ("example.com.evil.org", False),
+        (None, False),
+    ],
+)
+def test_a_wildcard_allows_subdomains_only(host: str | None, leaves: bool) -> None:
+    headers = sent(guarded(propagate_hosts=["*.example.com"]), request_context(host=host))
+    assert ("sql-fox" in headers["baggage"]) is leaves
+
+
+def test_an_incoming_caller_is_not_believed_by_default() -> None:
+    header = {"baggage": "rvbbit.caller.id=sql-forged,session.id=s9,rvbbit.caller.digest=1,theirs=1"}
+    context = guarded().extract(header, Context())
+    assert dict(baggage.get_all(context)) == {"theirs": "1"}
+
+
+def test_an_incoming_header_does_not_change_the_caller_of_the_context_it_lands_in() -> None:
+    inside = with_caller(Context(), FOX)
+    for header in ("rvbbit.caller.id=sql-forged", "rvbbit.caller.id=", "x" * 20_000, "rvbbit.caller.id=%1b%5b31m"):
+        context = guarded().extract({"baggage": header}, inside)
+        assert (caller_id_of(context), caller_of(context)) == ("sql-fox", FOX)
+
+
+def test_a_trusted_sender_names_the_caller_and_a_malformed_name_is_dropped_and_counted() -> None:
+    propagator = guarded(trust_inbound=True)
+    good = propagator.extract({"baggage": "rvbbit.caller.id=sql-far,session.id=s+9"}, Context())
+    assert (caller_id_of(good), session_of(good)) == ("sql-far", "s 9")
+    bad = propagator.extract({"baggage": "rvbbit.caller.id=%1b%5b31m,session.id=%00"}, Context())
+    assert dict(baggage.get_all(bad)) == {}
+    assert propagator._counters.snapshot() == {"invalid_ids.baggage": 2}
+
+
+def test_what_is_sent_to_an_allowed_host_is_what_a_trusting_receiver_reads() -> None:
+    propagator = guarded(propagate_hosts=["peer"], trust_inbound=True)
+    context = propagator.extract(sent(propagator, request_context(host="peer")), Context())
+    assert (caller_id_of(context), session_of(context)) == ("sql-fox", "s 1")
+    caller = caller_of(context)
+    assert caller is not None
+    assert caller.metadata == {}
+
+
+def test_a_span_with_a_strange_url_sends_nothing_and_raises_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    propagator = guarded(propagate_hosts=["peer"])
+    with caplog.at_level(logging.CRITICAL, "rvbbit_otel"):
+        headers = sent(propagator, request_context("http://[broken"))
+    assert "baggage" not in headers
+    assert propagator._counters.snapshot() == {"errors.propagation.inject": 1}
+
+
+def test_a_child_process_gets_ours_and_only_ours_through_its_environment() -> None:
+    environ = environment_of(request_context())
+    assert set(environ) == {"TRACEPARENT", "BAGGAGE"}
+    assert "theirs" not in environ["BAGGAGE"]
+    context = context_from_environment({**environ, "PATH": "/bin"})
+    assert (caller_id_of(context), session_of(context)) == ("sql-fox", "s 1")
+    assert trace.get_current_span(context).get_span_context().is_remote
+
+
+def test_an_environment_without_a_caller_is_an_empty_context() -> None:
+    assert environment_of(Context()) == {}
+    assert context_from_environment({"PATH": "/bin"}) == Context()
+    assert caller_id_of(context_from_environment({"BAGGAGE": "rvbbit.caller.id=bad%20id"})) is None
+
+
+def test_leaving_attribution_behind_keeps_the_span_and_other_baggage() -> None:
+    context = request_context()
+    left = without_attribution(context)
+    assert (caller_of(left), caller_id_of(left), session_of(left)) == (None, None, None)
+    assert dict(baggage.get_all(left)) == {"theirs": "kept"}
+    assert trace.get_current_span(left) is trace.get_current_span(context)
+
+
+@given(st.text(max_size=300))
+def test_no_header_makes_the_propagator_raise_or_adopt_a_caller(header: str) -> None:
+    assert caller_id_of(guarded().extract({"baggage": header}, Context())) is None
+    adopted = caller_id_of(guarded(trust_inbound=True).extract({"baggage": header}, Context()))
+    assert adopted is None or len(adopted) <= 128

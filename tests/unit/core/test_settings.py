@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from rvbbit_otel.errors import ConfigurationError
+from rvbbit_otel.settings import Settings
+
+
+def test_the_defaults_are_the_private_ones() -> None:
+    settings = Settings()
+    assert (settings.content, settings.propagate_hosts, settings.trust_inbound) == ("off", (), False)
+
+
+def test_the_environment_sets_every_field() -> None:
+    assert Settings.from_environment(
+        {
+            "OTEL_PYTHON_RVBBIT_CONTENT": "Truncated",
+            "OTEL_PYTHON_RVBBIT_CONTENT_LIMIT": "100",
+            "OTEL_PYTHON_RVBBIT_RUNNERS": "lars, small_rvbbit",
+            "OTEL_PYTHON_RVBBIT_PROPAGATE_HOSTS": "api.example.com,*.internal",
+            "OTEL_PYTHON_RVBBIT_TRUST_INBOUND": "TRUE",
+            "OTEL_PYTHON_RVBBIT_MAX_SESSIONS": "5",
+            "OTEL_PYTHON_RVBBIT_SESSION_TTL": "1.5",
+            "OTEL_SERVICE_NAME": "not ours",
+        }
+    ) == Settings("truncated", 100, ("lars", "small_rvbbit"), ("api.example.com", "*.internal"), True, 5, 1.5)
+
+
+def test_an_empty_variable_is_an_unset_one() -> None:
+    assert Settings.from_environment({"OTEL_PYTHON_RVBBIT_CONTENT": " "}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("CONTENTS", "off", "is no setting"),
+        ("CONTENT", "some", "one of off, truncated, full"),
+        ("CONTENT_LIMIT", "many", "whole number"),
+        ("CONTENT_LIMIT", "0", "from 1 to"),
+        ("TRUST_INBOUND", "yes", "true or false"),
+        ("PROPAGATE_HOSTS", "https://a/b", "host name"),
+        ("MAX_SESSIONS", "-1", "from 1 to"),
+        ("SESSION_TTL", "nan", "from 0 to"),
+    ],
+)
+def test_a_wrong_variable_is_named_and_its_default_is_used(variable: str, value: str, said: str) -> None:
+    environ = {f"OTEL_PYTHON_RVBBIT_{variable}": value, "OTEL_PYTHON_RVBBIT_RUNNERS": "lars"}
+    with pytest.raises(ConfigurationError, match=f"OTEL_PYTHON_RVBBIT_{variable}.*{said}"):
+        Settings.from_environment(environ)
+    settings, problems = Settings.lenient(environ)
+    assert settings == Settings(runners=("lars",))
+    assert len(problems) == 1
+
+
+def test_a_mistyped_option_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="contnet is no setting; there are content"):
+        Settings.from_options({"contnet": "full"})
+
+
+@pytest.mark.parametrize(
+    "options", [{"runners": "lars"}, {"trust_inbound": "yes"}, {"max_sessions": True}, {"runners": [""]}]
+)
+def test_an_option_of_the_wrong_type_is_refused(options: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError):
+        Settings.from_options(options)

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from rvbbit_otel.caller import Caller, SessionId
+from rvbbit_otel.pipeline import Pipeline
+from rvbbit_otel.propagation import with_caller, with_session
+from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.settings import Settings
+
+FOX, OWL, CAT = (Caller.of(f"sql-{name}", {"origin": "sql"}) for name in ("fox", "owl", "cat"))
+
+
+class Setup:
+    """A provider with our pipeline and an exporter that keeps what leaves."""
+
+    def __init__(self, **provider_options: object) -> None:
+        self.registry = EchoRegistry()
+        self.exporter = InMemorySpanExporter()
+        self.provider = TracerProvider(shutdown_on_exit=False, **provider_options)  # type: ignore[arg-type]
+        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.pipeline = Pipeline(self.registry, Settings())
+        self.pipeline.install_tracing(self.provider)
+        self.tracer = self.provider.get_tracer("third.party")
+
+    def attributes(self) -> list[dict[str, object]]:
+        return [dict(span.attributes or {}) for span in self.exporter.get_finished_spans()]
+
+
+@pytest.fixture
+def setup() -> Setup:
+    return Setup()
+
+
+@contextmanager
+def attached(context: Context) -> Iterator[None]:
+    token = otel_context.attach(context)
+    try:
+        yield
+    finally:
+        otel_context.detach(token)
+
+
+def test_a_third_party_span_in_a_session_gets_the_session_and_its_caller(setup: Setup) -> None:
+    setup.registry.open(SessionId("s1"), FOX)
+    with attached(with_session(Context(), SessionId("s1"))):
+        setup.tracer.start_span("GET /").end()
+    assert setup.attributes() == [
+        {
+            "session.id": "s1",
+            "rvbbit.caller.id": "sql-fox",
+            "rvbbit.caller.source": "echo",
+            "rvbbit.caller.origin": "sql",
+        }
+    ]
+
+
+def test_a_span_that_names_its_session_is_found_without_any_context(setup: Setup) -> None:
+    setup.registry.open(SessionId("s1"), FOX)
+    setup.tracer.start_span("log", Context(), attributes={"session.id": "s1"}).end()
+    assert setup.attributes() == [
+        {
+            "session.id": "s1",
+            "rvbbit.caller.id": "sql-fox",
+            "rvbbit.caller.source": "echo",
+            "rvbbit.caller.origin": "sql",
+        }
+    ]
+
+
+def test_a_stale_baggage_loses_against_the_echo_and_is_named(setup: Setup) -> None:
+    setup.registry.open(SessionId("s1"), FOX)
+    with attached(with_caller(with_session(Context(), SessionId("stale")), OWL)):
+        setup.tracer.start_span("log", attributes={"session.id": "s1"}).end()
+    assert setup.attributes() == [
+        {
+            "session.id": "s1",
+            "rvbbit.caller.id": "sql-fox",
+            "rvbbit.caller.source": "echo",
+            "rvbbit.caller.origin": "sql",
+            "rvbbit.caller.conflict": "sql-owl",
+        }
+    ]
+    assert setup.registry.counters.snapshot() == {"conflicts.stamp": 1, "stamped.echo": 1}
+
+
+def test_a_span_that_nobody_claims_is_stamped_none_and_counted(setup: Setup) -> None:
+    setup.tracer.start_span("a", Context()).end()
+    setup.tracer.start_span("b", Context(), attributes={"session.id": "unknown"}).end()
+    assert setup.attributes() == [
+        {"rvbbit.caller.source": "none"},
+        {"session.id": "unknown", "rvbbit.caller.source": "none"},
+    ]
+    assert setup.registry.counters.snapshot() == {"stamped.none": 2}
+
+
+def test_a_session_without_a_caller_keeps_its_id_on_the_span(setup: Setup) -> None:
+    setup.registry.open(SessionId("s1"))
+    with attached(with_session(Context(), SessionId("s1"))):
+        setup.tracer.start_span("a").end()
+    assert setup.attributes() == [{"session.id": "s1", "rvbbit.caller.source": "none"}]
+
+
+def test_an_explicit_caller_wins_and_a_malformed_one_does_not_count(setup: Setup) -> None:
+    setup.registry.open(SessionId("s1"), FOX)
+    setup.tracer.start_span("a", Context(), attributes={"session.id": "s1", "rvbbit.caller.id": "sql-owl"}).end()
+    setup.tracer.start_span("b", Context(), attributes={"session.id": "s1", "rvbbit.caller.id": "no good"}).end()
+    explicit, malformed = setup.attributes()
+    assert explicit == {
+        "session.id": "s1",
+        "rvbbit.caller.id": "sql-owl",
+        "rvbbit.caller.source": "explicit",
+        "rvbbit.caller.conflict": "sql-fox",
+    }
+    assert (malformed["rvbbit.caller.id"], malformed["rvbbit.caller.source"]) == ("sql-fox", "echo")
+    assert setup.registry.counters.snapshot()["invalid_ids.caller"] == 1
+
+
+def test_a_broken_session_id_is_counted_and_the_span_keeps_what_baggage_knows(setup: Setup) -> None:
+    with attached(with_caller(Context(), FOX)):
+        setup.tracer.start_span("a", attributes={"session.id": 7}).end()
+        setup.tracer.start_span("b", attributes={"session.id": "x\x00"}).end()
+    assert setup.attributes() == [
+        {
+            "session.id": 7,
+            "rvbbit.caller.id": "sql-fox",
+            "rvbbit.caller.source": "baggage",
+            "rvbbit.caller.origin": "sql",
+        },
+        {
+            "session.id": "x\x00",
+            "rvbbit.caller.id": "sql-fox",
+            "rvbbit.caller.source": "baggage",
+            "rvbbit.caller.origin": "sql",
+        },
+    ]
+    assert setup.registry.counters.snapshot() == {"invalid_ids.session": 2, "stamped.baggage": 2}
+
+
+def test_a_library_that_passes_only_the_parent_span_keeps_the_session(setup: Setup) -> None:
+    setup.registry.open(SessionId("s1"), FOX)
+    parent = setup.tracer.start_span("cascade", Context(), attributes={"session.id": "s1"})
+    setup.tracer.start_span("child", trace.set_span_in_context(parent, Context())).end()
+    assert setup.attributes() == [
+        {
+            "session.id": "s1",
+            "rvbbit.caller.id": "sql-fox",
+            "rvbbit.caller.source": "echo",
+            "rvbbit.caller.origin": "sql",
+        }
+    ]
+
+
+_callers = st.sampled_from([None, FOX, OWL, CAT])
+
+
+@given(explicit=_callers, echo=_callers, baggage=_callers, own=st.booleans(), ambient_session=st.booleans())
+def test_the_precedence_holds_for_every_combination(
+    explicit: Caller | None, echo: Caller | None, baggage: Caller | None, own: bool, ambient_session: bool
+) -> None:
+    setup = Setup()
+    if echo is not None:
+        setup.registry.open(SessionId("s1"), echo)
+    context = Context() if baggage is None else with_caller(Context(), baggage)
+    if ambient_session:
+        context = with_session(context, SessionId("s1"))
+    attributes = {"session.id": "s1"} if own else {}
+    if explicit is not None:
+        attributes["rvbbit.caller.id"] = explicit.id
+    setup.tracer.start_span("a", context, attributes=attributes).end()
+
+    found = echo if own or ambient_session else None
+    answers = [("explicit", explicit), ("echo", found), ("baggage", baggage)]
+    source, caller = next(((name, each) for name, each in answers if each is not None), ("none", None))
+    (seen,) = setup.attributes()
+    assert seen["rvbbit.caller.source"] == source
+    assert seen.get("rvbbit.caller.id") == (caller.id if caller else None)
+    assert seen.get("session.id") == ("s1" if own or ambient_session else None)
+    loser = found if source == "explicit" else baggage if source == "echo" else None
+    differs = loser is not None and caller is not None and loser.id != caller.id
+    assert seen.get("rvbbit.caller.conflict") == (loser.id if differs and loser else None)
+
+
+def test_eight_threads_on_one_pool_never_mix_callers(setup: Setup) -> None:
+    def work(number: int) -> None:
+        caller = Caller.of(f"sql-{number}")
+        session = SessionId(f"session-{number}")
+        setup.registry.open(session, caller)
+        with attached(with_caller(with_session(Context(), session), caller)):
+            for _ in range(5):
+                with setup.tracer.start_as_current_span("outer"):
+                    setup.tracer.start_span("inner").end()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(200)))
+    seen = setup.attributes()
+    assert len(seen) == 2000
+    assert all(row["session.id"] == f"session-{str(row['rvbbit.caller.id'])[4:]}" for row in seen)
+    assert setup.registry.counters.snapshot() == {"stamped.echo": 2000}
+
+
+def test_a_session_id_set_after_the_start_is_repaired_at_export(setup: Setup) -> None:
+    setup.registry.open(SessionId("s1"), FOX)
+    with attached(with_caller(Context(), OWL)):
+        span = setup.tracer.start_span("late", attributes={"x": 1})
+    span.set_attribute("session.id", "s1")
+    span.add_event("happened")
+    span.end()
+    (exported,) = setup.exporter.get_finished_spans()
+    assert dict(exported.attributes or {}) == {
+        "x": 1,
+        "session.id": "s1",
+        "rvbbit.caller.id": "sql-fox",
+        "rvbbit.caller.source": "repair",
+        "rvbbit.caller.origin": "sql",
+    }
+    assert [event.name for event in exported.events] == ["happened"]
+    assert setup.registry.counters.snapshot() == {"stamped.baggage": 1, "repaired.late_session": 1}
+
+
+def test_a_session_that_opens_while_its_first_span_runs_is_repaired(setup: Setup) -> None:
+    span = setup.tracer.start_span("early", Context(), attributes={"session.id": "s1"})
+    setup.registry.open(SessionId("s1"), FOX)
+    span.end()
+    (row,) = setup.attributes()
+    assert (row["rvbbit.caller.id"], row["rvbbit.caller.source"]) == ("sql-fox", "repair")
+
+
+@pytest.mark.parametrize("limit", [1, 3, 128])
+def test_a_stamp_evicted_at_the_attribute_limit_is_restored(limit: int) -> None:
+    setup = Setup(span_limits=SpanLimits(max_span_attributes=limit))
+    setup.registry.open(SessionId("s1"), FOX)
+    span = setup.tracer.start_span("wide", Context(), attributes={"session.id": "s1"})
+    for number in range(200):
+        span.set_attribute(f"k{number}", number)
+    span.end()
+    (exported,) = setup.exporter.get_finished_spans()
+    attributes = dict(exported.attributes or {})
+    kept = {f"k{number}": number for number in range(200 - limit, 200)}
+    assert attributes == {
+        **kept,
+        "session.id": "s1",
+        "rvbbit.caller.id": "sql-fox",
+        "rvbbit.caller.source": "echo",
+        "rvbbit.caller.origin": "sql",
+    }
+    assert exported.dropped_attributes >= 200 - limit
+
+
+def test_an_explicit_caller_is_not_repaired_away(setup: Setup) -> None:
+    setup.registry.open(SessionId("s1"), FOX)
+    span = setup.tracer.start_span("a", Context(), attributes={"rvbbit.caller.id": "sql-owl"})
+    span.set_attribute("session.id", "s1")
+    span.end()
+    (row,) = setup.attributes()
+    assert (row["rvbbit.caller.id"], row["rvbbit.caller.source"]) == ("sql-owl", "explicit")
+
+
+class _RaisingRegistry(EchoRegistry):
+    def get(self, session_id: str) -> None:
+        raise RuntimeError("ours")
+
+
+def test_an_error_of_ours_reaches_no_host_and_the_span_is_exported_unstamped() -> None:
+    registry, exporter = _RaisingRegistry(), InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    Pipeline(registry, Settings()).install_tracing(provider)
+    provider.get_tracer("t").start_span("a", Context(), attributes={"session.id": "s1"}).end()
+    assert [dict(span.attributes or {}) for span in exporter.get_finished_spans()] == [{"session.id": "s1"}]
+    assert registry.counters.snapshot() == {"errors.processor.on_start": 1, "errors.repair.export": 1}
+
+
+def test_the_exporter_is_repaired_whether_it_was_added_before_or_after_us() -> None:
+    setup = Setup()
+    later = InMemorySpanExporter()
+    setup.provider.add_span_processor(SimpleSpanProcessor(later))
+    setup.registry.open(SessionId("s1"), FOX)
+    span = setup.tracer.start_span("late", Context())
+    span.set_attribute("session.id", "s1")
+    span.end()
+    assert [_source(span) for exporter in (setup.exporter, later) for span in exporter.get_finished_spans()] == [
+        "repair"
+    ] * 2
+
+
+def _source(span: ReadableSpan) -> object:
+    return (span.attributes or {}).get("rvbbit.caller.source")
