@@ -1,0 +1,88 @@
+"""Interleaved rounds, medians, and one way to print them."""
+
+from __future__ import annotations
+
+import gc
+import importlib.metadata
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case: its figure, the baseline's in the same run, their ratio, and the ratio that it may reach (None: only shown).
+
+    `spread` is the half width of the middle half of the ratios, round by round.
+    """
+
+    case: str
+    figure: float
+    unit: str
+    baseline: float
+    ratio: float
+    spread: float
+    limit: float | None
+    met: bool
+
+
+def nanoseconds_a_call(call: Callable[[], object], calls: int) -> float:
+    """Run `call` many times with the collector of garbage off; nanoseconds for one."""
+    enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        start = time.perf_counter_ns()
+        for _ in range(calls):
+            call()
+        return (time.perf_counter_ns() - start) / calls
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def interleaved(variants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Measure every variant once a round, so that a machine that changes its speed changes it for all of them."""
+    seen: dict[str, list[float]] = {name: [] for name in variants}
+    for variant in variants.values():
+        variant()  # A warm-up that does not count.
+    for _ in range(rounds):
+        for name, variant in variants.items():
+            seen[name].append(variant())
+    return seen
+
+
+def row(case: str, unit: str, figures: Sequence[float], baselines: Sequence[float], limit: float | None = None) -> Row:
+    """The row of one case: medians of both, and the median of the ratios round by round. A lower ratio is better."""
+    ratios = [figure / baseline for figure, baseline in zip(figures, baselines, strict=True) if baseline > 0]
+    ratio = statistics.median(ratios)
+    quarters = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else [ratio, ratio, ratio]
+    spread = (quarters[2] - quarters[0]) / 2
+    return Row(
+        case,
+        round(statistics.median(figures), 3),
+        unit,
+        round(statistics.median(baselines), 3),
+        round(ratio, 3),
+        round(spread, 3),
+        limit,
+        limit is None or ratio <= limit,
+    )
+
+
+def report(benchmark: str, rows: Sequence[Row]) -> dict[str, object]:
+    """The one JSON object of a benchmark."""
+    packages = ("opentelemetry-sdk", "opentelemetry-processor-baggage", "chdb", "duckdb", "wrapt")
+    return {
+        "benchmark": benchmark,
+        "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "system": platform.system()},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in packages},
+        },
+        "rows": [asdict(each) for each in rows],
+        "met": all(each.met for each in rows),
+    }
