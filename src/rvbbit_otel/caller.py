@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import NewType
 
@@ -18,6 +18,7 @@ SessionId = NewType("SessionId", str)
 
 # An id travels in a W3C baggage header, a URL and a terminal, so it keeps to characters that need escaping in none of them.
 _CALLER_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}", re.ASCII)
+MAX_CALLER_ID_LENGTH = 128
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MAX_SESSION_ID_LENGTH = 256
 # The metadata is kept for as long as a session lives, and travels once, on the caller's root span.
@@ -27,9 +28,14 @@ DIGEST_LENGTH = 12
 
 def parse_caller_id(text: object) -> CallerId:
     """Return `text` as a caller id; raise InvalidIdError unless it matches ``[A-Za-z0-9_.:-]{1,128}``."""
-    if isinstance(text, str) and _CALLER_ID.fullmatch(text):
+    if isinstance(text, str) and len(text) <= MAX_CALLER_ID_LENGTH and _is_caller_id(text):
         return CallerId(text)
     raise InvalidIdError(f"caller id {_shown(text)} is not 1 to 128 characters of A-Z a-z 0-9 _ . : -")
+
+
+@lru_cache(maxsize=1024)  # The same few ids are looked at for every span.
+def _is_caller_id(text: str) -> bool:
+    return _CALLER_ID.fullmatch(text) is not None
 
 
 def parse_session_id(text: object) -> SessionId:

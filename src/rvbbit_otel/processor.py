@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor
+from opentelemetry.util.types import AnyValue
 
 from rvbbit_otel.attributes import CALLER_SOURCE
 from rvbbit_otel.registry import EchoRegistry
@@ -33,10 +35,16 @@ class CallerSpanProcessor(SpanProcessor):
             return
         try:
             attributes = span._attributes
-            stamp = self._stamper.stamp(attributes or {}, parent_context)
+            entries: dict[str, AnyValue] | None = getattr(attributes, "_dict", None)
+            stamp = self._stamper.stamp((attributes or {}) if entries is None else entries, parent_context)
             # The span's own mapping survives into the exported span, its entries may not: past the SDK's limit the oldest are dropped.
             setattr(attributes, STAMP_SLOT, stamp)
-            span.set_attributes(stamp)
+            # The public way locks, and cleans each value. A stamp is made of short strings, and a span that starts is this thread's alone: so
+            # where it fits, it goes straight into the dictionary behind, at less than half the cost (`python -m benchmarks stamp`).
+            if entries is not None and _has_room(attributes, len(entries) + len(stamp)):
+                entries.update(stamp)
+            else:
+                span.set_attributes(stamp)
             self._counters.add(_COUNTER_OF[stamp[CALLER_SOURCE]])
         except Exception as error:  # noqa: BLE001 - on_start runs inside the host's call
             self._counters.error("processor.on_start", error)
@@ -51,6 +59,12 @@ class CallerSpanProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """There is nothing to flush."""
         return True
+
+
+def _has_room(attributes: object, size: int) -> bool:
+    if not isinstance(attributes, BoundedAttributes) or attributes.max_value_len is not None:
+        return False
+    return attributes.maxlen is None or size <= attributes.maxlen
 
 
 # Looked up rather than put together: this runs for every span.

@@ -29,7 +29,7 @@ class Stamper:
 
     def __init__(self, registry: EchoRegistry, counters: Counters) -> None:
         """Decide by the sessions of `registry`."""
-        self._registry = registry
+        self._find = registry.get
         self._counters = counters
 
     def stamp(self, attributes: Mapping[str, AnyValue], context: Context | None) -> Mapping[str, str]:
@@ -38,7 +38,7 @@ class Stamper:
             context = get_current()
         stated = attributes.get(SESSION_ID)
         session_id = stated if stated is not None else _session_around(context)
-        echo = self._registry.get(session_id) if isinstance(session_id, str) else None
+        echo = self._find(session_id) if isinstance(session_id, str) else None
         ambient = caller_id_of(context)
 
         if CALLER_ID in attributes and (explicit := self._valid(attributes[CALLER_ID])) is not None:
@@ -59,7 +59,7 @@ class Stamper:
     def late_stamp(self, attributes: Mapping[str, AnyValue]) -> Mapping[str, str] | None:
         """The stamp of the session that an ended span names, None if that session is not known or nobody claims it."""
         session_id = attributes.get(SESSION_ID)
-        echo = self._registry.get(session_id) if isinstance(session_id, str) else None
+        echo = self._find(session_id) if isinstance(session_id, str) else None
         return echo.stamp if echo is not None and echo.caller is not None else None
 
     def _with_session(self, stamp: Mapping[str, str], stated: object, session_id: object) -> Mapping[str, str]:
