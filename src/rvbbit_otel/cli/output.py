@@ -1,0 +1,61 @@
+"""The one place that prints: tables for people, JSON for programs, and never a control character of somebody else's."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+# C0 and C1 controls, and the marks that turn the direction of text around: in a span's name they could rewrite a terminal.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def safe(value: object) -> str:
+    """The value as text for a terminal: controls are shown as escapes."""
+    text = "" if value is None else value.isoformat(" ") if isinstance(value, datetime) else str(value)
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def print_json(value: object) -> None:
+    """One JSON value on standard output, ASCII only, so that any terminal or log takes it."""
+    json.dump(value, sys.stdout, default=_plain, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def records(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[dict[str, object]]:
+    """Rows as JSON objects."""
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
+    """A table on standard output."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for index, name in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
+        table.add_column(safe(name), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(safe(value)) for value in row))
+    Console(highlight=False).print(table)
+
+
+def say(text: str = "") -> None:
+    """A line on standard output."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def tell(text: str) -> None:
+    """A line on standard error: progress and remarks, which no program reads."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime | date) else str(value)
