@@ -1,0 +1,62 @@
+"""A stub of a model, because a real one costs money and the internet: it answers with the prompt's first word after the last colon.
+
+Run it: ``python -m small_rvbbit.stub_llm --port 0 --ready-file F``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from small_rvbbit.ready import until_terminated, write_ready
+
+
+class StubHandler(BaseHTTPRequestHandler):
+    """Answers ``/v1/chat/completions``."""
+
+    protocol_version = "HTTP/1.1"
+    delay_seconds = 0.0
+
+    def do_POST(self) -> None:
+        """Answer one prompt."""
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        time.sleep(self.delay_seconds)
+        prompt = request["messages"][-1]["content"]
+        words = prompt.rpartition(":")[2].split()
+        answer = words[0] if words else ""
+        body = json.dumps(
+            {
+                "model": request["model"],
+                "choices": [{"message": {"role": "assistant", "content": answer}}],
+                "usage": {"prompt_tokens": len(prompt.split()), "completion_tokens": len(answer.split())},
+            }
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def main() -> None:
+    """Serve until terminated."""
+    parser = argparse.ArgumentParser(prog="python -m small_rvbbit.stub_llm", description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--ready-file", type=Path, required=True)
+    parser.add_argument("--delay-ms", type=float, default=0.0, help="how long the model thinks")
+    options = parser.parse_args()
+    StubHandler.delay_seconds = options.delay_ms / 1000
+    server = ThreadingHTTPServer(("127.0.0.1", options.port), StubHandler)
+    server.daemon_threads = True
+    write_ready(options.ready_file, {"url": f"http://127.0.0.1:{server.server_port}"})
+    until_terminated(server)
+
+
+if __name__ == "__main__":
+    main()

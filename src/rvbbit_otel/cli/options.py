@@ -1,0 +1,22 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+DEFAULT_DSN = "http://127.0.0.1:8123/default"
+
+dsn: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--dsn",
+    envvar="RVBBIT_OTEL_DSN",
+    default=DEFAULT_DSN,
+    show_default=True,
+    show_envvar=True,
+    help="The store: http://user:password@host:8123/database (https, clickhouse and clickhouses too).",
+)
+as_json: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON value on standard output."
+)
