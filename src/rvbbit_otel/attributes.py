@@ -41,6 +41,7 @@ USAGE_COUNTED: Final = "rvbbit.usage.counted"
 DB_QUERY_TEXT: Final = db_attributes.DB_QUERY_TEXT
 ERROR_TYPE: Final = error_attributes.ERROR_TYPE
 GEN_AI_OPERATION_NAME: Final = gen_ai_attributes.GEN_AI_OPERATION_NAME
+GEN_AI_PROVIDER_NAME: Final = gen_ai_attributes.GEN_AI_PROVIDER_NAME
 GEN_AI_REQUEST_MODEL: Final = gen_ai_attributes.GEN_AI_REQUEST_MODEL
 GEN_AI_RESPONSE_MODEL: Final = gen_ai_attributes.GEN_AI_RESPONSE_MODEL
 GEN_AI_INPUT_TOKENS: Final = gen_ai_attributes.GEN_AI_USAGE_INPUT_TOKENS

@@ -7,7 +7,7 @@ instrumented client calls, LLM providers included, so ours goes to allowed hosts
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Final, Protocol, cast
 from urllib.parse import urlsplit
 
 from opentelemetry import baggage, trace
@@ -33,15 +33,27 @@ from rvbbit_otel.telemetry import Counters
 
 _CALLER_KEY: Final = create_key("rvbbit-caller")
 _SESSION_KEY: Final = create_key("rvbbit-session")
+_LEASE_KEY: Final = create_key("rvbbit-lease")
 BAGGAGE_KEYS: Final = (CALLER_ID, CALLER_DIGEST, SESSION_ID)
 # Older names are still written by clients that did not opt in to the stable HTTP conventions.
 _HOST_ATTRIBUTES: Final = (server_attributes.SERVER_ADDRESS, "net.peer.name")
 _URL_ATTRIBUTES: Final = (url_attributes.URL_FULL, "http.url")
 
 
-def with_caller(context: Context | None, caller: Caller) -> Context:
-    """A context in which `caller` is the one who triggered the work."""
+class Lease(Protocol):
+    """For how long a context may speak for its caller: another thread can clear a caller, but not the context of the thread that works for it."""
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether the context names nobody any more, for whoever asks now."""
+        ...
+
+
+def with_caller(context: Context | None, caller: Caller, lease: Lease | None = None) -> Context:
+    """A context in which `caller` is the one who triggered the work, until `lease` lapses."""
     context = set_value(_CALLER_KEY, caller, context)
+    if lease is not None or lease_of(context) is not None:
+        context = set_value(_LEASE_KEY, lease, context)
     context = baggage.set_baggage(CALLER_ID, caller.id, context)
     return baggage.set_baggage(CALLER_DIGEST, caller.digest, context)
 
@@ -56,6 +68,7 @@ def without_attribution(context: Context | None) -> Context:
     """The same context without a caller and without a session; its span stays."""
     context = set_value(_CALLER_KEY, None, context)
     context = set_value(_SESSION_KEY, None, context)
+    context = set_value(_LEASE_KEY, None, context)
     return without_baggage(context)
 
 
@@ -77,10 +90,18 @@ def caller_of(context: Context | None) -> Caller | None:
     return Caller(caller_id) if caller_id is not None else None
 
 
+def lease_of(context: Context | None) -> Lease | None:
+    """The lease that this context's caller was given with, None for one without an end."""
+    return cast("Lease | None", get_value(_LEASE_KEY, context))
+
+
 def local_caller_of(context: Context | None) -> Caller | None:
     """The caller that this process put into the context, None where it came from elsewhere."""
     known = get_value(_CALLER_KEY, context)
-    return known if isinstance(known, Caller) else None
+    if not isinstance(known, Caller):
+        return None
+    lease = lease_of(context)
+    return None if lease is not None and lease.lapsed else known
 
 
 def caller_id_of(context: Context | None) -> CallerId | None:
@@ -88,6 +109,9 @@ def caller_id_of(context: Context | None) -> CallerId | None:
     pairs = get_value(_BAGGAGE_KEY, context)  # As `get_baggage` does, without its copies: this runs for every span.
     stated = pairs.get(CALLER_ID) if isinstance(pairs, dict) else None
     if stated is None:
+        return None
+    lease = get_value(_LEASE_KEY, context)
+    if lease is not None and cast("Lease", lease).lapsed:
         return None
     try:
         return parse_caller_id(stated)
