@@ -1,0 +1,86 @@
+"""Which statements from outside reach the engine, by the engine's own parser: questions, and inserts into our landing tables.
+
+The first of four layers. Behind it, readers are `readonly=1`, which refuses writes and table functions, but not the scalar function `file()` nor
+INTO OUTFILE, measured on chDB 4.4: so these two are looked for here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rvbbit_otel.all_in_one.engine import EngineError, Reader, as_parameters
+
+# Roots of the syntax tree, as EXPLAIN AST prints them.
+_QUESTIONS = frozenset(
+    {
+        "SelectWithUnionQuery", "SelectIntersectExceptQuery", "ShowTables", "ShowColumns", "ShowIndexes", "ShowFunctions", "ShowSetting",
+        "ShowEngineQuery", "ShowGrantsQuery", "ShowAccessQuery", "ShowCreateTableQuery", "ShowCreateViewQuery", "ShowCreateDatabaseQuery",
+        "ShowCreateDictionaryQuery", "DescribeQuery", "ExistsTableQuery", "ExistsViewQuery", "ExistsDatabaseQuery", "ExistsDictionaryQuery", "Explain",
+    }
+)  # fmt: skip
+# Functions that reach files, the network or this process. As table functions the engine refuses most of them by itself.
+_FORBIDDEN = re.compile(
+    r"^ *Function (file|url|urlCluster|remote|remoteSecure|s3|s3Cluster|gcs|hdfs|azureBlobStorage|executable|python|Python|sqlite|mysql|postgresql|mongodb|"
+    r"redis|jdbc|odbc|filesystem|cluster|clusterAllReplicas|deltaLake|iceberg|hudi|arrowFlight|ytsaurus|catboostEvaluate)\b",
+    re.MULTILINE,
+)
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_OUTFILE = re.compile(r"\bINTO\s+OUTFILE\b", re.IGNORECASE)
+_INSERT = re.compile(
+    r"\s*INSERT\s+INTO\s+(?:TABLE\s+)?(?:[`\"]?(?P<database>\w+)[`\"]?\s*\.\s*)?[`\"]?(?P<table>\w+)[`\"]?\s*(?P<columns>\([\w\s,.`\"]*\))?\s*"
+    r"(?:SETTINGS\s+[\w\s=',.]*?)?FORMAT\s+(?P<format>\w+)(?:\r?\n|\s|$)",
+    re.IGNORECASE,
+)
+LANDING_TABLES = frozenset({"otel_traces_in", "otel_logs_in", "otlp_traces_in", "otlp_logs_in"})
+_LOOKS_LIKE_INSERT = re.compile(rb"\s*INSERT\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Insert:
+    """An insert that may pass: the statement, the format of its data, and the data."""
+
+    statement: str
+    format_name: str
+    data: bytes
+
+
+def as_insert(text: bytes) -> Insert | None:
+    """The insert that a request holds, None if it is no insert; raises EngineError for one that may not pass."""
+    if not _LOOKS_LIKE_INSERT.match(text):
+        return None
+    # Data of any kind follows the first line, so only the head is read as text.
+    head = text[:16_384].decode("latin-1")
+    found = _INSERT.match(head)
+    if found is None:
+        raise _denied("an INSERT here names one of our landing tables and a FORMAT, and carries its data")
+    table = found["table"]
+    if table not in LANDING_TABLES:
+        raise _denied(f"{table} can't be written from outside; spans go to otel_traces_in, log records to otel_logs_in")
+    return Insert(f"INSERT INTO {table} {found['columns'] or ''}", found["format"], text[found.end() :])
+
+
+def check_question(reader: Reader, text: str, parameters: Mapping[str, str]) -> None:
+    """Raise EngineError unless this is one statement that only asks."""
+    query = as_parameters({"query": text})
+    formatted = reader.run("SELECT formatQueryOrNull({query:String})", "TSVRaw", query).decode()
+    if formatted == "\\N\n":
+        # Its own error says where a statement breaks off; one that parses alone is one of several.
+        reader.run("SELECT formatQuery({query:String}) FORMAT Null", "Null", query)
+        raise EngineError("Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed). (SYNTAX_ERROR)")
+    if _OUTFILE.search(_QUOTED.sub("''", formatted)):
+        raise _denied("INTO OUTFILE is not served: read the answer instead")
+    tree = reader.run("EXPLAIN AST " + formatted, "TSVRaw", parameters).decode()
+    root = tree.split(None, 1)[0]
+    if root not in _QUESTIONS:
+        raise _denied(
+            f"{root.removesuffix('Query')} is not served here: only questions are, and inserts into the landing tables"
+        )
+    found = _FORBIDDEN.search(tree)
+    if found is not None:
+        raise _denied(f"the function {found.group(1)} is not served here")
+
+
+def _denied(text: str) -> EngineError:
+    return EngineError(f"Code: 497. DB::Exception: {text}. (ACCESS_DENIED)")

@@ -1,0 +1,60 @@
+"""What the all-in-one can be told, with validation beside it."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rvbbit_otel.errors import ConfigurationError
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of `rvbbit-otel up`; ports of 0 pick a free one.
+
+    max_body: bytes of one OTLP body once unpacked; the Collector's limit since CVE-2024-36129.
+    max_queued: bytes of bodies that wait to be stored; above it clients are asked to come again.
+    query_seconds, query_memory, result_bytes, result_rows: what one query from outside may take.
+    readers: queries from outside that run at once.
+    """
+
+    data: Path
+    host: str = "127.0.0.1"
+    otlp_grpc_port: int = 4317
+    otlp_http_port: int = 4318
+    clickhouse_port: int = 8123
+    ready_file: Path | None = None
+    token: str | None = None
+    max_body: int = 20 * MIB
+    max_queued: int = 128 * MIB
+    query_seconds: int = 30
+    query_memory: int = 1024 * MIB
+    result_bytes: int = 64 * MIB
+    result_rows: int = 1_000_000
+    readers: int = 4
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError, naming the option, for a value that it can't have."""
+        for name in ("otlp_grpc_port", "otlp_http_port", "clickhouse_port"):
+            port = getattr(self, name)
+            if not 0 <= port <= 65535:
+                raise ConfigurationError(f"--{name.replace('_', '-')} is {port}; it is 0 (any free port) to 65535")
+        if not is_loopback(self.host) and not self.token:
+            raise ConfigurationError(
+                f"--host {self.host} can be reached by others: give --token, or listen on 127.0.0.1"
+            )
+        if self.data.exists() and not self.data.is_dir():
+            raise ConfigurationError(f"--data {self.data} is a file; it is the folder of the store")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

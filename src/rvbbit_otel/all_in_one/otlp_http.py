@@ -1,0 +1,89 @@
+"""OTLP over HTTP: ``/v1/traces`` and ``/v1/logs``, protobuf and JSON. https://opentelemetry.io/docs/specs/otlp/#otlphttp"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from rvbbit_otel.all_in_one import bodies, otlp_json
+from rvbbit_otel.all_in_one.ingest import Ingest, UnreadableBodyError
+from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
+
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+_MESSAGES: dict[str, tuple[type[Message], type[Message]]] = {
+    "traces": (ExportTraceServiceRequest, ExportTraceServiceResponse),
+    "logs": (ExportLogsServiceRequest, ExportLogsServiceResponse),
+}
+# HTTP status and google.rpc code by error. Only 429, 502, 503 and 504 make a client send again.
+_STATUS: tuple[tuple[type[RvbbitOtelError], int, int], ...] = (
+    (bodies.BodyTooLargeError, 413, 8),
+    (bodies.UnknownEncodingError, 415, 3),
+    (bodies.CorruptBodyError, 400, 3),
+    (UnreadableBodyError, 400, 3),
+    (StoreUnavailableError, 503, 14),
+)
+
+
+def make_app(ingest: Ingest, max_body: int, counters: Callable[[], dict[str, int]]) -> Starlette:
+    """The door, in front of `ingest`."""
+
+    async def export(request: Request) -> Response:
+        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type not in (PROTOBUF, JSON):
+            text = f"Content-Type {content_type[:60]!r} is not served; {PROTOBUF} and {JSON} are"
+            return JSONResponse({"code": 3, "message": text}, 415)
+        signal = request.url.path.removeprefix("/v1/")
+        asked, answer = _MESSAGES[signal]
+        try:
+            body = await bodies.read(request.stream(), request.headers.get("content-encoding", ""), max_body)
+            if content_type == JSON:
+                body = await asyncio.to_thread(otlp_json.to_protobuf, body, asked())
+            await asyncio.wrap_future(ingest.submit(signal, body))
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except RvbbitOtelError as error:
+            return _failure(error, content_type)
+        return _encoded(answer(), content_type, 200)
+
+    async def metrics_signal(request: Request) -> Response:
+        return JSONResponse({"code": 12, "message": "metrics are not stored here: set OTEL_METRICS_EXPORTER=none"}, 404)
+
+    async def health(request: Request) -> Response:
+        return JSONResponse({"status": "serving", "queued_bytes": ingest.queued_bytes, "counters": counters()})
+
+    return Starlette(
+        routes=[
+            Route("/v1/traces", export, methods=["POST"]),
+            Route("/v1/logs", export, methods=["POST"]),
+            Route("/v1/metrics", metrics_signal, methods=["POST"]),
+            Route("/healthz", health),
+        ]
+    )
+
+
+def _failure(error: RvbbitOtelError, content_type: str) -> Response:
+    for kind, status, code in _STATUS:
+        if isinstance(error, kind):
+            response = _encoded(Status(code=code, message=str(error)[:2000]), content_type, status)
+            if status == 503:
+                response.headers["Retry-After"] = "1"
+            return response
+    raise error
+
+
+def _encoded(message: Message, content_type: str, status: int) -> Response:
+    body = message.SerializeToString() if content_type == PROTOBUF else MessageToJson(message, indent=None).encode()
+    return Response(body, status, media_type=content_type)
