@@ -1,0 +1,265 @@
+"""Intercepting one call without anybody noticing: same result, same exception, same kind of callable."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
+from typing import Any, Final
+
+from opentelemetry.context import get_current
+
+from rvbbit_otel.instrumentation import flows
+from rvbbit_otel.instrumentation.handlers import Enter, Running
+from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, uses_result
+from rvbbit_otel.instrumentation.spec import REPLACED_FIELD, Hook
+from rvbbit_otel.telemetry import Counters
+
+_NOTHING: Final[Mapping[str, Any]] = {}
+# (wrapped, instance, args, kwargs) -> result, as wrapt calls it.
+Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+# (the fields of the call, the function) -> the function to use instead.
+Carry = Callable[[Mapping[str, Any], Callable[..., Any]], Callable[..., Any]]
+
+
+class Interception:
+    """Our part of one hook's calls. Whatever goes wrong in it is counted, logged once, and the host's call goes on."""
+
+    def __init__(self, hook: Hook, arguments: Arguments, enter: Enter, counters: Counters) -> None:
+        """Raise SpecError where a field names an argument that the target has not."""
+        self._where = f"hook.{hook.role.value}"
+        self._enter = enter
+        self._counters = counters
+        self._before = _getters(hook, arguments, late=False)
+        self._after = _getters(hook, arguments, late=True)
+        self.on = True
+
+    def begin(self, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Running | None:
+        """Before the host's call."""
+        if not self.on:
+            return None
+        try:
+            return self._enter({name: getter(instance, args, kwargs, None) for name, getter in self._before})
+        except Exception as error:  # noqa: BLE001 - never into the host
+            self._counters.error(self._where, error)
+            return None
+
+    def end(
+        self,
+        running: Running,
+        instance: Any,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        result: Any,
+        error: BaseException | None,
+    ) -> None:
+        """After it returned, or raised `error`."""
+        try:
+            values = _NOTHING
+            if self._after and error is None:
+                values = {name: getter(instance, args, kwargs, result) for name, getter in self._after}
+            running.finish(values, error)
+        except Exception as failure:  # noqa: BLE001 - never into the host
+            self._counters.error(self._where, failure)
+
+
+def _getters(hook: Hook, arguments: Arguments, late: bool) -> tuple[tuple[str, Getter], ...]:
+    return tuple(
+        (name, bind(expression, arguments))
+        for name, expression in hook.fields.items()
+        if name != REPLACED_FIELD and uses_result(expression) is late
+    )
+
+
+def wrapper_for(target: Callable[..., Any], interception: Interception) -> Wrapper:
+    """The wrapper that keeps the target's nature: a coroutine function stays one, a generator function too."""
+    if inspect.iscoroutinefunction(target):
+        return _of_coroutine_function(interception)
+    if inspect.isasyncgenfunction(target):
+        return _of_async_generator_function(interception)
+    if inspect.isgeneratorfunction(target):
+        return _of_generator_function(interception)
+    return _of_function(interception)
+
+
+def _of_function(ours: Interception) -> Wrapper:
+    def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        running = ours.begin(instance, args, kwargs)
+        if running is None:
+            return wrapped(*args, **kwargs)
+        token = flows.enter(running.context) if running.context is not None else None
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            if token is not None:
+                flows.leave(token)
+            ours.end(running, instance, args, kwargs, None, error)
+            raise
+        if token is not None:
+            flows.leave(token)
+        ours.end(running, instance, args, kwargs, result, None)
+        return result
+
+    return call
+
+
+def _of_coroutine_function(ours: Interception) -> Wrapper:
+    async def awaited(inner: Coroutine[Any, Any, Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        running = ours.begin(instance, args, kwargs)
+        if running is None:
+            return await inner
+        token = flows.enter(running.context) if running.context is not None else None
+        try:
+            result = await inner
+        except BaseException as error:
+            if token is not None:
+                flows.leave(token)
+            ours.end(running, instance, args, kwargs, None, error)
+            raise
+        if token is not None:
+            flows.leave(token)
+        ours.end(running, instance, args, kwargs, result, None)
+        return result
+
+    def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not ours.on:
+            return wrapped(*args, **kwargs)
+        # Called here, so that wrong arguments raise where they did before.
+        return _named_as(wrapped, awaited(wrapped(*args, **kwargs), instance, args, kwargs))
+
+    return call
+
+
+def _of_generator_function(ours: Interception) -> Wrapper:
+    def driven(inner: Generator[Any, Any, Any], instance: Any, args: Any, kwargs: Any) -> Generator[Any, Any, Any]:
+        running = ours.begin(instance, args, kwargs)
+        if running is None:
+            return (yield from inner)
+        # Attached while the body runs, and off again while the consumer does.
+        context = running.context or get_current()
+        advance: Callable[[Any], Any] = inner.send
+        given: Any = None
+        try:
+            while True:
+                over, item = False, None
+                token = flows.enter(context)
+                try:
+                    item = advance(given)
+                except StopIteration as stop:
+                    over, item = True, stop.value
+                finally:
+                    context = get_current()
+                    flows.leave(token)
+                if over:
+                    ours.end(running, instance, args, kwargs, None, None)
+                    return item
+                try:
+                    given = yield item
+                    advance = inner.send
+                except GeneratorExit:
+                    inner.close()
+                    ours.end(running, instance, args, kwargs, None, None)
+                    raise
+                except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the host's body gets
+                    advance, given = inner.throw, error
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            ours.end(running, instance, args, kwargs, None, error)
+            raise
+
+    def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not ours.on:
+            return wrapped(*args, **kwargs)
+        return _named_as(wrapped, driven(wrapped(*args, **kwargs), instance, args, kwargs))
+
+    return call
+
+
+def _of_async_generator_function(ours: Interception) -> Wrapper:
+    async def driven(
+        inner: AsyncGenerator[Any, Any], instance: Any, args: Any, kwargs: Any
+    ) -> AsyncGenerator[Any, Any]:
+        running = ours.begin(instance, args, kwargs)
+        context = running.context if running is not None and running.context is not None else get_current()
+        advance: Callable[[Any], Any] = inner.asend
+        given: Any = None
+        outcome: BaseException | None = None
+        try:
+            while True:
+                token = flows.enter(context)
+                try:
+                    item = await advance(given)
+                except StopAsyncIteration:
+                    return
+                finally:
+                    context = get_current()
+                    flows.leave(token)
+                try:
+                    given = yield item
+                    advance = inner.asend
+                except GeneratorExit:
+                    await inner.aclose()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the host's body gets
+                    advance, given = inner.athrow, error
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            outcome = error
+            raise
+        finally:
+            if running is not None:
+                ours.end(running, instance, args, kwargs, None, outcome)
+
+    def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not ours.on:
+            return wrapped(*args, **kwargs)
+        return _named_as(wrapped, driven(wrapped(*args, **kwargs), instance, args, kwargs))
+
+    return call
+
+
+def _named_as(function: Callable[..., Any], made: Any) -> Any:
+    """What a debugger, or the warning about a coroutine that nobody awaited, shows is the host's name."""
+    made.__name__ = getattr(function, "__name__", made.__name__)
+    made.__qualname__ = getattr(function, "__qualname__", made.__qualname__)
+    return made
+
+
+def replacing_wrapper(
+    hook: Hook, arguments: Arguments, carry: Carry, counters: Counters
+) -> tuple[Wrapper, Interception]:
+    """A wrapper that hands the target another function in place of the one it was given."""
+    name = hook.fields[REPLACED_FIELD]
+    position = arguments.position(name)
+
+    def nothing(values: Mapping[str, Any]) -> None:
+        return None
+
+    ours = Interception(hook, arguments, nothing, counters)
+
+    def replaced(
+        instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        by_keyword = name in kwargs
+        if not by_keyword and (position is None or position >= len(args)):
+            return args, kwargs
+        given = kwargs[name] if by_keyword else args[position or 0]
+        if not callable(given):
+            return args, kwargs
+        values = {field: getter(instance, args, kwargs, None) for field, getter in ours._before}
+        carried = carry(values, given)
+        if by_keyword:
+            return args, {**kwargs, name: carried}
+        place = position or 0
+        return (*args[:place], carried, *args[place + 1 :]), kwargs
+
+    def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if ours.on:
+            try:
+                args, kwargs = replaced(instance, args, kwargs)
+            except Exception as error:  # noqa: BLE001 - the host's own function is used instead
+                counters.error(f"hook.{hook.role.value}", error)
+        return wrapped(*args, **kwargs)
+
+    return call, ours

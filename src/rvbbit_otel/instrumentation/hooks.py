@@ -1,0 +1,165 @@
+"""Walks the table of a runner's hooks: wraps what is there, waits for what is not imported yet, and keeps a report."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from types import ModuleType
+from typing import Any, Literal
+
+import wrapt
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from rvbbit_otel.errors import ConfigurationError, SpecError
+from rvbbit_otel.instrumentation.calls import Carry, Interception, Wrapper, replacing_wrapper, wrapper_for
+from rvbbit_otel.instrumentation.handlers import Enter
+from rvbbit_otel.instrumentation.patching import Patches, TargetMissingError
+from rvbbit_otel.instrumentation.paths import Arguments
+from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.telemetry import Counters
+
+_logger = logging.getLogger("rvbbit_otel")
+
+State = Literal["matched", "missing", "waiting", "unsupported"]
+
+
+@dataclass(frozen=True)
+class HookReport:
+    """What became of one hook.
+
+    state: matched; missing (the runner has no such callable, or not those arguments); waiting (its module is not imported yet); unsupported
+    (the installed version is not one of the spec's). version: of the runner's distribution, None where it has none.
+    """
+
+    runner: str
+    version: str | None
+    role: str
+    target: str
+    state: State
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Makers:
+    """How a hook becomes a wrapper: `enter` for those around or beside a call, `carry` for those that replace a function."""
+
+    enter: Callable[[Hook], Enter]
+    carry: Callable[[Hook], Carry]
+
+
+class Hooks:
+    """The hooks of all runners that are switched on."""
+
+    def __init__(self, makers: Makers, patches: Patches, counters: Counters) -> None:
+        """Nothing wrapped yet."""
+        self._makers = makers
+        self._patches = patches
+        self._counters = counters
+        self._reports: dict[tuple[str, int], HookReport] = {}
+        self._interceptions: list[Interception] = []
+        self._on = True
+
+    def apply(self, spec: RunnerSpec, by_name: bool) -> None:
+        """Wrap a runner's callables as they are imported; `by_name`: the user asked for it, so what is missing is an error."""
+        version = _version(spec)
+        if by_name and importlib.util.find_spec(spec.module) is None:
+            raise ConfigurationError(f"runners names {spec.name}, but its module {spec.module} can't be imported")
+        supported = _is_supported(spec, version)
+        if by_name and not supported:
+            raise ConfigurationError(
+                f"runners names {spec.name}, whose hooks are for {spec.distribution} {spec.versions}; {version} is installed"
+            )
+        by_module: dict[str, list[int]] = {}
+        for number, hook in enumerate(spec.hooks):
+            state: State = "waiting" if supported else "unsupported"
+            self._reports[spec.name, number] = HookReport(spec.name, version, hook.role.value, hook.target, state)
+            by_module.setdefault(hook.module, []).append(number)
+        if not supported:
+            return
+        foreign = {name: numbers for name, numbers in by_module.items() if name.partition(".")[0] != spec.module}
+        for module in by_module.keys() - foreign.keys():
+            self._when_imported(module, partial(self._wrap_all, spec, by_module[module], by_name))
+
+        def wrap_foreign(_: ModuleType) -> None:
+            for module, numbers in foreign.items():
+                self._when_imported(module, partial(self._wrap_all, spec, numbers, by_name))
+
+        # What belongs to others (a database, a client) is wrapped only in a process that has the runner.
+        self._when_imported(spec.module, wrap_foreign)
+
+    def report(self) -> list[HookReport]:
+        """What became of each hook, in the order of the specs."""
+        return list(self._reports.values())
+
+    def remove(self) -> None:
+        """Take every wrapper out; those that somebody else holds do nothing any more."""
+        self._on = False
+        for interception in self._interceptions:
+            interception.on = False
+        self._patches.undo()
+
+    def _when_imported(self, module: str, action: Callable[[ModuleType], None]) -> None:
+        def wrap(loaded: ModuleType) -> None:
+            if not self._on:
+                return  # wrapt keeps a hook until its module is imported.
+            try:
+                action(loaded)
+            except Exception as error:  # noqa: BLE001 - the host imports its module whatever we find
+                self._counters.error("hooks.import", error)
+
+        if module in sys.modules:
+            wrap(sys.modules[module])
+        else:
+            wrapt.register_post_import_hook(wrap, module)
+
+    def _wrap_all(self, spec: RunnerSpec, numbers: list[int], by_name: bool, module: ModuleType) -> None:
+        for number in numbers:
+            self._wrap(spec, number, module, by_name)
+
+    def _wrap(self, spec: RunnerSpec, number: int, module: ModuleType, by_name: bool) -> None:
+        hook = spec.hooks[number]
+        before = self._reports[spec.name, number]
+
+        def make(plain: Callable[..., Any], bound: bool) -> Wrapper:
+            arguments = Arguments(plain, bound, hook.parameters)
+            if hook.role in (Role.UDF_REGISTRATION, Role.EXECUTOR):
+                wrapper, ours = replacing_wrapper(hook, arguments, self._makers.carry(hook), self._counters)
+            else:
+                ours = Interception(hook, arguments, self._makers.enter(hook), self._counters)
+                wrapper = wrapper_for(plain, ours)
+            self._interceptions.append(ours)
+            return wrapper
+
+        try:
+            self._patches.put(module, hook.qualname, make)
+        except (TargetMissingError, SpecError, AttributeError, TypeError) as error:
+            self._reports[spec.name, number] = replace(before, state="missing", detail=str(error))
+            if by_name and not hook.optional:
+                _logger.error(
+                    "rvbbit-otel: runner %s, hook %s on %s: %s", spec.name, hook.role.value, hook.target, error
+                )
+        else:
+            self._reports[spec.name, number] = replace(before, state="matched")
+
+
+def _version(spec: RunnerSpec) -> str | None:
+    if spec.distribution is None:
+        return None
+    try:
+        return importlib.metadata.version(spec.distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _is_supported(spec: RunnerSpec, version: str | None) -> bool:
+    if not spec.versions or version is None:
+        return True
+    try:
+        return SpecifierSet(spec.versions).contains(version, prereleases=True)
+    except InvalidSpecifier as error:
+        raise SpecError(f"runner {spec.name}: versions {spec.versions!r}: {error}") from None

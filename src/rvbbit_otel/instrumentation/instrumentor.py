@@ -1,0 +1,196 @@
+"""Switches everything on for a program that nobody edited, and off again."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Any, Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context, attach, get_current
+from opentelemetry.instrumentation.environment_variables import OTEL_PYTHON_DISABLED_INSTRUMENTATIONS
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
+from opentelemetry.semconv.schemas import Schemas
+
+from rvbbit_otel import __version__
+from rvbbit_otel.errors import ConfigurationError
+from rvbbit_otel.instrumentation import runners
+from rvbbit_otel.instrumentation.callers import Callers
+from rvbbit_otel.instrumentation.content import ContentRule, Redact
+from rvbbit_otel.instrumentation.handlers import Toolbox, handler_for
+from rvbbit_otel.instrumentation.hooks import HookReport, Hooks, Makers
+from rvbbit_otel.instrumentation.patching import Patches
+from rvbbit_otel.instrumentation.processes import Carriers, carried
+from rvbbit_otel.instrumentation.providers import Providers
+from rvbbit_otel.instrumentation.queries import Queries
+from rvbbit_otel.instrumentation.sessions import Sessions
+from rvbbit_otel.instrumentation.spans import Spans
+from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.pipeline import Pipeline
+from rvbbit_otel.propagation import caller_id_of, context_from_environment
+from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.settings import PREFIX, Settings
+from rvbbit_otel.telemetry import Counters
+
+_logger = logging.getLogger("rvbbit_otel")
+_PROVIDERS: Final = ("tracer_provider", "logger_provider", "meter_provider")
+
+
+class Instrumentation:
+    """All that one `instrument()` put in place."""
+
+    def __init__(self, settings: Settings, redact: Redact | None, providers: dict[str, Any]) -> None:
+        """Builds the parts; nothing of the host is touched before `start`."""
+        self.settings = settings
+        self.counters = Counters()
+        self.registry = EchoRegistry(settings.max_sessions, settings.session_ttl, counters=self.counters)
+        self.pipeline = Pipeline(self.registry, settings, self.counters)
+        self.renewals: list[Callable[[], None]] = []
+        self._given = [provider for provider in providers.values() if provider is not None]
+        self._patches = Patches(self.counters)
+        tracer = trace.get_tracer(
+            "rvbbit_otel", __version__, providers.get("tracer_provider"), schema_url=Schemas.V1_37_0.value
+        )
+        spans = Spans(tracer, ContentRule(settings, self.counters, redact), self.counters)
+        callers = Callers(spans, self.counters, self.renewals.append)
+        sessions = Sessions(self.registry, callers, spans, self.counters, self.renewals.append)
+        queries = Queries(self.counters, lambda: self._on)
+        self.renewals.append(queries.renew_locks)
+        self.tools = Toolbox(spans, callers, sessions, queries)
+        self.hooks = Hooks(Makers(self._enter_of, self._carry_of), self._patches, self.counters)
+        self._watch = Providers(self.pipeline, self._patches, self.counters)
+        self._carriers = Carriers(self._patches, self.counters)
+        self._inherited: tuple[Context, Context] | None = None
+        self._on = True
+
+    def start(self, specs: list[RunnerSpec], by_name: bool, leave_threads: bool) -> None:
+        """Wrap. Raises ConfigurationError, with nothing left in place, for a runner that was asked for and can't be instrumented."""
+        try:
+            self._watch.install(*self._given)
+            self._carriers.install(leave_threads)
+            for spec in specs:
+                self.hooks.apply(spec, by_name)
+        except BaseException:
+            self.stop()
+            raise
+        context = context_from_environment(os.environ)
+        if caller_id_of(context) is not None:
+            self._inherited = (get_current(), context)
+            attach(context)
+
+    def stop(self) -> None:
+        """Take everything out again; root spans that are still open end."""
+        self._on = False
+        self._watch.remove()
+        self.tools.callers.end_all()
+        self.hooks.remove()
+        self._carriers.remove()
+        self.pipeline.uninstall()
+        if self._inherited is not None and get_current() is self._inherited[1]:
+            attach(self._inherited[0])
+
+    def _enter_of(self, hook: Hook) -> Any:
+        return handler_for(hook, self.tools)
+
+    def _carry_of(self, hook: Hook) -> Any:
+        if hook.role is Role.UDF_REGISTRATION:
+            return lambda values, function: self.tools.queries.carried(values["connection"], function)
+        return lambda values, function: carried(function)
+
+
+class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+    """The instrumentor named ``rvbbit``.
+
+    Options of `instrument()`: the fields of Settings, which go before the environment's; `tracer_provider`, `logger_provider`, `meter_provider`;
+    and `redact`, a function (attribute name, text) -> text or None that sees content before it is written. An option that does not exist
+    raises ConfigurationError. What is wrong in the environment is logged, one line a setting, and that setting's default is used.
+    """
+
+    # What a declarative configuration file may say of us.
+    configuration = Settings
+    _current: Instrumentation | None = None
+    _by_launcher = False
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """None here: each runner is looked for by its own spec."""
+        return ()
+
+    def instrument(self, **kwargs: Any) -> Any:
+        """Switch on. A second call only warns."""
+        self._by_launcher = "skip_dep_check" in kwargs
+        return super().instrument(**kwargs)
+
+    @property
+    def current(self) -> Instrumentation | None:
+        """What is in place now, None while switched off."""
+        return self._current
+
+    def _instrument(self, **kwargs: Any) -> None:
+        if os.environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
+            return
+        redact = kwargs.pop("redact", None)
+        if redact is not None and not callable(redact):
+            raise ConfigurationError("redact is a function of an attribute's name and a text")
+        providers = {name: kwargs.pop(name, None) for name in _PROVIDERS}
+        Settings.from_options(kwargs)
+        settings, problems = Settings.lenient(os.environ)
+        for problem in problems:
+            _logger.error("rvbbit-otel: %s; its default is used", problem)
+        settings = replace(settings, **kwargs)
+        instrumentation = Instrumentation(settings, redact, providers)
+        specs, by_name = self._specs(settings, instrumentation, asked_in_code="runners" in kwargs)
+        try:
+            instrumentation.start(specs, by_name, self._leaves_threads())
+        except ConfigurationError as error:
+            if "runners" in kwargs:
+                raise
+            _logger.error("rvbbit-otel: %sRUNNERS: %s; every installed runner is instrumented", PREFIX, error)
+            instrumentation = Instrumentation(replace(settings, runners=()), redact, providers)
+            specs, by_name = self._specs(instrumentation.settings, instrumentation, asked_in_code=False)
+            instrumentation.start(specs, by_name, self._leaves_threads())
+        type(self)._current = instrumentation
+
+    def _uninstrument(self, **kwargs: Any) -> None:
+        current = self._current
+        type(self)._current = None
+        if current is not None:
+            current.stop()
+
+    def _leaves_threads(self) -> bool:
+        # The launcher instruments threads itself, before or after us; doing so twice would log a warning that nobody can act on.
+        return self._by_launcher and os.environ.get(OTEL_PYTHON_DISABLED_INSTRUMENTATIONS, "") != "*"
+
+    @staticmethod
+    def _specs(
+        settings: Settings, instrumentation: Instrumentation, asked_in_code: bool
+    ) -> tuple[list[RunnerSpec], bool]:
+        known = runners.installed(instrumentation.counters)
+        unknown = [name for name in settings.runners if name not in known]
+        if not unknown:
+            names = settings.runners or tuple(known)
+            return [known[name] for name in names], bool(settings.runners)
+        message = f"there is no runner {', '.join(unknown)}; there are {', '.join(sorted(known))}"
+        if asked_in_code:
+            raise ConfigurationError(f"runners: {message}")
+        _logger.error("rvbbit-otel: %sRUNNERS: %s; every installed runner is instrumented", PREFIX, message)
+        return list(known.values()), False
+
+
+def report() -> list[HookReport]:
+    """What became of each hook of each runner; empty while nothing is instrumented."""
+    current = RvbbitInstrumentor._current
+    return current.hooks.report() if current is not None else []
+
+
+def _renew_locks() -> None:
+    current = RvbbitInstrumentor._current
+    if current is not None:
+        for renew in current.renewals:
+            renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

@@ -1,0 +1,105 @@
+"""Starts an unchanged program with the instrumentation on: what `rvbbit-otel run -- CMD` does."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+from opentelemetry.environment_variables import OTEL_LOGS_EXPORTER, OTEL_METRICS_EXPORTER, OTEL_TRACES_EXPORTER
+from opentelemetry.instrumentation import auto_instrumentation
+from opentelemetry.sdk.environment_variables import (
+    OTEL_BSP_MAX_QUEUE_SIZE,
+    OTEL_EXPORTER_OTLP_ENDPOINT,
+    OTEL_EXPORTER_OTLP_PROTOCOL,
+    OTEL_SERVICE_NAME,
+)
+
+from rvbbit_otel.errors import ConfigurationError
+from rvbbit_otel.settings import Settings
+
+_HTTP_PORT: Final = re.compile(r":4318(/|$)")
+# A query of a thousand rows is 20,000 spans within seconds; the SDK's default of 2,048 would drop most of them. About 2 KB a span.
+_QUEUE_SIZE: Final = "65536"
+_RESOURCE_SERVICE: Final = re.compile(r"(^|,)\s*service\.name\s*=")
+
+
+def launch(command: Sequence[str], endpoint: str | None = None) -> NoReturn:
+    """Become `command`, instrumented, its children too: its exit status, its signals and its terminal are its own.
+
+    `endpoint` is where OTLP goes, ``http://host:4318`` for HTTP and ``http://host:4317`` for gRPC; None leaves it to the environment. Raises
+    ConfigurationError, before anything is started, for a setting that is wrong, a command that is not found, or a missing opentelemetry-distro.
+    """
+    if not command:
+        raise ConfigurationError("there is no command to run; write it after --, as in: rvbbit-otel run -- python my_app.py")
+    executable = shutil.which(command[0])
+    if executable is None:
+        raise ConfigurationError(f"command {command[0]!r} is not found, or is not executable")
+    environment = environment_for(command, os.environ, endpoint)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(executable, list(command), environment)
+
+
+def environment_for(command: Sequence[str], environ: Mapping[str, str], endpoint: str | None = None) -> dict[str, str]:
+    """The environment in which `command` is instrumented: `environ`, with defaults only where it says nothing.
+
+    Raises ConfigurationError for an OTEL_PYTHON_RVBBIT_* variable that does not exist or has a wrong value, or if there is no distro.
+    """
+    Settings.from_environment(environ)
+    _require_distro(environ)
+    environment = dict(environ)
+    if endpoint is not None:
+        if not re.match(r"https?://[^/\s]+", endpoint):
+            raise ConfigurationError(f"endpoint {endpoint!r} is no address; one reads like http://127.0.0.1:4318")
+        environment[OTEL_EXPORTER_OTLP_ENDPOINT] = endpoint
+    address = environment.get(OTEL_EXPORTER_OTLP_ENDPOINT, "")
+    defaults = {
+        OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4317",
+        OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf" if _HTTP_PORT.search(address) else "grpc",
+        OTEL_TRACES_EXPORTER: "otlp",
+        OTEL_LOGS_EXPORTER: "otlp",
+        OTEL_METRICS_EXPORTER: "none",
+        OTEL_BSP_MAX_QUEUE_SIZE: _QUEUE_SIZE,
+    }
+    if not _RESOURCE_SERVICE.search(environment.get("OTEL_RESOURCE_ATTRIBUTES", "")):
+        defaults[OTEL_SERVICE_NAME] = service_name(command)
+    for name, value in defaults.items():
+        if not environment.get(name):  # OpenTelemetry: an empty variable is an unset one.
+            environment[name] = value
+    environment["PYTHONPATH"] = _python_path(environment.get("PYTHONPATH", ""))
+    return environment
+
+
+def service_name(command: Sequence[str]) -> str:
+    """What a command is called: the module of ``python -m``, the stem of a script, else the program."""
+    program = Path(command[0]).name
+    if re.fullmatch(r"python[0-9.]*", program):
+        rest = list(command[1:])
+        if "-m" in rest and rest.index("-m") + 1 < len(rest):
+            return rest[rest.index("-m") + 1].removesuffix(".__main__")
+        scripts = [word for word in rest if word.endswith(".py")]
+        if scripts:
+            return Path(scripts[0]).stem
+    return program
+
+
+def _python_path(given: str) -> str:
+    # As opentelemetry-instrument does: its folder holds a `sitecustomize`, which Python runs at the start of the program and of its children.
+    folder = str(Path(auto_instrumentation.__file__).parent)
+    rest = [path for path in given.split(os.pathsep) if path and path != folder]
+    if str(Path.cwd()) not in rest:
+        rest.insert(0, str(Path.cwd()))
+    return os.pathsep.join([folder, *rest])
+
+
+def _require_distro(environ: Mapping[str, str]) -> None:
+    if not list(importlib.metadata.entry_points(group="opentelemetry_configurator")):
+        raise ConfigurationError(
+            "nothing would set OpenTelemetry up: opentelemetry-distro is not installed here; pip install 'rvbbit-otel[run]'"
+        )

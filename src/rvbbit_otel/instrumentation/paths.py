@@ -1,0 +1,161 @@
+"""Where a value comes from, as a small path: ``connection_id``, ``self.session_id``, ``result.2``, ``literal:sql``.
+
+A path starts at an argument of the call, at ``self``, at ``result``, at ``ambient`` (what the context already knows: ``ambient.caller_id``,
+``ambient.session_id``) or at ``literal:``, and goes on by attributes, mapping keys and indexes. ``a|b`` is the first of them that is not None.
+Everything that can be decided before a call is decided when the target is wrapped: a call costs look-ups only.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rvbbit_otel.errors import SpecError
+from rvbbit_otel.propagation import caller_id_of, session_of
+
+_STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+", re.ASCII)
+_LITERAL: Final = "literal:"
+_AMBIENT: Final[Mapping[str, Callable[[], object]]] = {
+    "caller_id": lambda: caller_id_of(None),
+    "session_id": lambda: session_of(None),
+}
+
+# (instance, positional arguments, keyword arguments, result) -> value
+Getter = Callable[[Any, Sequence[Any], Mapping[str, Any], Any], Any]
+
+
+@dataclass(frozen=True)
+class Path:
+    """One alternative of an expression: a root, and the steps from there."""
+
+    root: str
+    steps: tuple[str, ...] = ()
+
+
+def parse(expression: str) -> tuple[Path, ...]:
+    """The alternatives of an expression, first choice first; raises SpecError for one that says nothing."""
+    return tuple(_parse_one(text.strip()) for text in expression.split("|"))
+
+
+def _parse_one(text: str) -> Path:
+    if text.startswith(_LITERAL):
+        return Path(_LITERAL, (text[len(_LITERAL) :],))
+    root, *steps = text.split(".")
+    if not _STEP.fullmatch(root) or root.isdigit() or not all(_STEP.fullmatch(step) for step in steps):
+        raise SpecError(f"{text!r} is no path; one reads like session_id, self.session_id, result.2 or literal:sql")
+    if root == "ambient" and (len(steps) != 1 or steps[0] not in _AMBIENT):
+        raise SpecError(f"{text!r}: of the context there are ambient.{' and ambient.'.join(_AMBIENT)}")
+    return Path(root, tuple(steps))
+
+
+def uses_result(expression: str) -> bool:
+    """Whether the value is known only once the call has returned."""
+    return any(path.root == "result" for path in parse(expression))
+
+
+class Arguments:
+    """How a callable takes its arguments: found out once, when it is wrapped."""
+
+    def __init__(self, target: Callable[..., Any], bound_first: bool, declared: Sequence[str] | None = None) -> None:
+        """`bound_first`: the first parameter is `self` or `cls`. `declared`: names in order, for callables that Python can't read."""
+        self._positions: dict[str, int] = {}
+        self._defaults: dict[str, Any] = {}
+        self._takes_any_keyword = False
+        if declared is not None:
+            self._positions = {name: position for position, name in enumerate(declared)}
+            return
+        try:
+            parameters = list(inspect.signature(target).parameters.values())
+        except (TypeError, ValueError):
+            return
+        for position, parameter in enumerate(parameters[1:] if bound_first else parameters):
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+                self._positions[parameter.name] = position
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                self._positions[parameter.name] = len(parameters)  # Never among the positional ones.
+            if parameter.default is not parameter.empty:
+                self._defaults[parameter.name] = parameter.default
+            self._takes_any_keyword = self._takes_any_keyword or parameter.kind is parameter.VAR_KEYWORD
+
+    def has(self, name: str) -> bool:
+        """Whether the callable can be given an argument of this name."""
+        return name in self._positions or self._takes_any_keyword
+
+    def position(self, name: str) -> int | None:
+        """Where the argument stands among the positional ones."""
+        return self._positions.get(name)
+
+    def getter(self, name: str) -> Getter:
+        """Reads one argument of a call."""
+        position = self._positions.get(name)
+        default = self._defaults.get(name)
+
+        def by_keyword(instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> Any:
+            return kwargs.get(name, default)
+
+        if position is None:
+            return by_keyword
+        place: int = position
+
+        def either(instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> Any:
+            return args[place] if place < len(args) else kwargs.get(name, default)
+
+        return either
+
+
+def bind(expression: str, arguments: Arguments) -> Getter:
+    """A function that reads the expression's value from a call; raises SpecError where the target has no such argument."""
+    getters = [_bind_one(path, arguments) for path in parse(expression)]
+    if len(getters) == 1:
+        return getters[0]
+
+    def first(instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> Any:
+        for getter in getters:
+            value = getter(instance, args, kwargs, result)
+            if value is not None:
+                return value
+        return None
+
+    return first
+
+
+def _bind_one(path: Path, arguments: Arguments) -> Getter:
+    if path.root == _LITERAL:
+        literal = path.steps[0]
+        return lambda instance, args, kwargs, result: literal
+    if path.root == "ambient":
+        read = _AMBIENT[path.steps[0]]
+        return lambda instance, args, kwargs, result: read()
+    start: Getter
+    if path.root == "self":
+        start = lambda instance, args, kwargs, result: instance  # noqa: E731
+    elif path.root == "result":
+        start = lambda instance, args, kwargs, result: result  # noqa: E731
+    elif arguments.has(path.root):
+        start = arguments.getter(path.root)
+    else:
+        raise SpecError(f"the target has no argument {path.root}")
+    if not path.steps:
+        return start
+    steps = tuple(int(step) if step.isdigit() else step for step in path.steps)
+
+    def walk(instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> Any:
+        value = start(instance, args, kwargs, result)
+        for step in steps:
+            value = _step(value, step)
+        return value
+
+    return walk
+
+
+def _step(value: Any, step: str | int) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return value.get(step)
+    if isinstance(step, int):
+        return value[step] if isinstance(value, Sequence) and step < len(value) else None
+    return getattr(value, step, None)

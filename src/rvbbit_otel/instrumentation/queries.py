@@ -1,0 +1,165 @@
+"""Which query a UDF call belongs to, decided by the connection that it was registered on.
+
+DuckDB runs a UDF on the thread that asked or on one of its own, which has no context and serves several queries in turn. A function registered on
+one connection can be called by every connection to the same database. So: the query that this very thread is running, else the only caller that
+queries on this database run for now, else nobody. Never a guess.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any, Final
+
+import wrapt
+from opentelemetry.context import Context, get_current
+
+from rvbbit_otel.instrumentation import flows
+from rvbbit_otel.propagation import caller_id_of, lease_of, session_of
+from rvbbit_otel.telemetry import Counters
+
+_SHARED_IN_MEMORY: Final = ":memory:"
+
+
+class Slot:
+    """The query that a connection ran last: it may be running, or give rows that nobody has fetched yet."""
+
+    __slots__ = ("context", "database")
+
+    def __init__(self, database: Database, context: Context) -> None:
+        self.database = database
+        self.context = context
+
+    def caller_id(self) -> str | None:
+        """The caller that the query runs for, None if there is none or it was cleared."""
+        if session_of(self.context) is None:
+            lease = lease_of(self.context)
+            # Not `lapsed`: a native thread is never the flow that the caller was set in, and a query is over when its caller is cleared.
+            if lease is not None and getattr(lease, "ended", False):
+                return None
+        return caller_id_of(self.context)
+
+
+class Database:
+    """The connections to one database, by the query that each ran last."""
+
+    def __init__(self, known: bool) -> None:
+        """`known`: every connection to it was seen when it was opened."""
+        self.known = known
+        self.slots: weakref.WeakKeyDictionary[Any, Slot] = weakref.WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def put(self, connection: Any, slot: Slot) -> None:
+        """A connection runs another query now."""
+        with self._lock:
+            self.slots[connection] = slot
+
+    def all(self) -> list[Slot]:
+        """What every connection ran last."""
+        with self._lock:
+            return list(self.slots.values())
+
+
+class _Local(threading.local):
+    def __init__(self) -> None:
+        self.running: list[Slot] = []
+
+
+class Queries:
+    """Connections, the databases that they share, and the queries that they run."""
+
+    def __init__(self, counters: Counters, enabled: Callable[[], bool]) -> None:
+        """A function registered while instrumented outlives that: it asks `enabled`."""
+        self._counters = counters
+        self._enabled = enabled
+        self._lock = threading.Lock()
+        self._databases: weakref.WeakKeyDictionary[Any, Database] = weakref.WeakKeyDictionary()
+        self._by_name: weakref.WeakValueDictionary[str, Database] = weakref.WeakValueDictionary()
+        self._local = _Local()
+
+    def renew_locks(self) -> None:
+        """In a forked child: another thread may have held them."""
+        self._lock = threading.Lock()
+        for database in list(self._databases.values()):
+            database._lock = threading.Lock()
+
+    def connected(self, connection: Any, name: object, parent: Any) -> None:
+        """A connection was opened: to the database of that name, or to its parent's."""
+        with self._lock:
+            if parent is not None:
+                self._databases[connection] = self._databases.get(parent) or Database(known=False)
+                return
+            shared = _shared_name(name)
+            database = self._by_name.get(shared) if shared is not None else None
+            if database is None:
+                database = Database(known=True)
+                if shared is not None:
+                    self._by_name[shared] = database
+            self._databases[connection] = database
+
+    def started(self, connection: Any) -> Callable[[], None]:
+        """A connection starts a query in this context; call what is returned when the call is over."""
+        database = self._database_of(connection)
+        slot = Slot(database, get_current())
+        database.put(connection, slot)
+        running = self._local.running
+        running.append(slot)
+
+        def done() -> None:
+            running.remove(slot)
+
+        return done
+
+    def carried(self, connection: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A UDF that runs in the context of its query, and leaves the thread as it was."""
+        database = self._database_of(connection)
+
+        def call(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+            if not self._enabled():
+                return wrapped(*args, **kwargs)
+            try:
+                token = flows.enter(self._context_for(database))
+            except Exception as error:  # noqa: BLE001 - the host's function must be called whatever we find
+                self._counters.error("queries.udf", error)
+                return wrapped(*args, **kwargs)
+            try:
+                return wrapped(*args, **kwargs)
+            finally:
+                flows.leave(token)
+
+        carried: Callable[..., Any] = wrapt.FunctionWrapper(function, call)
+        return carried
+
+    def _context_for(self, database: Database) -> Context:
+        for slot in reversed(self._local.running):
+            if slot.database is database:
+                return slot.context
+        current = get_current()
+        if not database.known:
+            self._counters.add("dropped.udf_unknown_connection")
+            return current
+        by_caller = {slot.caller_id(): slot for slot in database.all()}
+        if len(by_caller) == 1:
+            ((caller_id, slot),) = by_caller.items()
+            return current if caller_id is None else slot.context
+        if len(by_caller) > 1:
+            self._counters.add("dropped.udf_ambiguous_query")
+        return current
+
+    def _database_of(self, connection: Any) -> Database:
+        database = self._databases.get(connection)
+        if database is None:
+            # Opened before we were there, or in a way that we don't see: who else is connected to its database can't be known.
+            with self._lock:
+                database = self._databases.setdefault(connection, Database(known=False))
+        return database
+
+
+def _shared_name(name: object) -> str | None:
+    """What connections to the same database have in common; None for one that nobody else can connect to."""
+    if name is None or name == "" or name == _SHARED_IN_MEMORY:
+        return None
+    text = os.fspath(name) if isinstance(name, str | os.PathLike) else str(name)
+    return text if text.startswith(":") else os.path.realpath(text)

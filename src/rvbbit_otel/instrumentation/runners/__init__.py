@@ -1,0 +1,29 @@
+"""The runners we know: shipped ones, and those that other packages announce."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from typing import Final
+
+from rvbbit_otel.instrumentation.runners import small_rvbbit
+from rvbbit_otel.instrumentation.spec import RunnerSpec
+from rvbbit_otel.telemetry import Counters
+
+# An entry point of this group names a RunnerSpec.
+GROUP: Final = "rvbbit_otel_runners"
+SHIPPED: Final = (small_rvbbit.SPEC,)
+
+
+def installed(counters: Counters) -> Mapping[str, RunnerSpec]:
+    """Every known spec by its name; one that can't be loaded is counted, logged and left out."""
+    specs = {spec.name: spec for spec in SHIPPED}
+    for entry_point in importlib.metadata.entry_points(group=GROUP):
+        try:
+            spec = entry_point.load()
+            if not isinstance(spec, RunnerSpec):
+                raise TypeError(f"entry point {entry_point.name} of {GROUP} is {type(spec).__name__}, not a RunnerSpec")
+            specs[spec.name] = spec
+        except Exception as error:  # noqa: BLE001 - somebody else's package must not keep the others from working
+            counters.error(f"runners.{entry_point.name}", error)
+    return specs

@@ -1,0 +1,120 @@
+"""Starting spans of ours, and the values that go on them."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.semconv.attributes import exception_attributes
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
+
+from rvbbit_otel.attributes import ERROR_TYPE, KIND, Kind
+from rvbbit_otel.instrumentation.content import ContentRule, rendered
+from rvbbit_otel.telemetry import Counters, Once
+
+# Names, roles and models: what a runner says in a word. Longer ones are cut.
+_WORD_LIMIT: Final = 512
+Attributes = dict[str, Any]
+
+
+class Spans:
+    """Starts and ends the spans of one instrumentation."""
+
+    def __init__(self, tracer: Tracer, content: ContentRule, counters: Counters) -> None:
+        """Spans come from `tracer`."""
+        self._tracer = tracer
+        self.content = content
+        self._counters = counters
+        self._once = Once()
+
+    def start(
+        self,
+        name: str,
+        kind: Kind,
+        context: Context,
+        attributes: Attributes,
+        *,
+        span_kind: SpanKind = SpanKind.INTERNAL,
+        start_time: int | None = None,
+        links: list[Link] | None = None,
+    ) -> Span:
+        """A span of ours, not attached; one that records nothing while instrumentation is suppressed."""
+        if not is_instrumentation_enabled():
+            return trace.INVALID_SPAN
+        attributes[KIND] = kind
+        span = self._tracer.start_span(name, context, span_kind, attributes, links, start_time)
+        if not span.is_recording():
+            self._tell_if_there_is_no_sdk()
+        return span
+
+    def fail(self, span: Span, error: BaseException) -> None:
+        """Say on a span which exception ended it; what the exception says is content."""
+        name = _type_name(error)
+        span.set_attribute(ERROR_TYPE, name)
+        message = (
+            self.content.text(exception_attributes.EXCEPTION_MESSAGE, str(error)) if self.content.allowed else None
+        )
+        event = {
+            exception_attributes.EXCEPTION_TYPE: name,
+            exception_attributes.EXCEPTION_STACKTRACE: "".join(traceback.format_tb(error.__traceback__, -20)),
+        }
+        if message is not None:
+            event[exception_attributes.EXCEPTION_MESSAGE] = message
+        span.add_event("exception", event)
+        span.set_status(Status(StatusCode.ERROR, message))
+
+    def _tell_if_there_is_no_sdk(self) -> None:
+        if not isinstance(trace.get_tracer_provider(), TracerProvider):
+            self._once.warn(
+                "no OpenTelemetry SDK is configured, so nothing is recorded; start the program with `rvbbit-otel run -- ...`, "
+                "or install opentelemetry-distro and use opentelemetry-instrument, or set a TracerProvider"
+            )
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def hanging_under(span_context: SpanContext, context: Context) -> Context:
+    """The same context with another span as the current one."""
+    return trace.set_span_in_context(trace.NonRecordingSpan(span_context), context)
+
+
+def put(attributes: Attributes, name: str, value: object) -> None:
+    """Put a word in, if there is one."""
+    if value is None:
+        return
+    if isinstance(value, str) and len(value) <= _WORD_LIMIT and value.isascii():
+        attributes[name] = value
+    else:
+        attributes[name] = rendered(value, _WORD_LIMIT)
+
+
+def put_integer(attributes: Attributes, name: str, value: object) -> None:
+    """Put a whole number in, if it is one that fits OTLP."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
+        attributes[name] = value
+
+
+def put_number(attributes: Attributes, name: str, value: object) -> None:
+    """Put a number in, if it is one that adds up."""
+    if isinstance(value, bool) or value is None:
+        return
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return
+    if math.isfinite(number):
+        attributes[name] = number
+
+
+Values = Mapping[str, Any]

@@ -1,0 +1,163 @@
+"""A runner as data: which of its callables matter, and where their values come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+from rvbbit_otel.errors import SpecError
+from rvbbit_otel.instrumentation import paths
+
+
+class Role(str, Enum):
+    """What a callable means for attribution."""
+
+    CALLER_SET = (
+        "caller_set"  # work belongs to a caller from here on; one that sets up the tracking of a query is one too
+    )
+    CALLER_CLEARED = "caller_cleared"
+    SESSION_OPENED = "session_opened"
+    SESSION_STATUS = "session_status"
+    SESSION_HEARTBEAT = "session_heartbeat"
+    SESSION_ENDED = "session_ended"
+    CASCADE = "cascade"
+    CELL = "cell"
+    TOOL = "tool"
+    LLM = "llm"
+    LOG = "log"
+    CONNECTION_OPENED = "connection_opened"  # a database connection, and which database it shares with others
+    QUERY = "query"  # a connection starts a query in this context
+    UDF_REGISTRATION = "udf_registration"  # a function that queries of a connection will call
+    EXECUTOR = "executor"  # runs a function later or elsewhere, and would lose the context
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The fields that a role has: those it can't do without, and those that it can."""
+
+    required: frozenset[str]
+    optional: frozenset[str] = frozenset()
+
+
+def _fields(required: str, optional: str = "") -> Fields:
+    return Fields(frozenset(required.split()), frozenset(optional.split()))
+
+
+_USAGE: Final = "model tokens_in tokens_out cost"
+FIELDS: Final[Mapping[Role, Fields]] = MappingProxyType(
+    {
+        Role.CALLER_SET: _fields("caller_id", "metadata origin connection_id"),
+        Role.CALLER_CLEARED: _fields("", "connection_id"),
+        Role.SESSION_OPENED: _fields("session_id", "parent_session_id caller_id metadata cascade_id"),
+        Role.SESSION_STATUS: _fields("session_id status", "error"),
+        Role.SESSION_HEARTBEAT: _fields("session_id"),
+        Role.SESSION_ENDED: _fields("session_id", "status"),
+        Role.CASCADE: _fields(
+            "session_id", "cascade_id cascade_file depth input parent_session_id caller_id metadata status"
+        ),
+        Role.CELL: _fields("name", "session_id take_index input"),
+        Role.TOOL: _fields("name", "session_id cell_name input"),
+        Role.LLM: _fields("", f"session_id cell_name operation provider input response_model {_USAGE}"),
+        Role.LOG: _fields(
+            "", f"session_id role content node_type cell_name take_index duration_ms metadata provider {_USAGE}"
+        ),
+        Role.CONNECTION_OPENED: _fields("connection", "database parent"),
+        Role.QUERY: _fields("connection"),
+        Role.UDF_REGISTRATION: _fields("connection function"),
+        Role.EXECUTOR: _fields("function"),
+    }
+)
+# Of these the field names the argument that is replaced, so it must be one.
+REPLACED_FIELD: Final = "function"
+
+_TARGET = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*", re.ASCII)
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Hook:
+    """One callable of a runner.
+
+    target: ``module:Qualified.name``. Class methods are the safest: a function that others import by name is replaced in every module that holds it.
+    fields: path expressions (see `paths`) by the role's field names.
+    accounts: for log and LLM calls: these rows are the ones whose tokens and cost reports add up. Never both of one runner.
+    optional: a runner without this target is no fault (a version that has it not).
+    parameters: argument names in order, for a callable whose signature Python can't read (C code).
+    """
+
+    role: Role
+    target: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    accounts: bool = False
+    optional: bool = False
+    parameters: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise SpecError, naming the hook and the field, for what does not fit the role."""
+        where = f"hook {getattr(self.role, 'value', self.role)} on {self.target!r}"
+        if not isinstance(self.role, Role):
+            raise SpecError(f"{where}: the role is one of {', '.join(role.value for role in Role)}")
+        if not _TARGET.fullmatch(self.target):
+            raise SpecError(f"{where}: a target reads like package.module:Class.method")
+        known = FIELDS[self.role]
+        for name in sorted(known.required - self.fields.keys()):
+            raise SpecError(f"{where}: field {name} is missing")
+        for name, expression in self.fields.items():
+            if name not in known.required | known.optional:
+                names = ", ".join(sorted(known.required | known.optional)) or "none"
+                raise SpecError(f"{where}: there is no field {name}; there are {names}")
+            try:
+                parsed = paths.parse(expression)
+            except SpecError as error:
+                raise SpecError(f"{where}, field {name}: {error}") from None
+            plain = len(parsed) == 1 and not parsed[0].steps and parsed[0].root not in ("self", "result")
+            if name == REPLACED_FIELD and not plain:
+                raise SpecError(f"{where}, field {name}: it is the name of one argument")
+        if self.accounts and self.role not in (Role.LOG, Role.LLM):
+            raise SpecError(f"{where}: only log and llm hooks can account for tokens and cost")
+        object.__setattr__(self, "fields", MappingProxyType(dict(self.fields)))
+
+    @property
+    def module(self) -> str:
+        """The module that defines the target."""
+        return self.target.partition(":")[0]
+
+    @property
+    def qualname(self) -> str:
+        """The target's name within its module."""
+        return self.target.partition(":")[2]
+
+
+@dataclass(frozen=True)
+class RunnerSpec:
+    """A runner: its name, the module and the distribution it is found by, the versions that the hooks are right for, and the hooks.
+
+    module: the top-level module; the runner is there if that can be imported (nothing is imported to find out).
+    distribution: the name of the installed package, None for one that is not installed from a package.
+    versions: a version specifier such as ``>=3.2,<4``, empty for any.
+    """
+
+    name: str
+    module: str
+    hooks: tuple[Hook, ...]
+    distribution: str | None = None
+    versions: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise SpecError for a spec that can't work."""
+        if not _NAME.fullmatch(self.name):
+            raise SpecError(f"runner {self.name!r}: a name is 1 to 64 of a-z 0-9 _ -")
+        if not self.module.isidentifier():
+            raise SpecError(f"runner {self.name}: {self.module!r} is no top-level module")
+        if not self.hooks:
+            raise SpecError(f"runner {self.name}: it has no hooks")
+        if self.versions and self.distribution is None:
+            raise SpecError(f"runner {self.name}: versions {self.versions!r} need a distribution to ask")
+        accounting = {hook.role for hook in self.hooks if hook.accounts}
+        if len(accounting) > 1:
+            raise SpecError(f"runner {self.name}: log and llm hooks both account; the same tokens would count twice")
+        object.__setattr__(self, "hooks", tuple(self.hooks))
