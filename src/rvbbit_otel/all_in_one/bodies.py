@@ -24,9 +24,10 @@ class CorruptBodyError(RvbbitOtelError):
 
 
 class _Decompressor(Protocol):
-    eof: bool
-    unconsumed_tail: bytes
-
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unconsumed_tail(self) -> bytes: ...
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 

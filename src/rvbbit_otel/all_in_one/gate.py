@@ -14,16 +14,16 @@ from rvbbit_otel.all_in_one.engine import EngineError, Reader, as_parameters
 
 # Roots of the syntax tree, as EXPLAIN AST prints them.
 _QUESTIONS = frozenset(
-    {
-        "SelectWithUnionQuery", "SelectIntersectExceptQuery", "ShowTables", "ShowColumns", "ShowIndexes", "ShowFunctions", "ShowSetting",
-        "ShowEngineQuery", "ShowGrantsQuery", "ShowAccessQuery", "ShowCreateTableQuery", "ShowCreateViewQuery", "ShowCreateDatabaseQuery",
-        "ShowCreateDictionaryQuery", "DescribeQuery", "ExistsTableQuery", "ExistsViewQuery", "ExistsDatabaseQuery", "ExistsDictionaryQuery", "Explain",
-    }
-)  # fmt: skip
+    (
+        "SelectWithUnionQuery SelectIntersectExceptQuery ShowTables ShowColumns ShowIndexes ShowFunctions ShowSetting ShowEngineQuery ShowGrantsQuery "
+        "ShowAccessQuery ShowCreateTableQuery ShowCreateViewQuery ShowCreateDatabaseQuery ShowCreateDictionaryQuery DescribeQuery ExistsTableQuery "
+        "ExistsViewQuery ExistsDatabaseQuery ExistsDictionaryQuery Explain"
+    ).split()
+)
 # Functions that reach files, the network or this process. As table functions the engine refuses most of them by itself.
 _FORBIDDEN = re.compile(
-    r"^ *Function (file|url|urlCluster|remote|remoteSecure|s3|s3Cluster|gcs|hdfs|azureBlobStorage|executable|python|Python|sqlite|mysql|postgresql|mongodb|"
-    r"redis|jdbc|odbc|filesystem|cluster|clusterAllReplicas|deltaLake|iceberg|hudi|arrowFlight|ytsaurus|catboostEvaluate)\b",
+    r"^ *Function (file|url|urlCluster|remote|remoteSecure|s3|s3Cluster|gcs|hdfs|azureBlobStorage|executable|python|Python|sqlite|mysql|postgresql|"
+    r"mongodb|redis|jdbc|odbc|filesystem|cluster|clusterAllReplicas|deltaLake|iceberg|hudi|arrowFlight|ytsaurus|catboostEvaluate)\b",
     re.MULTILINE,
 )
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)

@@ -1,7 +1,7 @@
 """Who may talk to a door: programs of this machine, or whoever has the token; never a web page from elsewhere.
 
-A page in the user's browser can reach loopback addresses, by a name that it made resolve to one (DNS rebinding) or by a plain request. So the Host must
-be one that we listen on, and a foreign Origin or a cross-site fetch is refused. No CORS header is ever sent.
+A page in the user's browser can reach loopback addresses, by a name that it made resolve to one (DNS rebinding) or by a plain request. So the Host
+must be one that we listen on, and a foreign Origin or a cross-site fetch is refused. No CORS header is ever sent.
 """
 
 from __future__ import annotations

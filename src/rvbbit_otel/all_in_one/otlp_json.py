@@ -26,9 +26,10 @@ def to_protobuf(body: bytes, message: Message) -> bytes:
     except (ValueError, RecursionError) as error:
         raise UnreadableBodyError(f"the body is no JSON: {error}") from error
     try:
-        return ParseDict(_with_base64_ids(document, 0), message, ignore_unknown_fields=True).SerializeToString()
+        data: bytes = ParseDict(_with_base64_ids(document, 0), message, ignore_unknown_fields=True).SerializeToString()
     except (ParseError, ValueError, TypeError, AttributeError) as error:
         raise UnreadableBodyError(f"the body is no {message.DESCRIPTOR.name}: {error}") from error
+    return data
 
 
 def _with_base64_ids(value: Any, depth: int) -> Any:

@@ -1,0 +1,95 @@
+"""A store by its DSN, over clickhouse-connect: the embedded one and a ClickHouse server alike. The only import of that driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+
+from rvbbit_otel.errors import ConfigurationError, StoreError, StoreUnavailableError
+from rvbbit_otel.storage.database import Result
+
+# Scheme to whether it is encrypted, and the port where none is named.
+_SCHEMES = {"http": (False, 8123), "clickhouse": (False, 8123), "https": (True, 8443), "clickhouses": (True, 8443)}
+
+
+class ClickHouseDatabase:
+    """A store at a DSN such as ``http://user:password@host:8123/database``. It connects at the first question."""
+
+    def __init__(self, dsn: str, *, connect_seconds: float = 5.0, answer_seconds: float = 300.0) -> None:
+        """Read the DSN; raises ConfigurationError, which never shows the password."""
+        parts = _parse(dsn)
+        secure, port = _SCHEMES[parts.scheme]
+        self.address = f"{parts.hostname}:{parts.port or port}"
+        self._options: dict[str, Any] = {
+            "host": parts.hostname,
+            "port": parts.port or port,
+            "username": unquote(parts.username) if parts.username else None,
+            "password": unquote(parts.password) if parts.password else "",
+            "database": unquote(parts.path.strip("/")) or "default",
+            "secure": secure,
+            "connect_timeout": connect_seconds,
+            "send_receive_timeout": answer_seconds,
+            "autogenerate_session_id": False,
+        }
+        self._client: Any = None
+
+    def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run one statement that gives no rows."""
+        with self._translated():
+            self._connected().command(sql, parameters=dict(parameters or {}))
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
+        """Ask one question."""
+        with self._translated():
+            answer = self._connected().query(sql, parameters=dict(parameters or {}))
+        return Result(tuple(answer.column_names), [tuple(row) for row in answer.result_rows])
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _connected(self) -> Any:
+        if self._client is None:
+            self._client = clickhouse_connect.get_client(**self._options)
+        return self._client
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise StoreUnavailableError(
+                f"no store answers at {self.address} ({_first_line(error)}): start one with `rvbbit-otel up`, or name another with --dsn"
+            ) from error
+        except ClickHouseError as error:
+            raise StoreError(f"the store at {self.address} refused: {_first_line(error)}") from error
+
+
+def _parse(dsn: str) -> SplitResult:
+    parts = urlsplit(dsn)
+    if parts.scheme not in _SCHEMES:
+        raise ConfigurationError(
+            f"the DSN's scheme is {parts.scheme!r}; it is one of {', '.join(_SCHEMES)}: http://user:password@host:8123/database"
+        )
+    if not parts.hostname:
+        raise ConfigurationError("the DSN names no host: http://user:password@host:8123/database")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ConfigurationError(
+            "the DSN's port is no number from 0 to 65535: http://user:password@host:8123/database"
+        ) from None
+    if parts.query or parts.fragment or parts.path.strip("/").count("/"):
+        raise ConfigurationError("the DSN ends with the database: http://user:password@host:8123/database")
+    return parts
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:500]

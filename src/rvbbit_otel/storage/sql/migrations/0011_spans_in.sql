@@ -1,0 +1,55 @@
+-- Spans on their way: the stock columns and what is read out of them, worked out once for all the tables behind. Nothing is kept here.
+-- reject: why the span is left out of every table ('' keeps it). session_fault, caller_fault: why that one column stays empty.
+-- is_row: the span is a row of unified_logs and counts for its session.
+CREATE TABLE IF NOT EXISTS spans_in
+(
+    Timestamp DateTime64(9),
+    TraceId String,
+    SpanId String,
+    ParentSpanId String,
+    TraceState String,
+    SpanName LowCardinality(String),
+    SpanKind LowCardinality(String),
+    ServiceName LowCardinality(String),
+    ResourceAttributes Map(LowCardinality(String), String),
+    ScopeName String,
+    ScopeVersion String,
+    SpanAttributes Map(LowCardinality(String), String),
+    Duration UInt64,
+    StatusCode LowCardinality(String),
+    StatusMessage String,
+    Events Nested
+    (
+        Timestamp DateTime64(9),
+        Name LowCardinality(String),
+        Attributes Map(LowCardinality(String), String)
+    ),
+    Links Nested
+    (
+        TraceId String,
+        SpanId String,
+        TraceState String,
+        Attributes Map(LowCardinality(String), String)
+    ),
+    reject LowCardinality(String),
+    session_fault LowCardinality(String),
+    caller_fault LowCardinality(String),
+    is_row Bool,
+    session_id String,
+    parent_session_id String,
+    session_event LowCardinality(String),
+    session_status LowCardinality(String),
+    caller_id String,
+    caller_source LowCardinality(String),
+    caller_origin LowCardinality(String),
+    kind LowCardinality(String),
+    cascade_id String,
+    usage_counted Bool,
+    tokens_in UInt64,
+    tokens_out UInt64,
+    cost Float64,
+    duration_ms Float64,
+    end_time DateTime64(9),
+    error String
+)
+ENGINE = Null
