@@ -1,0 +1,11 @@
+-- name: rows-without-caller
+-- kind: rule
+-- title: Rows without a caller
+-- finding: These sessions left rows that nobody claims, so their cost belongs to no query.
+-- remedy: If the session is known elsewhere, `rvbbit-otel repair` gives them its caller. Else a hook point is missing: see `rvbbit-otel doctor`.
+-- parameter: since DateTime = 1970-01-01 00:00:00
+SELECT session_id, count() AS rows, min(timestamp) AS first_row, any(service_name) AS service, any(name) AS example
+FROM unified_logs
+WHERE (caller_id = '' OR caller_source = 'none') AND timestamp >= {since:DateTime}
+GROUP BY session_id
+ORDER BY rows DESC, session_id
