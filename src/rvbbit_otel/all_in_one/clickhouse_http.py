@@ -21,6 +21,7 @@ from rvbbit_otel.all_in_one.gate import as_insert, check_question
 from rvbbit_otel.all_in_one.native import HANDSHAKE, handshake_block
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
+from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS
 
 # HTTP status by the engine's code, as the real server's (ClickHouse src/Server/HTTP/exceptionCodeToHTTPStatus.cpp).
 _STATUS: Mapping[int, int] = {
@@ -100,6 +101,9 @@ class ClickHouseHttp:
         format_name = given.get("default_format") or request.headers.get("x-clickhouse-format") or "TabSeparated"
         if not format_name.isalnum():
             raise EngineError(f"Code: 73. DB::Exception: Unknown format {format_name[:40]!r}. (UNKNOWN_FORMAT)")
+        if query.strip() in REPAIRS and request.method == "POST":
+            await loop.run_in_executor(self._threads, self._engine.command, query)
+            return _done(b"", format_name)
         if HANDSHAKE.fullmatch(query) and "client_protocol_version" in given:
             return _done(handshake_block(), "Native")
         database = given.get("database") or request.headers.get("x-clickhouse-database") or "default"

@@ -47,7 +47,8 @@ class Engine:
         except Exception as error:
             self._lock.release()
             raise StoreCorruptError(
-                f"the store in {folder} can't be opened: {error}. Nothing was changed. Restore it from a backup, or move the folder away to start anew"
+                f"the store in {folder} can't be opened: {error}. Nothing was changed: "
+                "restore it from a backup, or move the folder away to start anew"
             ) from error
         self._write_lock = threading.Lock()
         self._options = options

@@ -14,11 +14,28 @@ from rvbbit_otel.all_in_one.engine import EngineError, Reader, as_parameters
 
 # Roots of the syntax tree, as EXPLAIN AST prints them.
 _QUESTIONS = frozenset(
-    (
-        "SelectWithUnionQuery SelectIntersectExceptQuery ShowTables ShowColumns ShowIndexes ShowFunctions ShowSetting ShowEngineQuery ShowGrantsQuery "
-        "ShowAccessQuery ShowCreateTableQuery ShowCreateViewQuery ShowCreateDatabaseQuery ShowCreateDictionaryQuery DescribeQuery ExistsTableQuery "
-        "ExistsViewQuery ExistsDatabaseQuery ExistsDictionaryQuery Explain"
-    ).split()
+    {
+        "SelectWithUnionQuery",
+        "SelectIntersectExceptQuery",
+        "ShowTables",
+        "ShowColumns",
+        "ShowIndexes",
+        "ShowFunctions",
+        "ShowSetting",
+        "ShowEngineQuery",
+        "ShowGrantsQuery",
+        "ShowAccessQuery",
+        "ShowCreateTableQuery",
+        "ShowCreateViewQuery",
+        "ShowCreateDatabaseQuery",
+        "ShowCreateDictionaryQuery",
+        "DescribeQuery",
+        "ExistsTableQuery",
+        "ExistsViewQuery",
+        "ExistsDatabaseQuery",
+        "ExistsDictionaryQuery",
+        "Explain",
+    }
 )
 # Functions that reach files, the network or this process. As table functions the engine refuses most of them by itself.
 _FORBIDDEN = re.compile(

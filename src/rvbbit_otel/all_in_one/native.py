@@ -1,7 +1,7 @@
 """The one answer that clickhouse-go needs when it connects over HTTP, in the Native format of a server that knows its protocol version.
 
-It asks ``SELECT displayName(), version(), revision(), timezone()`` with ``client_protocol_version=54460`` and reads a block with block info and a byte
-for custom serialization a column. Told that the revision is 0, it reads and writes plain Native ever after, which the engine does by itself.
+It asks ``SELECT displayName(), version(), revision(), timezone()`` with ``client_protocol_version=54460`` and reads a block with block info and a
+byte for custom serialization a column. Told that the revision is 0, it reads and writes plain Native ever after, which the engine does by itself.
 """
 
 from __future__ import annotations

@@ -8,12 +8,22 @@ import click
 
 
 @click.command(epilog="Example: rvbbit-otel up --data ./rvbbit-data --clickhouse-port 0 --ready-file ready.json")
-@click.option("--data", type=click.Path(path_type=Path), default=Path("rvbbit-data"), show_default=True, help="The store's folder; made if missing.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; any but a loopback one needs --token.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("rvbbit-data"),
+    show_default=True,
+    help="The store's folder; made if missing.",
+)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; any but a loopback one needs --token."
+)
 @click.option("--otlp-grpc-port", default=4317, show_default=True, help="0 picks a free one.")
 @click.option("--otlp-http-port", default=4318, show_default=True, help="0 picks a free one.")
 @click.option("--clickhouse-port", default=8123, show_default=True, help="0 picks a free one.")
-@click.option("--ready-file", type=click.Path(path_type=Path), help="Written once it serves: JSON with pid and addresses.")
+@click.option(
+    "--ready-file", type=click.Path(path_type=Path), help="Written once it serves: JSON with pid and addresses."
+)
 @click.option("--token", envvar="RVBBIT_OTEL_TOKEN", show_envvar=True, help="Ask every client for this secret.")
 def up(
     data: Path,

@@ -163,9 +163,13 @@ def _connection_opened(hook: Hook, tools: Toolbox) -> Note:
     return note
 
 
+def _query_fetched(hook: Hook, tools: Toolbox) -> Note:
+    return lambda values: tools.queries.fetched(values["connection"])
+
+
 def _query(hook: Hook, tools: Toolbox) -> Enter:
     def enter(values: Values) -> Running:
-        done = tools.queries.started(values["connection"])
+        done = tools.queries.started(values["connection"], values.get("text"))
         return Running(None, lambda after, error: done())
 
     return enter
@@ -354,6 +358,7 @@ _AFTER: Final[dict[Role, tuple[_Make, bool]]] = {
     Role.CALLER_CLEARED: (_caller_cleared, True),
     Role.SESSION_ENDED: (_session_ended, True),
     Role.CONNECTION_OPENED: (_connection_opened, False),
+    Role.QUERY_FETCHED: (_query_fetched, True),
 }
 _AROUND: Final[dict[Role, Callable[[Hook, Toolbox], Enter]]] = {
     Role.CASCADE: _cascade,

@@ -36,7 +36,9 @@ def launch(command: Sequence[str], endpoint: str | None = None) -> NoReturn:
     ConfigurationError, before anything is started, for a setting that is wrong, a command that is not found, or a missing opentelemetry-distro.
     """
     if not command:
-        raise ConfigurationError("there is no command to run; write it after --, as in: rvbbit-otel run -- python my_app.py")
+        raise ConfigurationError(
+            "there is no command to run; write it after --, as in: rvbbit-otel run -- python my_app.py"
+        )
     executable = shutil.which(command[0])
     if executable is None:
         raise ConfigurationError(f"command {command[0]!r} is not found, or is not executable")
@@ -52,7 +54,7 @@ def environment_for(command: Sequence[str], environ: Mapping[str, str], endpoint
     Raises ConfigurationError for an OTEL_PYTHON_RVBBIT_* variable that does not exist or has a wrong value, or if there is no distro.
     """
     Settings.from_environment(environ)
-    _require_distro(environ)
+    _require_distro()
     environment = dict(environ)
     if endpoint is not None:
         if not re.match(r"https?://[^/\s]+", endpoint):
@@ -98,7 +100,7 @@ def _python_path(given: str) -> str:
     return os.pathsep.join([folder, *rest])
 
 
-def _require_distro(environ: Mapping[str, str]) -> None:
+def _require_distro() -> None:
     if not list(importlib.metadata.entry_points(group="opentelemetry_configurator")):
         raise ConfigurationError(
             "nothing would set OpenTelemetry up: opentelemetry-distro is not installed here; pip install 'rvbbit-otel[run]'"

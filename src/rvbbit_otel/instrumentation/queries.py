@@ -8,6 +8,7 @@ queries on this database run for now, else nobody. Never a guess.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import weakref
 from collections.abc import Callable
@@ -21,6 +22,12 @@ from rvbbit_otel.propagation import caller_id_of, lease_of, session_of
 from rvbbit_otel.telemetry import Counters
 
 _SHARED_IN_MEMORY: Final = ":memory:"
+# One statement that has done all its work when the call returns; any other may still call functions while its rows are fetched.
+_EAGER: Final = re.compile(
+    r"\s*(SET|RESET|PRAGMA|CREATE|DROP|ALTER|INSERT|UPDATE|DELETE|COPY|ATTACH|DETACH|USE|LOAD|INSTALL|BEGIN|COMMIT|ROLLBACK|CHECKPOINT)"
+    r"\b[^;]*;?\s*",
+    re.IGNORECASE,
+)
 
 
 class Slot:
@@ -51,10 +58,13 @@ class Database:
         self.slots: weakref.WeakKeyDictionary[Any, Slot] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
-    def put(self, connection: Any, slot: Slot) -> None:
-        """A connection runs another query now."""
+    def put(self, connection: Any, slot: Slot | None) -> None:
+        """A connection runs another query now, or none."""
         with self._lock:
-            self.slots[connection] = slot
+            if slot is None:
+                self.slots.pop(connection, None)
+            else:
+                self.slots[connection] = slot
 
     def all(self) -> list[Slot]:
         """What every connection ran last."""
@@ -99,7 +109,13 @@ class Queries:
                     self._by_name[shared] = database
             self._databases[connection] = database
 
-    def started(self, connection: Any) -> Callable[[], None]:
+    def fetched(self, connection: Any) -> None:
+        """Nothing is left of what a connection ran: it is no candidate any more."""
+        database = self._databases.get(connection)
+        if database is not None:
+            database.put(connection, None)
+
+    def started(self, connection: Any, text: object = None) -> Callable[[], None]:
         """A connection starts a query in this context; call what is returned when the call is over."""
         database = self._database_of(connection)
         slot = Slot(database, get_current())
@@ -109,6 +125,8 @@ class Queries:
 
         def done() -> None:
             running.remove(slot)
+            if isinstance(text, str) and _leaves_nothing_to_fetch(text):
+                database.put(connection, None)
 
         return done
 
@@ -155,6 +173,10 @@ class Queries:
             with self._lock:
                 database = self._databases.setdefault(connection, Database(known=False))
         return database
+
+
+def _leaves_nothing_to_fetch(text: str) -> bool:
+    return len(text) < 65_536 and _EAGER.fullmatch(text) is not None and "returning" not in text.lower()
 
 
 def _shared_name(name: object) -> str | None:

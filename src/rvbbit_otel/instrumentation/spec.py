@@ -31,6 +31,7 @@ class Role(str, Enum):
     LOG = "log"
     CONNECTION_OPENED = "connection_opened"  # a database connection, and which database it shares with others
     QUERY = "query"  # a connection starts a query in this context
+    QUERY_FETCHED = "query_fetched"  # nothing is left of a connection's query
     UDF_REGISTRATION = "udf_registration"  # a function that queries of a connection will call
     EXECUTOR = "executor"  # runs a function later or elsewhere, and would lose the context
 
@@ -66,7 +67,8 @@ FIELDS: Final[Mapping[Role, Fields]] = MappingProxyType(
             "", f"session_id role content node_type cell_name take_index duration_ms metadata provider {_USAGE}"
         ),
         Role.CONNECTION_OPENED: _fields("connection", "database parent"),
-        Role.QUERY: _fields("connection"),
+        Role.QUERY: _fields("connection", "text"),
+        Role.QUERY_FETCHED: _fields("connection"),
         Role.UDF_REGISTRATION: _fields("connection function"),
         Role.EXECUTOR: _fields("function"),
     }

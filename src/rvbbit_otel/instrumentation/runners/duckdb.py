@@ -20,8 +20,32 @@ HOOKS: Final = (
         for name in ("cursor", "duplicate")
     ),
     *(
-        Hook(Role.QUERY, f"{_CONNECTION}.{name}", {"connection": "self"}, optional=True)
+        Hook(
+            Role.QUERY,
+            f"{_CONNECTION}.{name}",
+            {"connection": "self", "text": "query"},
+            optional=True,
+            parameters=("query",),
+        )
         for name in ("execute", "executemany", "sql", "query", "from_query")
+    ),
+    # Names differ between versions of DuckDB.
+    *(
+        Hook(Role.QUERY_FETCHED, f"{_CONNECTION}.{name}", {"connection": "self"}, optional=True)
+        for name in (
+            "fetchall",
+            "fetchdf",
+            "fetch_df",
+            "fetchnumpy",
+            "df",
+            "pl",
+            "arrow",
+            "to_arrow_table",
+            "fetch_arrow_table",
+            "complete",
+            "abort",
+            "close",
+        )
     ),
     Hook(
         Role.UDF_REGISTRATION,

@@ -1,0 +1,186 @@
+"""The commands that ask a store or change it: demo, audit, migrate, repair."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from rvbbit_otel.cli import options
+from rvbbit_otel.cli.output import print_json, print_table, records, say, tell
+
+if TYPE_CHECKING:
+    from rvbbit_otel.demo import Demo
+    from rvbbit_otel.storage.audits import Finding
+
+
+@click.command(epilog="Example: rvbbit-otel demo --json")
+@click.option("--clients", default=16, show_default=True, type=click.IntRange(1, 99), help="Postgres clients at once.")
+@click.option("--rows", default=20, show_default=True, type=click.IntRange(1, 99), help="Rows of each client's query.")
+@options.as_json
+def demo(clients: int, rows: int, as_json: bool) -> None:
+    """The main job from nothing: a store, an unchanged runner, Postgres clients, and the audits that prove whose every row is.
+
+    Exit status 0 only if every row has its caller, none another's, and every rule holds.
+    """
+    from rvbbit_otel.demo import run_demo
+
+    seen = run_demo(lambda text: tell(f"... {text}"), clients, rows)
+    if as_json:
+        print_json(_demo_json(seen))
+    else:
+        _show_demo(seen)
+    sys.exit(0 if seen.holds else 1)
+
+
+@click.command(epilog="Example: rvbbit-otel audit cost-by-caller --param 'since=2026-01-01 00:00:00' --json")
+@click.argument("name", required=False)
+@click.option(
+    "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of the audit; may be repeated."
+)
+@click.option("--list", "as_list", is_flag=True, help="List every audit, its parameters and what it is for.")
+@options.dsn
+@options.as_json
+def audit(name: str | None, parameters: tuple[str, ...], as_list: bool, dsn: str, as_json: bool) -> None:
+    """Run the audit NAME, or every rule.
+
+    A rule prints the rows that break it, and what to do; a report prints its answer. Exit status 0: rules hold; 1: rows break one; 2: could not run.
+    """
+    from rvbbit_otel.storage.audits import find_audit, load_audits, run_audit
+    from rvbbit_otel.storage.client import ClickHouseDatabase
+
+    if as_list:
+        _list_audits(as_json)
+        return
+    values = {}
+    for parameter in parameters:
+        key, equals, value = parameter.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{parameter!r} is not NAME=VALUE", param_hint="--param")
+        values[key] = value
+    database = ClickHouseDatabase(dsn)
+    if name is not None:
+        findings = [run_audit(database, find_audit(name), values)]
+    else:
+        if values:
+            raise click.UsageError("--param goes with the NAME of an audit")
+        findings = [run_audit(database, each) for each in load_audits() if each.is_rule]
+    if as_json:
+        print_json([_finding_json(finding) for finding in findings])
+    else:
+        for finding in findings:
+            _show_finding(finding)
+    sys.exit(0 if all(finding.holds for finding in findings) else 1)
+
+
+@click.command(epilog="Example: rvbbit-otel migrate --dsn https://admin:secret@clickhouse.example.com/rvbbit")
+@click.option("--dry-run", is_flag=True, help="Only say what would be applied.")
+@options.dsn
+@options.as_json
+def migrate(dry_run: bool, dsn: str, as_json: bool) -> None:
+    """Bring a ClickHouse server's schema up to date. The embedded store does this by itself when it starts."""
+    from rvbbit_otel.storage.client import ClickHouseDatabase
+    from rvbbit_otel.storage.migrations import apply, pending
+
+    database = ClickHouseDatabase(dsn)
+    steps = pending(database) if dry_run else apply(database)
+    if as_json:
+        print_json([{"version": step.version, "name": step.name, "applied": not dry_run} for step in steps])
+        return
+    for step in steps:
+        say(f"{'pending' if dry_run else 'applied'} {step.version:04} {step.name}")
+    if not steps:
+        say("up to date")
+
+
+@click.command(epilog="Example: rvbbit-otel repair && rvbbit-otel audit rows-without-caller")
+@options.dsn
+@options.as_json
+def repair(dsn: str, as_json: bool) -> None:
+    """Give rows without a caller their session's caller, where exactly one is known; never by guess."""
+    from rvbbit_otel.storage.client import ClickHouseDatabase
+    from rvbbit_otel.storage.repair import repair as repair_store
+
+    done = repair_store(ClickHouseDatabase(dsn))
+    if as_json:
+        print_json(asdict(done))
+    else:
+        say(f"{done.rows} rows got their caller; {done.left} rows have none still")
+
+
+def _list_audits(as_json: bool) -> None:
+    from rvbbit_otel.storage.audits import load_audits
+
+    if as_json:
+        print_json([asdict(each) for each in load_audits()])
+        return
+    rows = [(each.name, each.kind, each.title, ", ".join(p.name for p in each.parameters)) for each in load_audits()]
+    print_table(("audit", "kind", "what it shows", "parameters"), rows)
+
+
+def _finding_json(finding: Finding) -> dict[str, object]:
+    return {
+        "audit": finding.audit.name,
+        "kind": finding.audit.kind,
+        "holds": finding.holds,
+        "rows": records(finding.columns, finding.rows) if finding.rows else [],
+    }
+
+
+def _show_finding(finding: Finding) -> None:
+    about = finding.audit
+    if about.is_rule:
+        say(f"{'holds ' if finding.holds else 'BROKEN'}  {about.name}: {about.title}")
+    if finding.rows:
+        print_table(finding.columns, finding.rows, None if about.is_rule else about.title)
+    if not finding.holds:
+        say(f"        what it means: {about.finding}\n        what to do:    {about.remedy}")
+    elif not about.is_rule and not finding.rows:
+        say(f"{about.title}: no rows")
+
+
+def _show_demo(seen: Demo) -> None:
+    say("A Postgres client asked an unchanged runner for the brand of three products:")
+    print_table(("product_name", "brand"), seen.brands)
+    say("Whose is what that left behind? Three questions, to ClickHouse's HTTP port, word for word:")
+    for answer in seen.answers.values():
+        say(answer)
+    crowd = seen.crowd
+    say(
+        f"Then {crowd.clients} clients at once, {crowd.rows_each} rows each ({crowd.seconds:.1f} s), checked against markers in the rows' own text:"
+    )
+    print_table(
+        ("what", "count"),
+        (
+            ("sessions that ran", crowd.sessions),
+            ("of these on DuckDB's native threads", crowd.on_native_threads),
+            ("of these whose caller the runner itself did not know", crowd.noted_without_caller),
+            ("sessions in the store", crowd.sessions_stored),
+            ("rows in unified_logs", crowd.rows_stored),
+            ("rows without their caller", crowd.missing),
+            ("rows with another's", crowd.wrong),
+        ),
+    )
+    for finding in seen.findings:
+        _show_finding(finding)
+    verdict = (
+        "Every row has its caller, none another's, and every rule holds"
+        if seen.holds
+        else "Something does not hold: see above"
+    )
+    say(f"\n{verdict} ({seen.seconds:.0f} s in all).")
+
+
+def _demo_json(seen: Demo) -> dict[str, object]:
+    return {
+        "holds": seen.holds,
+        "callers": list(seen.callers),
+        "unified_logs_rows": seen.log_rows,
+        "session_state_rows": seen.answer_rows["sessions"],
+        "cascade_sessions_rows": seen.answer_rows["cascades"],
+        "crowd": {**asdict(seen.crowd), "holds": seen.crowd.holds},
+        "audits": [_finding_json(finding) for finding in seen.findings],
+        "seconds": round(seen.seconds, 2),
+    }

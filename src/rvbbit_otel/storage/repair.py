@@ -1,0 +1,38 @@
+"""Rows that came without a caller get their session's, where exactly one is known. Never by guess.
+
+A process in another language, or one that lost the baggage, names a session and no caller; a span may come before its session's start. What the
+session's other rows say is written onto them, with source ``repair``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from rvbbit_otel.storage.database import Database
+from rvbbit_otel.storage.files import read, sql_files
+
+# The statements that change rows; the embedded store takes these from outside, word for word, and no other.
+STATEMENTS: Final = tuple(file.read_text(encoding="utf-8").strip() for file in sql_files("repair"))
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """Rows of unified_logs that got their caller, and those that nobody claims still."""
+
+    rows: int
+    left: int
+
+
+def repair(database: Database) -> Repaired:
+    """Give stragglers their caller; running it again changes nothing. Raises StoreError."""
+    before = _without_caller(database)
+    if before:
+        for statement in STATEMENTS:
+            database.command(statement)
+    left = _without_caller(database)
+    return Repaired(before - left, left)
+
+
+def _without_caller(database: Database) -> int:
+    return int(str(database.query(read("rows_without_caller.sql")).rows[0][0]))

@@ -1,0 +1,11 @@
+ALTER TABLE unified_logs
+UPDATE
+    caller_id = transform(
+        session_id,
+        (SELECT arraySort(groupArray(session_id)) FROM session_state WHERE length(callers_seen) = 1),
+        (SELECT arrayMap(pair -> pair.2, arraySort(groupArray((session_id, caller_id)))) FROM session_state WHERE length(callers_seen) = 1),
+        toString(caller_id)
+    ),
+    caller_source = 'repair'
+WHERE caller_id = '' AND session_id IN (SELECT session_id FROM session_state WHERE length(callers_seen) = 1)
+SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1
