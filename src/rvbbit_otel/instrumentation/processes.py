@@ -21,7 +21,9 @@ from rvbbit_otel.propagation import (
     caller_id_of,
     context_from_environment,
     environment_of,
+    local_caller_of,
     session_of,
+    with_caller,
     without_attribution,
 )
 from rvbbit_otel.telemetry import Counters
@@ -36,6 +38,10 @@ _ATTRIBUTION_VARIABLES: Final = ("TRACEPARENT", "TRACESTATE", "BAGGAGE")
 def carried(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that runs in today's context, whenever and wherever in this process it is called."""
     context = get_current()
+    caller = local_caller_of(context)
+    if caller is not None:
+        # Handed over while its caller was set, so it is that caller's for good, even where it runs in the flow that has cleared it since.
+        context = with_caller(context, caller)
 
     def call(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         token = flows.enter(context)

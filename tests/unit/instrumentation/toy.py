@@ -1,0 +1,145 @@
+"""A runner of a few lines, in which every role is a plain callable and every kind of callable occurs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Generator
+from typing import Any
+
+from rvbbit_otel.instrumentation import Hook, Role, RunnerSpec
+
+MODULE = "tests.unit.instrumentation.toy"
+
+
+class ToyError(Exception):
+    pass
+
+
+def set_caller(caller_id: Any, metadata: Any = None, connection_id: Any = None) -> str:
+    return "set"
+
+
+def clear_caller(connection_id: Any = None) -> str:
+    return "cleared"
+
+
+def track_query(query: str) -> tuple[int, float, str]:
+    return 7, 1.5, f"sql-{query}"
+
+
+def log(session_id: Any = None, role: Any = None, content: Any = None, **more: Any) -> str:
+    return "logged"
+
+
+def submit(later: list[Callable[[], Any]], function: Callable[[], Any]) -> None:
+    later.append(function)
+
+
+class Sessions:
+    def get(self, session_id: Any, parent: Any = None, caller_id: Any = None, metadata: Any = None) -> dict[str, Any]:
+        return {"session": session_id}
+
+    def status(self, session_id: Any, status: Any) -> str:
+        return "noted"
+
+    def heartbeat(self, session_id: Any) -> str:
+        return "alive"
+
+    def end(self, session_id: Any, status: Any = None) -> str:
+        return "ended"
+
+
+class Cascade:
+    def __init__(self, session_id: str, name: str = "toy", parent: str | None = None) -> None:
+        self.session_id = session_id
+        self.name = name
+        self.parent = parent
+
+    def run(self, body: Callable[[], Any], inputs: Any = None) -> Any:
+        return body()
+
+    def cell(self, name: str, body: Callable[[], Any]) -> Any:
+        return body()
+
+    @staticmethod
+    def tool(name: str, body: Callable[[], Any]) -> Any:
+        return body()
+
+    @classmethod
+    def make_tool(cls, name: str, body: Callable[[], Any]) -> Any:
+        return cls, body()
+
+
+def complete(model: str, body: Callable[[], Any] = dict) -> Any:
+    return body()
+
+
+async def complete_async(model: str, body: Callable[[], Any]) -> Any:
+    return await body()
+
+
+def stream(model: str, body: Callable[[], Any]) -> Generator[Any, Any, str]:
+    sent = []
+    try:
+        for number in range(3):
+            body()
+            sent.append((yield number))
+    except ToyError as error:
+        sent.append((yield f"caught {error}"))
+    return f"sent {sent}"
+
+
+async def stream_async(model: str, body: Callable[[], Any]) -> AsyncIterator[Any]:
+    for number in range(3):
+        body()
+        yield number
+
+
+LOG_FIELDS = (
+    "session_id role content node_type cell_name take_index model tokens_in tokens_out cost duration_ms metadata"
+)
+_LLM = {"model": "model", "tokens_in": "result.tokens_in", "tokens_out": "result.tokens_out", "cost": "result.cost"}
+SPEC = RunnerSpec(
+    name="toy",
+    module="tests",
+    hooks=(
+        Hook(
+            Role.CALLER_SET,
+            f"{MODULE}:set_caller",
+            {"caller_id": "caller_id", "metadata": "metadata", "connection_id": "connection_id"},
+        ),
+        Hook(Role.CALLER_SET, f"{MODULE}:track_query", {"caller_id": "result.2", "origin": "literal:tracked"}),
+        Hook(Role.CALLER_CLEARED, f"{MODULE}:clear_caller", {"connection_id": "connection_id"}),
+        Hook(
+            Role.SESSION_OPENED,
+            f"{MODULE}:Sessions.get",
+            {
+                "session_id": "session_id",
+                "parent_session_id": "parent",
+                "caller_id": "caller_id",
+                "metadata": "metadata",
+            },
+        ),
+        Hook(Role.SESSION_STATUS, f"{MODULE}:Sessions.status", {"session_id": "session_id", "status": "status"}),
+        Hook(Role.SESSION_HEARTBEAT, f"{MODULE}:Sessions.heartbeat", {"session_id": "session_id"}),
+        Hook(Role.SESSION_ENDED, f"{MODULE}:Sessions.end", {"session_id": "session_id", "status": "status"}),
+        Hook(
+            Role.CASCADE,
+            f"{MODULE}:Cascade.run",
+            {
+                "session_id": "self.session_id",
+                "cascade_id": "self.name",
+                "parent_session_id": "self.parent",
+                "input": "inputs",
+            },
+        ),
+        Hook(Role.CELL, f"{MODULE}:Cascade.cell", {"session_id": "self.session_id", "name": "name"}),
+        Hook(Role.TOOL, f"{MODULE}:Cascade.tool", {"name": "name"}),
+        Hook(Role.TOOL, f"{MODULE}:Cascade.make_tool", {"name": "name"}),
+        Hook(Role.LLM, f"{MODULE}:complete", _LLM),
+        Hook(Role.LLM, f"{MODULE}:complete_async", _LLM),
+        Hook(Role.LLM, f"{MODULE}:stream", {"model": "model"}),
+        Hook(Role.LLM, f"{MODULE}:stream_async", {"model": "model"}),
+        Hook(Role.LOG, f"{MODULE}:log", {name: name for name in LOG_FIELDS.split()}, accounts=True),
+        Hook(Role.EXECUTOR, f"{MODULE}:submit", {"function": "function"}),
+    ),
+)
