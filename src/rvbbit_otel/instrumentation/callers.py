@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable
-from typing import cast
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
@@ -112,6 +111,12 @@ class Callers:
             # A worker that inherited its caller says that it works for nobody: true for it, not for whom it inherited from.
             attach(without_attribution(current))
 
+    def left_behind(self) -> None:
+        """A piece of work is over: end the caller that it set for itself and did not clear."""
+        mine = lease_of(get_current())
+        if isinstance(mine, CallerScope) and not mine.ended and mine.flow is current_flow():
+            self._end(mine)
+
     def end_all(self) -> None:
         """End what nobody cleared, so that the root spans are exported."""
         for scope in list(self._live.values()):
@@ -190,8 +195,3 @@ class Callers:
                 del self._by_connection[connection]
         if scope.span is not None:
             scope.span.end()
-
-
-def scope_of(context: Context) -> CallerScope | None:
-    """The scope that a context was made under."""
-    return cast("CallerScope | None", lease_of(context))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Token
 
 from opentelemetry.context import Context, attach
@@ -25,6 +26,17 @@ def current_flow() -> object:
         if task is not None:
             return task
     return _local.token
+
+
+@contextmanager
+def frame() -> Iterator[None]:
+    """Work inside is a flow of its own, though it is on this thread: a caller that it sets nests, and can't replace the one around."""
+    before = _local.token
+    _local.token = object()
+    try:
+        yield
+    finally:
+        _local.token = before
 
 
 def enter(context: Context) -> Token[Context]:

@@ -57,7 +57,7 @@ class Instrumentation:
         spans = Spans(tracer, ContentRule(settings, self.counters, redact), self.counters)
         callers = Callers(spans, self.counters, self.renewals.append)
         sessions = Sessions(self.registry, callers, spans, self.counters, self.renewals.append)
-        queries = Queries(self.counters, lambda: self._on)
+        queries = Queries(self.counters, lambda: self._on, callers.left_behind)
         self.renewals.append(queries.renew_locks)
         self.tools = Toolbox(spans, callers, sessions, queries)
         self.hooks = Hooks(Makers(self._enter_of, self._carry_of), self._patches, self.counters)

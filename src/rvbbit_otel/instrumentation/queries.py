@@ -80,10 +80,11 @@ class _Local(threading.local):
 class Queries:
     """Connections, the databases that they share, and the queries that they run."""
 
-    def __init__(self, counters: Counters, enabled: Callable[[], bool]) -> None:
-        """A function registered while instrumented outlives that: it asks `enabled`."""
+    def __init__(self, counters: Counters, enabled: Callable[[], bool], left_behind: Callable[[], None]) -> None:
+        """A function registered while instrumented outlives that: it asks `enabled`. `left_behind` ends a caller that a call set and kept."""
         self._counters = counters
         self._enabled = enabled
+        self._left_behind = left_behind
         self._lock = threading.Lock()
         self._databases: weakref.WeakKeyDictionary[Any, Database] = weakref.WeakKeyDictionary()
         self._by_name: weakref.WeakValueDictionary[str, Database] = weakref.WeakValueDictionary()
@@ -142,13 +143,21 @@ class Queries:
             except Exception as error:  # noqa: BLE001 - the host's function must be called whatever we find
                 self._counters.error("queries.udf", error)
                 return wrapped(*args, **kwargs)
-            try:
-                return wrapped(*args, **kwargs)
-            finally:
-                flows.leave(token)
+            with flows.frame():
+                try:
+                    return wrapped(*args, **kwargs)
+                finally:
+                    self._tidy()
+                    flows.leave(token)
 
         carried: Callable[..., Any] = wrapt.FunctionWrapper(function, call)
         return carried
+
+    def _tidy(self) -> None:
+        try:
+            self._left_behind()
+        except Exception as error:  # noqa: BLE001 - the host's result goes back whatever we find
+            self._counters.error("queries.udf", error)
 
     def _context_for(self, database: Database) -> Context:
         for slot in reversed(self._local.running):

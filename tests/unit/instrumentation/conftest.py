@@ -10,10 +10,10 @@ from opentelemetry.context import Context, attach, get_current
 from opentelemetry.sdk.trace import ReadableSpan, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from tests.unit.instrumentation import toy
 
 from rvbbit_otel.instrumentation import RvbbitInstrumentor, runners
 from rvbbit_otel.instrumentation.instrumentor import Instrumentation
-from tests.unit.instrumentation import toy
 
 ROOT = Path(__file__).parents[3]
 

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import format_trace_id
+from tests.unit.instrumentation import toy
+from tests.unit.instrumentation.conftest import Traced
 
 from rvbbit_otel.instrumentation.callers import CallerScope
 from rvbbit_otel.propagation import caller_id_of, lease_of
-from tests.unit.instrumentation import toy
-from tests.unit.instrumentation.conftest import Traced
 
 
 def in_thread(function: Any) -> None:

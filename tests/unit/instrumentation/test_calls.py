@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from opentelemetry.context import get_current
+from tests.unit.instrumentation import toy
+from tests.unit.instrumentation.conftest import Traced
 
 from rvbbit_otel.instrumentation import Role, RvbbitInstrumentor, runners
 from rvbbit_otel.instrumentation.calls import Interception
 from rvbbit_otel.instrumentation.handlers import Running
-from tests.unit.instrumentation import toy
-from tests.unit.instrumentation.conftest import Traced
 
 NATURES: list[Callable[[Any], bool]] = [
     inspect.isfunction,

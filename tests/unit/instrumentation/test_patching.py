@@ -17,12 +17,12 @@ import pytest
 from opentelemetry import propagate, trace
 from opentelemetry._logs import _internal as logs_internal
 from opentelemetry.metrics import _internal as metrics_internal
+from tests.unit.instrumentation import toy
+from tests.unit.instrumentation.conftest import Traced
 
 from rvbbit_otel.errors import ConfigurationError
 from rvbbit_otel.instrumentation import Hook, Role, RunnerSpec, RvbbitInstrumentor, report, runners
 from rvbbit_otel.instrumentation.runners import duckdb as duckdb_hooks
-from tests.unit.instrumentation import toy
-from tests.unit.instrumentation.conftest import Traced
 
 
 def everything() -> dict[str, Any]:
@@ -75,7 +75,9 @@ def module_file(folder: Path, name: str, text: str) -> None:
     (folder / f"{name}.py").write_text(text)
 
 
-LIBRARY = "def log(session_id): return session_id\nclass Base:\n    def run(self): return 'ran'\nclass Child(Base): pass\n"
+LIBRARY = (
+    "def log(session_id): return session_id\nclass Base:\n    def run(self): return 'ran'\nclass Child(Base): pass\n"
+)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,10 +9,10 @@ from typing import Any
 import pytest
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-
-from rvbbit_otel.instrumentation import sessions
 from tests.unit.instrumentation import toy
 from tests.unit.instrumentation.conftest import Traced
+
+from rvbbit_otel.instrumentation import sessions
 
 
 def attributes(span: Any) -> dict[str, Any]:
@@ -165,7 +166,7 @@ def test_cells_tools_and_llm_calls_nest_and_usage_counts_on_the_log_row_only(tra
     cascade.run(lambda: cascade.cell("cell-1", lambda: cascade.tool("tool-1", take)))
     by_name = {span.name: span for span in traced.spans}
     names = ["cascade toy", "cell cell-1", "execute_tool tool-1", "chat model-1"]
-    for outer, inner in zip(names, names[1:], strict=False):
+    for outer, inner in itertools.pairwise(names):
         assert by_name[inner].parent.span_id == by_name[outer].context.span_id
     numbers = {
         "gen_ai.usage.input_tokens": 3,
