@@ -60,6 +60,7 @@ class Callers:
         self._spans = spans
         self._counters = counters
         self._lock = RenewedLock(register_after_fork)
+        register_after_fork(self._disown)
         self._by_connection: dict[str, CallerScope] = {}
         self._live: dict[int, CallerScope] = {}
         self._roots: dict[str, tuple[Caller, SpanContext]] = {}
@@ -121,6 +122,11 @@ class Callers:
         """End what nobody cleared, so that the root spans are exported."""
         for scope in list(self._live.values()):
             self._end(scope)
+
+    def _disown(self) -> None:
+        # In a forked child: the root spans are the parent's to end, or each would be exported twice.
+        for scope in self._live.values():
+            scope.span = None
 
     def _replaced(self, current: Context, connection: str | None) -> CallerScope | None:
         if connection is not None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
 from typing import Any, Final
 
+import wrapt
 from opentelemetry.context import get_current
 
 from rvbbit_otel.instrumentation import flows
@@ -79,6 +81,27 @@ def wrapper_for(target: Callable[..., Any], interception: Interception) -> Wrapp
     if inspect.isgeneratorfunction(target):
         return _of_generator_function(interception)
     return _of_function(interception)
+
+
+def returning_wrapper(ours: Interception) -> Wrapper:
+    """A wrapper of a callable that looks another one up: what it returns is intercepted, with the fields of the look-up."""
+
+    def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        found = wrapped(*args, **kwargs)
+        if not ours.on or not callable(found):
+            return found
+        inner = wrapper_for(found, ours)
+
+        def call_found(function: Callable[..., Any], _: Any, found_args: Any, found_kwargs: Any) -> Any:
+            @functools.wraps(function)
+            def as_asked(*_: Any, **__: Any) -> Any:
+                return function(*found_args, **found_kwargs)
+
+            return inner(as_asked, instance, args, kwargs)
+
+        return wrapt.FunctionWrapper(found, call_found)
+
+    return call
 
 
 def _of_function(ours: Interception) -> Wrapper:

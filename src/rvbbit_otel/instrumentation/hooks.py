@@ -16,7 +16,14 @@ import wrapt
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from rvbbit_otel.errors import ConfigurationError, SpecError
-from rvbbit_otel.instrumentation.calls import Carry, Interception, Wrapper, replacing_wrapper, wrapper_for
+from rvbbit_otel.instrumentation.calls import (
+    Carry,
+    Interception,
+    Wrapper,
+    replacing_wrapper,
+    returning_wrapper,
+    wrapper_for,
+)
 from rvbbit_otel.instrumentation.handlers import Enter
 from rvbbit_otel.instrumentation.patching import Patches, TargetMissingError
 from rvbbit_otel.instrumentation.paths import Arguments
@@ -67,7 +74,7 @@ class Hooks:
     def apply(self, spec: RunnerSpec, by_name: bool) -> None:
         """Wrap a runner's callables as they are imported; `by_name`: the user asked for it, so what is missing is an error."""
         version = _version(spec)
-        if by_name and importlib.util.find_spec(spec.module) is None:
+        if by_name and spec.module not in sys.modules and importlib.util.find_spec(spec.module) is None:
             raise ConfigurationError(f"runners names {spec.name}, but its module {spec.module} can't be imported")
         supported = _is_supported(spec, version)
         if by_name and not supported:
@@ -131,7 +138,7 @@ class Hooks:
                 wrapper, ours = replacing_wrapper(hook, arguments, self._makers.carry(hook), self._counters)
             else:
                 ours = Interception(hook, arguments, self._makers.enter(hook), self._counters)
-                wrapper = wrapper_for(plain, ours)
+                wrapper = returning_wrapper(ours) if hook.of_returned else wrapper_for(plain, ours)
             self._interceptions.append(ours)
             return wrapper
 

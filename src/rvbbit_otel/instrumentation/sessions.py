@@ -92,7 +92,7 @@ class Sessions:
             return known
         with self._lock:
             known = self.registry.get(session_id)
-            parent_id = None if parent is None else self.id_of(parent)
+            parent_id = None if parent is None or parent == session_id else self.id_of(parent)
             caller = self._claimant(caller_id, metadata, parent_id)
             fresh = known is None
             if known is not None and known.ended is not None:
@@ -107,7 +107,8 @@ class Sessions:
             place = self._place(echo)
             start = self._event(echo, "start", RUNNING, place)
             under = trace.get_current_span(place).get_span_context()
-            self.registry.hang(session_id, under if under.is_valid else start)
+            if under.is_valid or start.is_valid:
+                self.registry.hang(session_id, under if under.is_valid else start)
             return self.registry.get(session_id) or echo
 
     def context_for(self, session_id: SessionId) -> Context:
@@ -119,6 +120,8 @@ class Sessions:
         if echo is not None and echo.span_context is not None:
             # The caller around stays: where it is another one, the stamp says that two answers differed.
             return hanging_under(echo.span_context, current)
+        if echo is not None and echo.caller is not None and echo.caller.id != caller_id_of(current):
+            return trace.set_span_in_context(trace.INVALID_SPAN, current)
         return current
 
     def attached(self, session_id: SessionId | None, context: Context) -> Context:

@@ -76,7 +76,9 @@ FIELDS: Final[Mapping[Role, Fields]] = MappingProxyType(
 # Of these the field names the argument that is replaced, so it must be one.
 REPLACED_FIELD: Final = "function"
 
-_TARGET = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*", re.ASCII)
+_TARGET = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*(\(\))?", re.ASCII)
+_RETURNED: Final = "()"
+_AROUND_A_CALL: Final = (Role.CASCADE, Role.CELL, Role.TOOL, Role.LLM)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 
 
@@ -85,6 +87,7 @@ class Hook:
     """One callable of a runner.
 
     target: ``module:Qualified.name``. Class methods are the safest: a function that others import by name is replaced in every module that holds it.
+    With ``()`` at its end it is the callable that the target returns, and the fields are read from the call that returned it.
     fields: path expressions (see `paths`) by the role's field names.
     accounts: for log and LLM calls: these rows are the ones whose tokens and cost reports add up. Never both of one runner.
     optional: a runner without this target is no fault (a version that has it not).
@@ -119,6 +122,8 @@ class Hook:
             plain = len(parsed) == 1 and not parsed[0].steps and parsed[0].root not in ("self", "result")
             if name == REPLACED_FIELD and not plain:
                 raise SpecError(f"{where}, field {name}: it is the name of one argument")
+        if self.of_returned and self.role not in _AROUND_A_CALL:
+            raise SpecError(f"{where}: what a callable returns can be a cascade, cell, tool or llm")
         if self.accounts and self.role not in (Role.LOG, Role.LLM):
             raise SpecError(f"{where}: only log and llm hooks can account for tokens and cost")
         object.__setattr__(self, "fields", MappingProxyType(dict(self.fields)))
@@ -131,7 +136,12 @@ class Hook:
     @property
     def qualname(self) -> str:
         """The target's name within its module."""
-        return self.target.partition(":")[2]
+        return self.target.partition(":")[2].removesuffix(_RETURNED)
+
+    @property
+    def of_returned(self) -> bool:
+        """Whether what the target returns is meant."""
+        return self.target.endswith(_RETURNED)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
 from small_rvbbit.stub_llm import StubHandler
 
 ROOT = Path(__file__).parents[3]

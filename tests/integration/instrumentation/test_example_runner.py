@@ -16,11 +16,11 @@ from opentelemetry.context import Context, attach, get_current
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from small_rvbbit import journal
-from small_rvbbit.server import Server
+from tests.integration.instrumentation.conftest import ROOT
 
 from rvbbit_otel.instrumentation import RvbbitInstrumentor, report
-from tests.integration.instrumentation.conftest import ROOT
+from small_rvbbit import journal
+from small_rvbbit.server import Server
 
 MAP = "RVBBIT MAP 'traits/{cascade}.yaml' AS brand USING (SELECT * FROM (VALUES {rows}) AS t(product_name));"
 
@@ -147,7 +147,9 @@ def test_eight_clients_of_twenty_rows_none_wrong_and_none_missing(stage: Stage) 
         if attributes(span).get("rvbbit.caller.id") != owner[marker_of[session_id]]
     ]
     assert wrong == []
-    trace_of = {attributes(span)["rvbbit.caller.id"]: span.context.trace_id for span in stage.spans if "caller" in span.name}
+    trace_of = {
+        attributes(span)["rvbbit.caller.id"]: span.context.trace_id for span in stage.spans if "caller" in span.name
+    }
     assert len(set(trace_of.values())) == 8
     for session_id, rows in sessions.items():
         assert {span.context.trace_id for span in rows} == {trace_of[owner[marker_of[session_id]]]}

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.integration.instrumentation.conftest import Run, Sink
 
 from rvbbit_otel.instrumentation import launcher
-from tests.integration.instrumentation.conftest import Run, Sink
 
 LAUNCHERS = {
     "opentelemetry-instrument": ("opentelemetry-instrument",),
@@ -45,7 +45,9 @@ def launch(run: Run, code: str, *arguments: str, **more: str) -> object:
 
 
 def test_the_exit_status_and_the_arguments_are_the_programs_own(run: Run) -> None:
-    done = run(*LAUNCHERS["rvbbit-otel run"], "python", "-c", "import sys; print(sys.argv[1:]); sys.exit(7)", "--", "-x")
+    done = run(
+        *LAUNCHERS["rvbbit-otel run"], "python", "-c", "import sys; print(sys.argv[1:]); sys.exit(7)", "--", "-x"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (7, "['--', '-x']\n", "")
 
 
@@ -64,7 +66,7 @@ def test_programs_that_the_program_starts_are_instrumented_for_the_same_caller(
         "env = {'KEPT': 'yes'}\n"
         "inner = 'import os; from small_rvbbit.runner import run_cascade; from small_rvbbit import logs;"
         " from small_rvbbit.echo import sessions;"
-        " sessions.get_session(\"inner-1\"); logs.log_message(\"inner-1\", \"user\"); print(os.environ[\"KEPT\"])'\n"
+        ' sessions.get_session("inner-1"); logs.log_message("inner-1", "user"); print(os.environ["KEPT"])\'\n'
         "import os\n"
         "given = {**os.environ, **env}\n"
         "before = dict(given)\n"
@@ -79,11 +81,27 @@ def test_programs_that_the_program_starts_are_instrumented_for_the_same_caller(
     assert len(sink.trace_ids) == 1
 
 
+def test_a_caller_that_the_program_never_clears_is_exported_when_it_ends_and_once_only_if_it_forked(
+    run: Run, sink: Sink
+) -> None:
+    code = (
+        "import os, sys\nfrom small_rvbbit import caller_context as c\nc.set_caller_context('cli-1', {'origin': 'cli'})\n"
+        "child = os.fork()\n"
+        "if not child:\n    c.clear_caller_context(); sys.exit(0)\n"
+        "os.waitpid(child, 0)"
+    )
+    done = run("opentelemetry-instrument", "python", "-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [attributes["rvbbit.caller.id"] for attributes in sink.of("caller cli")] == ["cli-1"]
+
+
 def test_a_mistyped_setting_is_said_before_the_program_starts(run: Run) -> None:
     done = run(*LAUNCHERS["rvbbit-otel run"], "python", "-c", "print('started')", OTEL_PYTHON_RVBBIT_CONTENTS="full")
     assert done.returncode != 0
     assert "started" not in done.stdout
-    assert "OTEL_PYTHON_RVBBIT_CONTENTS is no setting of rvbbit-otel; there are OTEL_PYTHON_RVBBIT_CONTENT" in done.stderr
+    assert (
+        "OTEL_PYTHON_RVBBIT_CONTENTS is no setting of rvbbit-otel; there are OTEL_PYTHON_RVBBIT_CONTENT" in done.stderr
+    )
 
 
 def test_under_opentelemetrys_own_launcher_a_wrong_setting_is_one_line_and_the_program_goes_on(
@@ -96,10 +114,10 @@ def test_under_opentelemetrys_own_launcher_a_wrong_setting_is_one_line_and_the_p
     )
     assert done.returncode == 0
     assert done.stderr.splitlines() == [
-        "rvbbit-otel: OTEL_PYTHON_RVBBIT_CONTENT='everything': content is 'everything'; it is one of off, truncated, full; "
-        "its default is used",
-        "rvbbit-otel: OTEL_PYTHON_RVBBIT_RUNNERS: there is no runner nope; there are small_rvbbit; every installed runner is "
-        "instrumented",
+        ("rvbbit-otel: OTEL_PYTHON_RVBBIT_CONTENT='everything': content is 'everything'; it is one of off, truncated, full; "
+        "its default is used"),
+        ("rvbbit-otel: OTEL_PYTHON_RVBBIT_RUNNERS: there is no runner nope; there are small_rvbbit; every installed runner is "
+        "instrumented"),
     ]
     assert len(sink.of("session start")) == 1
 

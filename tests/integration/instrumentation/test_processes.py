@@ -6,10 +6,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
-
 from tests.integration.instrumentation.conftest import Run, Sink
 
-PROGRAM = '''
+PROGRAM = """
 import multiprocessing, sys
 from concurrent.futures import ProcessPoolExecutor
 from small_rvbbit import caller_context
@@ -28,7 +27,7 @@ class Override(multiprocessing.Process):
 if __name__ == "__main__":
     multiprocessing.set_start_method(sys.argv[1])
 {body}
-'''
+"""
 
 
 def callers(sink: Sink) -> dict[str, str | None]:
@@ -64,9 +63,7 @@ def test_a_process_works_for_the_caller_that_started_it(method: str, run: Run, s
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_a_pools_worker_works_for_whoever_submitted_the_task(
-    method: str, run: Run, sink: Sink, tmp_path: Path
-) -> None:
+def test_a_pools_worker_works_for_whoever_submitted_the_task(method: str, run: Run, sink: Sink, tmp_path: Path) -> None:
     path = program(
         tmp_path,
         """

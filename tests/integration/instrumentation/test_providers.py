@@ -6,7 +6,6 @@ import sys
 import textwrap
 
 import pytest
-
 from tests.integration.instrumentation.conftest import Run
 
 HEAD = """
@@ -42,7 +41,9 @@ def program(run: Run, body: str, **more: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("order", ["set_up(); RvbbitInstrumentor().instrument()", "RvbbitInstrumentor().instrument(); set_up()"])
+@pytest.mark.parametrize(
+    "order", ["set_up(); RvbbitInstrumentor().instrument()", "RvbbitInstrumentor().instrument(); set_up()"]
+)
 def test_providers_set_before_or_after_us_are_stamped_alike(order: str, run: Run) -> None:
     assert program(run, f"{order}; work()") == (0, EXPECTED, "")
 
@@ -67,7 +68,9 @@ def test_without_an_sdk_it_says_once_that_nothing_is_recorded(run: Run) -> None:
     code, out, err = program(run, "RvbbitInstrumentor().instrument(); work(); work()")
     assert (code, out) == (0, "")
     assert len(err.splitlines()) == 1
-    assert err.startswith("rvbbit-otel: no OpenTelemetry SDK is configured, so nothing is recorded; start the program with")
+    assert err.startswith(
+        "rvbbit-otel: no OpenTelemetry SDK is configured, so nothing is recorded; start the program with"
+    )
 
 
 def test_a_mistyped_option_raises_and_leaves_nothing_in_place(run: Run) -> None:

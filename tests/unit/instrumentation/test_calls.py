@@ -165,6 +165,22 @@ def test_an_async_generator_has_its_context_while_its_body_runs(traced: Traced) 
     assert traced.named("chat early").end_time is not None
 
 
+def test_a_callable_that_a_look_up_returns_is_intercepted_with_the_fields_of_the_look_up(traced: Traced) -> None:
+    registry = toy.Registry()
+    double, fetch = registry.find("double"), registry.find("fetch")
+    assert double is not None
+    assert fetch is not None
+    assert registry.find("gone") is None
+    assert (double(21), double(number=4)) == (42, 8)
+    assert inspect.iscoroutinefunction(fetch)
+    assert asyncio.run(fetch(3)) == 3
+    assert [span.name for span in traced.spans] == [
+        "execute_tool double",
+        "execute_tool double",
+        "execute_tool fetch",
+    ]
+
+
 def drive_everything() -> list[Any]:
     """Each hook of the toy once; what the host gets to see."""
     cascade, manager = toy.Cascade("s-1"), toy.Sessions()

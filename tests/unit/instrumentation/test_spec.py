@@ -23,6 +23,7 @@ LOG = Hook(Role.LOG, "m:log", {})
         (lambda: Hook(Role.LOG, "m:log", {"role": "ambient.nope"}), "of the context there are ambient.caller_id"),
         (lambda: Hook(Role.EXECUTOR, "m:s", {"function": "self.f"}), "field function: it is the name of one argument"),
         (lambda: Hook(Role.CELL, "m:c", {"name": "x"}, accounts=True), "only log and llm hooks can account"),
+        (lambda: Hook(Role.LOG, "m:log()", {}), "what a callable returns can be a cascade, cell, tool or llm"),
         (lambda: RunnerSpec("A b", "m", (LOG,)), "runner 'A b': a name is"),
         (lambda: RunnerSpec("a", "m.n", (LOG,)), "'m.n' is no top-level module"),
         (lambda: RunnerSpec("a", "m", ()), "runner a: it has no hooks"),

@@ -69,6 +69,15 @@ class Cascade:
         return cls, body()
 
 
+class Registry:
+    def find(self, name: str) -> Callable[..., Any] | None:
+        return {"double": lambda number: number * 2, "fetch": fetch}.get(name)
+
+
+async def fetch(number: int) -> int:
+    return number
+
+
 def complete(model: str, body: Callable[[], Any] = dict) -> Any:
     return body()
 
@@ -135,6 +144,7 @@ SPEC = RunnerSpec(
         Hook(Role.CELL, f"{MODULE}:Cascade.cell", {"session_id": "self.session_id", "name": "name"}),
         Hook(Role.TOOL, f"{MODULE}:Cascade.tool", {"name": "name"}),
         Hook(Role.TOOL, f"{MODULE}:Cascade.make_tool", {"name": "name"}),
+        Hook(Role.TOOL, f"{MODULE}:Registry.find()", {"name": "name"}),
         Hook(Role.LLM, f"{MODULE}:complete", _LLM),
         Hook(Role.LLM, f"{MODULE}:complete_async", _LLM),
         Hook(Role.LLM, f"{MODULE}:stream", {"model": "model"}),
