@@ -114,10 +114,14 @@ def test_under_opentelemetrys_own_launcher_a_wrong_setting_is_one_line_and_the_p
     )
     assert done.returncode == 0
     assert done.stderr.splitlines() == [
-        ("rvbbit-otel: OTEL_PYTHON_RVBBIT_CONTENT='everything': content is 'everything'; it is one of off, truncated, full; "
-        "its default is used"),
-        ("rvbbit-otel: OTEL_PYTHON_RVBBIT_RUNNERS: there is no runner nope; there are small_rvbbit; every installed runner is "
-        "instrumented"),
+        (
+            "rvbbit-otel: OTEL_PYTHON_RVBBIT_CONTENT='everything': content is 'everything'; it is one of off, truncated, full; "
+            "its default is used"
+        ),
+        (
+            "rvbbit-otel: OTEL_PYTHON_RVBBIT_RUNNERS: there is no runner nope; there are small_rvbbit; every installed runner is "
+            "instrumented"
+        ),
     ]
     assert len(sink.of("session start")) == 1
 
