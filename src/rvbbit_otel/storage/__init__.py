@@ -1,1 +1,1 @@
-"""The three tables and what is asked of them: schema, client, audits, late attribution."""
+"""The store: schema, audits and repair, over one small `Database` protocol that the embedded engine and a real server both meet."""

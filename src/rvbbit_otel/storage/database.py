@@ -1,4 +1,4 @@
-"""What the rest of this package needs of a store, whichever one it is."""
+"""What migrations, audits and repair need of a store: run a statement, read rows."""
 
 from __future__ import annotations
 
@@ -9,17 +9,25 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Result:
-    """The answer to a question: column names, and rows of as many values each."""
+    """Rows as the store gave them; each row has one value for each of `columns`, in that order."""
 
     columns: tuple[str, ...]
     rows: list[tuple[object, ...]]
 
+    def dicts(self) -> list[dict[str, object]]:
+        """Each row by column name."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
 
 class Database(Protocol):
-    """A store: ClickHouse by its client, or the embedded engine in process. Both raise StoreError, with the engine's own words."""
+    """One connection to one database; names in SQL are unqualified.
+
+    Parameters are bound (``{name:Type}`` in the SQL), never put into its text. Both methods raise StoreUnavailableError
+    where trying again may help and StoreError where it will not.
+    """
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
-        """Run one statement that gives no rows; parameters stand in it as ``{name:Type}``."""
+        """Run a statement that answers nothing."""
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
-        """Ask one question."""
+        """Run a statement and read all it answers."""

@@ -1,21 +1,23 @@
-"""The schema, as numbered files that are applied once and never edited.
-
-Each file holds one statement, which may be run again without harm, so that a migration that was interrupted half way is simply applied again.
-"""
+"""The schema as numbered files: which are applied, which are pending, and applying those."""
 
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from rvbbit_otel.errors import SchemaError
 from rvbbit_otel.storage.database import Database
 from rvbbit_otel.storage.files import read, sql_files
 
+_FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+
 
 @dataclass(frozen=True)
 class Migration:
-    """One step of the schema. `checksum` is of the statement's text."""
+    """One file of sql/migrations: one statement, safe to run again."""
 
     version: int
     name: str
@@ -23,51 +25,74 @@ class Migration:
 
     @property
     def checksum(self) -> str:
-        """Sixteen hex characters of SHA-256."""
-        return hashlib.sha256(self.sql.encode()).hexdigest()[:16]
+        """SHA-256 of the statement, hex."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-def load() -> list[Migration]:
-    """Every migration of this package, first to last."""
-    migrations = []
-    for file in sql_files("migrations"):
-        number, _, name = file.name.removesuffix(".sql").partition("_")
-        migrations.append(Migration(int(number), name, file.read_text(encoding="utf-8")))
-    return migrations
+@cache
+def packaged() -> tuple[Migration, ...]:
+    """All migrations of this package, by version; raises SchemaError where the numbers have a gap or a double."""
+    found = []
+    for entry in sql_files("migrations", suffix=""):
+        match = _FILE_NAME.fullmatch(entry.name)
+        if match is None:
+            raise SchemaError(f"sql/migrations has {entry.name!r}; a migration is named 0001_what_it_makes.sql")
+        found.append(Migration(int(match[1]), match[2], entry.read_text("utf-8")))
+    found.sort(key=lambda migration: migration.version)
+    if [migration.version for migration in found] != list(range(1, len(found) + 1)):
+        raise SchemaError("the numbers in sql/migrations have a gap or a double; reinstall the package")
+    return tuple(found)
 
 
-def applied(database: Database) -> dict[int, str]:
-    """Version and checksum of what the store has; the store gets its table of migrations if it has none."""
-    database.command(read("schema_migrations.sql"))
-    result = database.query(read("applied_migrations.sql"))
-    return {int(str(version)): str(checksum) for version, checksum in result.rows}
+def applied(database: Database) -> list[int]:
+    """The versions that the store has, without changing it; raises SchemaError as `pending` does."""
+    return sorted(_book(database, packaged()))
 
 
-def pending(database: Database) -> list[Migration]:
-    """What the store lacks. Raises SchemaError if it is newer than this package, or if a migration that it has was edited since."""
-    known, have = load(), applied(database)
-    newest = max(have, default=0)
-    if newest > known[-1].version:
-        raise SchemaError(
-            f"the store's schema is at version {newest}, this rvbbit-otel knows up to {known[-1].version}: "
-            "upgrade rvbbit-otel; the store was left as it is"
-        )
-    for migration in known:
-        checksum = have.get(migration.version)
-        if checksum is not None and checksum != migration.checksum:
-            raise SchemaError(
-                f"migration {migration.version} ({migration.name}) was edited after it was applied to this store: restore the file and add a new one"
-            )
-    return [migration for migration in known if migration.version not in have]
+def pending(database: Database, migrations: Sequence[Migration] | None = None) -> list[Migration]:
+    """The migrations that the store lacks, by version, without changing it.
+
+    Raises SchemaError where the store has a migration that this package has not, or had it with another text.
+    """
+    known = packaged() if migrations is None else migrations
+    done = _book(database, known)
+    return [migration for migration in known if migration.version not in done]
 
 
-def apply(database: Database) -> list[Migration]:
-    """Bring the store up to date; returns what was applied, nothing if it was."""
-    steps = pending(database)
-    for migration in steps:
+def apply(database: Database, migrations: Sequence[Migration] | None = None) -> list[Migration]:
+    """Apply what is pending and return it; run again, or after it was cut off half way, it does what is left.
+
+    Raises SchemaError as `pending` does, before anything is changed.
+    """
+    missing = pending(database, migrations)
+    if missing:
+        database.command(read("schema_migrations.sql"))
+    for migration in missing:
+        # The statement first, the entry second: cut off between them, the statement runs once more, and each is made to bear that.
         database.command(migration.sql)
         database.command(
             read("record_migration.sql"),
             {"version": migration.version, "name": migration.name, "checksum": migration.checksum},
         )
-    return steps
+    return missing
+
+
+def _book(database: Database, known: Iterable[Migration]) -> set[int]:
+    if database.query(read("has_schema_migrations.sql")).rows[0][0] == 0:
+        return set()
+    ours = {migration.version: migration for migration in known}
+    done = set()
+    for version, name, checksum in database.query(read("applied_migrations.sql")).rows:
+        number = int(str(version))
+        if number not in ours:
+            raise SchemaError(
+                f"the store has migration {number:04d}_{name}, which this package does not know: its schema is newer."
+                " Upgrade rvbbit-otel, or use a store made by this version"
+            )
+        if ours[number].checksum != checksum:
+            raise SchemaError(
+                f"migration {number:04d}_{name} was applied with another text than this package has."
+                " Install the version of rvbbit-otel that applied it, or start with an empty database"
+            )
+        done.add(number)
+    return done

@@ -1,1 +1,1 @@
-SELECT version, argMin(checksum, applied_at) AS checksum FROM schema_migrations GROUP BY version ORDER BY version
+SELECT version, name, checksum FROM schema_migrations FINAL ORDER BY version

@@ -1,4 +1,4 @@
--- What was applied to this store, and when.
+-- What was applied to this store, and when. Two that migrate at the same moment leave one row each, read with FINAL as one.
 CREATE TABLE IF NOT EXISTS schema_migrations
 (
     version UInt32,
