@@ -7,15 +7,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
+from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from rvbbit_otel.all_in_one.ingest import Ingest, UnreadableBodyError
+from rvbbit_otel.all_in_one.ingest import Ingest, UnreadableBodyError, accepted
 from rvbbit_otel.errors import ConfigurationError, StoreUnavailableError
 
 _SERVICES = {
-    "traces": ("opentelemetry.proto.collector.trace.v1.TraceService", ExportTraceServiceResponse().SerializeToString()),
-    "logs": ("opentelemetry.proto.collector.logs.v1.LogsService", ExportLogsServiceResponse().SerializeToString()),
+    "traces": ("opentelemetry.proto.collector.trace.v1.TraceService", ExportTraceServiceResponse),
+    "logs": ("opentelemetry.proto.collector.logs.v1.LogsService", ExportLogsServiceResponse),
 }
 # A request waits in its thread until it is stored, so this many can share one insert.
 _THREADS = 32
@@ -45,18 +46,18 @@ def serve_grpc(ingest: Ingest, host: str, port: int, token: str | None, max_body
 
 
 def _export(
-    ingest: Ingest, signal: str, answer: bytes, token: str | None
+    ingest: Ingest, signal: str, answer: type[Message], token: str | None
 ) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     def export(body: bytes, context: grpc.ServicerContext) -> bytes:
         if token is not None and not _has_token(context, token):
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "a token is needed")
         try:
-            ingest.submit(signal, body).result()
+            refused = ingest.submit(signal, body).result()
         except UnreadableBodyError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error)[:2000])
         except StoreUnavailableError as error:
             context.abort(grpc.StatusCode.UNAVAILABLE, str(error)[:2000])
-        return answer
+        return bytes(accepted(answer(), refused).SerializeToString())
 
     return export
 

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rvbbit_otel.all_in_one import bodies, otlp_json
-from rvbbit_otel.all_in_one.ingest import Ingest, UnreadableBodyError
+from rvbbit_otel.all_in_one.ingest import Ingest, UnreadableBodyError, accepted
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -51,12 +51,12 @@ def make_app(ingest: Ingest, max_body: int, counters: Callable[[], dict[str, int
             body = await bodies.read(request.stream(), request.headers.get("content-encoding", ""), max_body)
             if content_type == JSON:
                 body = await asyncio.to_thread(otlp_json.to_protobuf, body, asked())
-            await asyncio.wrap_future(ingest.submit(signal, body))
+            refused = await asyncio.wrap_future(ingest.submit(signal, body))
         except ClientDisconnect:
             return Response(status_code=400)
         except RvbbitOtelError as error:
             return _failure(error, content_type)
-        return _encoded(answer(), content_type, 200)
+        return _encoded(accepted(answer(), refused), content_type, 200)
 
     async def metrics_signal(request: Request) -> Response:
         return JSONResponse({"code": 12, "message": "metrics are not stored here: set OTEL_METRICS_EXPORTER=none"}, 404)
