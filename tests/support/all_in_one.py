@@ -1,0 +1,96 @@
+"""The real all-in-one as a process of its own: `python -m rvbbit_otel up` on free ports, ended with the test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Seconds: the engine opens in about one, slower where several tests run at once.
+_START_SECONDS = 60
+_STOP_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class AllInOne:
+    """One that serves. `clickhouse` and `otlp_http` are URLs without a slash at the end, `otlp_grpc` is host:port."""
+
+    process: subprocess.Popen[bytes]
+    pid: int
+    clickhouse: str
+    otlp_http: str
+    otlp_grpc: str
+    page: str
+    log_file: Path = field(repr=False)
+
+    def log(self) -> str:
+        """What it has written to standard error so far."""
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+
+@contextmanager
+def running_all_in_one(
+    data_dir: Path, *more_arguments: str, folder: Path | None = None, stop_seconds: float = _STOP_SECONDS
+) -> Iterator[AllInOne]:
+    """One over the store in `data_dir`, ended by SIGTERM, and killed if it does not end; a test may kill it before.
+
+    `folder` is its working directory; it is made if it is not there. Beside `data_dir` go the ready file and the log.
+    """
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    ready_file = data_dir.with_name(data_dir.name + ".ready.json")
+    log_file = data_dir.with_name(data_dir.name + ".log")
+    ready_file.unlink(missing_ok=True)
+    working = data_dir.with_name(data_dir.name + ".cwd") if folder is None else folder
+    working.mkdir(parents=True, exist_ok=True)
+    ports = [argument for name in ("otlp-grpc", "otlp-http", "clickhouse") for argument in (f"--{name}-port", "0")]
+    command = [sys.executable, "-m", "rvbbit_otel", "up", "--data", str(data_dir), "--ready-file", str(ready_file)]
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [*command, *ports, *more_arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=working,
+        )
+    try:
+        addresses = _wait_until_ready(process, ready_file, log_file)
+        yield AllInOne(
+            process,
+            process.pid,
+            addresses["clickhouse"],
+            addresses["otlp_http"],
+            addresses["otlp_grpc"],
+            addresses["page"],
+            log_file,
+        )
+    finally:
+        _end(process, stop_seconds)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], ready_file: Path, log_file: Path) -> dict[str, str]:
+    until = time.monotonic() + _START_SECONDS
+    while time.monotonic() < until:
+        if ready_file.exists():  # It is moved there once whole.
+            found: dict[str, str] = json.loads(ready_file.read_text(encoding="utf-8"))
+            return found
+        if process.poll() is not None:
+            break
+        time.sleep(0.01)
+    state = f"ended with {process.returncode}" if process.returncode is not None else f"not ready in {_START_SECONDS} s"
+    raise AssertionError(f"the all-in-one {state}:\n{log_file.read_text(encoding='utf-8', errors='replace')}")
+
+
+def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise AssertionError(f"the all-in-one did not end within {seconds} s of SIGTERM") from None
