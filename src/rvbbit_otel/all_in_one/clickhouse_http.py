@@ -25,11 +25,11 @@ from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS
 
 # HTTP status by the engine's code, as the real server's (ClickHouse src/Server/HTTP/exceptionCodeToHTTPStatus.cpp).
 _STATUS: Mapping[int, int] = {
-    **dict.fromkeys((6, 26, 27, 36, 38, 41, 42, 43, 44, 46, 47, 48, 53, 62, 70, 72, 81, 117, 130, 158, 386, 396, 456, 457, 691), 400),
+    **dict.fromkeys((6, 26, 27, 36, 38, 41, 42, 43, 44, 46, 47, 48, 53, 62, 70, 72, 73, 81, 117, 130, 158, 386, 396, 456, 457, 691), 400),
     **dict.fromkeys((60,), 404),
     **dict.fromkeys((164, 497, 516), 403),
     **dict.fromkeys((159,), 408),
-    **dict.fromkeys((202, 241, 243, 252, 439), 503),
+    **dict.fromkeys((202, 439), 503),
 }  # fmt: skip
 _SERVER = {
     "X-ClickHouse-Server-Display-Name": "rvbbit-otel",

@@ -170,7 +170,10 @@ def accepted(answer: Message, refused: int) -> Message:
     """An export response that says how many spans were left out, and nothing more if none was."""
     if refused:
         answer.partial_success.rejected_spans = refused
-        answer.partial_success.error_message = "spans whose trace id is not 16 bytes, whose span id is not 8, or whose start is over 90 days ago or a day ahead"
+        answer.partial_success.error_message = (
+            "left out: a trace id that is not 16 bytes, a span id that is not 8, or a start over 90 days ago or a day ahead; "
+            "the rest is stored"
+        )
     return answer
 
 

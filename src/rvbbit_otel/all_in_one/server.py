@@ -34,44 +34,43 @@ _DRAIN_SECONDS = 8
 def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT. Raises a RvbbitOtelError that says what to do if it can't start."""
     tell = _Steps()
-    doors = {
-        name: _listen(options.host, getattr(options, f"{name}_port"), f"--{name.replace('_', '-')}-port")
-        for name in ("otlp_http", "clickhouse")
-    }
-    engine = Engine(options)
-    tell(f"engine open in {options.data}")
-    applied = apply(engine)
-    tell(f"schema ready, {len(applied)} migrations applied")
-    counters = Counters()
-    ingest = Ingest(engine, options.max_queued, counters)
-    grpc_server, grpc_port = serve_grpc(ingest, options.host, options.otlp_grpc_port, options.token, options.max_body)
-    apps = {
-        "otlp_http": make_app(ingest, options.max_body, counters.snapshot),
-        "clickhouse": ClickHouseHttp(engine, options).make_app(),
-    }
-    addresses = {
-        "pid": os.getpid(),
-        "otlp_grpc": f"{options.host}:{grpc_port}",
-        **{name: _url(options.host, door) for name, door in doors.items()},
-    }
-    addresses["page"] = f"{addresses['clickhouse']}/page"
+    # What was opened is closed in reverse, whether serving ends or never begins: the engine must not be open when Python exits.
+    with contextlib.ExitStack() as opened:
+        doors = {
+            name: opened.enter_context(_listen(options.host, getattr(options, f"{name}_port"), name))
+            for name in ("otlp_http", "clickhouse")
+        }
+        engine = Engine(options)
+        opened.callback(engine.close)
+        tell(f"engine open in {options.data}")
+        applied = apply(engine)
+        tell(f"schema ready, {len(applied)} migrations applied")
+        counters = Counters()
+        ingest = Ingest(engine, options.max_queued, counters)
+        opened.callback(ingest.close)
+        grpc_server, port = serve_grpc(ingest, options.host, options.otlp_grpc_port, options.token, options.max_body)
+        opened.callback(lambda: grpc_server.stop(_DRAIN_SECONDS).wait())
+        apps = {
+            "otlp_http": make_app(ingest, options.max_body, counters.snapshot),
+            "clickhouse": ClickHouseHttp(engine, options).make_app(),
+        }
+        addresses: dict[str, object] = {
+            "pid": os.getpid(),
+            "otlp_grpc": f"{options.host}:{port}",
+            **{name: _url(options.host, door) for name, door in doors.items()},
+        }
+        addresses["page"] = f"{addresses['clickhouse']}/page"
 
-    def ready() -> None:
-        tell("serving " + " ".join(f"{name}={value}" for name, value in addresses.items()))
-        if options.ready_file is not None:
-            partial = options.ready_file.with_name(options.ready_file.name + ".partial")
-            partial.write_text(json.dumps(addresses))
-            partial.replace(options.ready_file)
+        def ready() -> None:
+            tell("serving " + " ".join(f"{name}={value}" for name, value in addresses.items()))
+            if options.ready_file is not None:
+                partial = options.ready_file.with_name(options.ready_file.name + ".partial")
+                partial.write_text(json.dumps(addresses))
+                partial.replace(options.ready_file)
 
-    try:
-        asyncio.run(
-            _serve_http({name: guarded(apps[name], options.host, options.token) for name in apps}, doors, ready)
-        )
-    finally:
-        grpc_server.stop(_DRAIN_SECONDS).wait()
-        ingest.close()
-        engine.close()
-        tell("everything acknowledged is stored; closed")
+        guards = {name: guarded(app, options.host, options.token) for name, app in apps.items()}
+        asyncio.run(_serve_http(guards, doors, ready))
+    tell("everything acknowledged is stored; closed")
 
 
 async def _serve_http(apps: dict[str, App], doors: dict[str, socket.socket], ready: Callable[[], None]) -> None:
@@ -131,7 +130,7 @@ class _Steps:
         self._last = now
 
 
-def _listen(host: str, port: int, flag: str) -> socket.socket:
+def _listen(host: str, port: int, name: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     door = socket.socket(family, socket.SOCK_STREAM)
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -140,7 +139,7 @@ def _listen(host: str, port: int, flag: str) -> socket.socket:
     except OSError as error:
         door.close()
         raise ConfigurationError(
-            f"{flag} {port} on {host} can't be listened on ({error.strerror}): 0 picks a free one"
+            f"--{name.replace('_', '-')}-port {port} on {host} can't be listened on ({error.strerror}): 0 picks a free one"
         ) from error
     return door
 
