@@ -44,6 +44,13 @@ class StubHandler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class StubServer(ThreadingHTTPServer):
+    """Takes many callers at once: the default of five waiting connections resets the rest."""
+
+    daemon_threads = True
+    request_queue_size = 512
+
+
 def main() -> None:
     """Serve until terminated."""
     parser = argparse.ArgumentParser(prog="python -m small_rvbbit.stub_llm", description=__doc__)
@@ -52,8 +59,7 @@ def main() -> None:
     parser.add_argument("--delay-ms", type=float, default=0.0, help="how long the model thinks")
     options = parser.parse_args()
     StubHandler.delay_seconds = options.delay_ms / 1000
-    server = ThreadingHTTPServer(("127.0.0.1", options.port), StubHandler)
-    server.daemon_threads = True
+    server = StubServer(("127.0.0.1", options.port), StubHandler)
     write_ready(options.ready_file, {"url": f"http://127.0.0.1:{server.server_port}"})
     until_terminated(server)
 
