@@ -131,7 +131,10 @@ def test_sixteen_clients_of_twenty_rows_leave_no_row_without_its_caller_and_none
 
 
 def test_the_rows_of_a_cascade_that_failed_have_their_caller_and_its_error(server: AllInOne, tmp_path: Path) -> None:
-    with drive.processes(tmp_path / "runner", instrumented(server)) as dsn, pytest.raises(psycopg.Error, match="the tool is out of order"):
+    with (
+        drive.processes(tmp_path / "runner", instrumented(server)) as dsn,
+        pytest.raises(psycopg.Error, match="the tool is out of order"),
+    ):
         drive.drive(dsn, 1, 1, cascade="traits/failing.yaml")
     (session,) = drive.truth(tmp_path / "runner" / "journal.jsonl")
     assert stored_callers(server, "unified_logs") == {session.session_id: {session.owner}}
