@@ -10,6 +10,7 @@ from pathlib import Path
 from small_rvbbit import caller_context, journal
 from small_rvbbit.ready import until_terminated, write_ready
 from small_rvbbit.runner import run_cascade
+from small_rvbbit.server import Server
 
 
 def main() -> None:
@@ -32,17 +33,16 @@ def main() -> None:
     os.environ["SMALL_RVBBIT_LLM"] = options.llm
     if options.journal:
         journal.open_journal(options.journal.absolute())
+    ready_file = options.ready_file.absolute() if options.command == "serve" else None
     os.chdir(options.root)
-    if options.command == "run":
+    if ready_file is None:
         cli_run(options.cascade, options.input)
     else:
-        serve_sql(options.port, options.ready_file)
+        serve_sql(options.port, ready_file)
 
 
 def serve_sql(port: int, ready_file: Path) -> None:
     """Serve until terminated."""
-    from small_rvbbit.server import Server
-
     server = Server("127.0.0.1", port)
     write_ready(ready_file, {"dsn": f"postgresql://demo@127.0.0.1:{server.server_address[1]}/demo"})
     until_terminated(server)

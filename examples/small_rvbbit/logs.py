@@ -31,6 +31,8 @@ def log_message(
         session_id=session_id,
         caller_id=echo.caller_id,
         role=role,
+        content=content,
+        node_type=node_type,
         cell_name=cell_name,
         take_index=take_index,
         tokens_in=tokens_in,

@@ -1,7 +1,15 @@
-"""The server's side of the Postgres protocol, as much of it as psql and psycopg use: simple and extended queries, text format, no passwords.
+"""The server's side of the Postgres protocol, as much of it as psql and psycopg use: simple and extended queries, text results, no passwords.
 
-Own code because no library fits: buenavista 0.5.0 brings FastAPI, pydantic and (by them) OpenTelemetry into the process that must be free of it;
-riffq 0.1.11 does not build here. Messages: https://www.postgresql.org/docs/current/protocol-message-formats.html
+Own code because no library fits (November 2026, DuckDB 2.0, Python 3.10 to 3.13):
+
+- buenavista 0.5.0 (October 2024): no SELECT works, it calls `fetch_record_batch`, which DuckDB 2.0 no longer has; a bound text that is not a date
+  fails; it needs dateutil without saying so; FastAPI comes along, and by it opentelemetry-api, which this runner must be free of.
+- riffq 0.1.11: no wheel for our platforms; its source builds only with a Rust crate that is fetched from a git host.
+- pygwire 0.2.0: a codec without a server, from Python 3.11, whose API may change; it would replace `pgmessages`, not this module.
+- postgres-wire 1.0.2: Python 3.13 only.
+
+Left out: cancel requests, COPY, row limits of Execute (all rows come at once), binary results. A portal runs when it is described, because
+its columns are known only then; describing a statement says that it has no rows.
 """
 
 from __future__ import annotations
@@ -9,40 +17,30 @@ from __future__ import annotations
 import socketserver
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, ClassVar
 
-_SSL_REQUEST, _GSS_REQUEST, _CANCEL_REQUEST = 80877103, 80877104, 80877102
-_INTEGER_OIDS = {20: ">q", 21: ">h", 23: ">i"}
-TEXT_OID = 25
+from small_rvbbit import pgmessages as pg
+from small_rvbbit.pgmessages import QueryError, Result
 
+# Runs a query: (text, parameters, "simple" or "extended"); one result a statement. Raises QueryError.
+Execute = Callable[[str, Sequence[Any], str], Sequence[Result]]
 
-@dataclass(frozen=True)
-class Result:
-    """What a query gave: columns as (name, type OID), rows, and the tag of the command."""
-
-    columns: Sequence[tuple[str, int]]
-    rows: Sequence[Sequence[Any]]
-    tag: str
-
-
-class QueryError(Exception):
-    """An error for the client: its SQLSTATE and its text."""
-
-    def __init__(self, state: str, text: str) -> None:
-        """`state` is five characters."""
-        super().__init__(text)
-        self.state = state
-
-
-# Runs one query: (text, parameters, "simple" or "extended").
-Execute = Callable[[str, Sequence[Any], str], Result]
+_SETTINGS = {
+    "server_version": "15.0",
+    "server_encoding": "UTF8",
+    "client_encoding": "UTF8",
+    "DateStyle": "ISO",
+    "integer_datetimes": "on",
+    "standard_conforming_strings": "on",
+}
+_IDLE, _IN_TRANSACTION, _FAILED = b"I", b"T", b"E"
 
 
 class PgHandler(socketserver.StreamRequestHandler):
     """One client."""
 
     wbufsize = -1
+    disable_nagle_algorithm = True
 
     def connect(self, startup: dict[str, str]) -> Execute:
         """Called once a client; a subclass returns what runs its queries."""
@@ -53,174 +51,161 @@ class PgHandler(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Serve the client until it leaves."""
-        startup = self._startup()
-        if startup is None:
-            return
-        self._execute = self.connect(startup)
         try:
-            self._serve()
+            startup = self._startup()
+            if startup is None:
+                return
+            self._run = self.connect(startup)
+            try:
+                self._greet()
+                self._serve()
+            finally:
+                self.disconnect()
         except (ConnectionError, EOFError):
-            pass  # The client went away, as it may.
-        finally:
-            self.disconnect()
+            return  # The client went away, as it may.
+        except QueryError as problem:  # Not a message of this protocol: there is no telling where the next one starts.
+            self.wfile.write(pg.error(problem, "FATAL"))
 
     def _startup(self) -> dict[str, str] | None:
         while True:
-            (length, code) = struct.unpack(">ii", _exactly(self.rfile, 8))
-            body = _exactly(self.rfile, length - 8)
-            if code == _CANCEL_REQUEST:
+            code, body = pg.read_startup(self.rfile)
+            if code == pg.CANCEL_REQUEST:
                 return None
-            if code not in (_SSL_REQUEST, _GSS_REQUEST):
+            if code not in (pg.SSL_REQUEST, pg.GSS_REQUEST):
                 break
             self.wfile.write(b"N")
             self.wfile.flush()
-        words = body.decode().rstrip("\0").split("\0")
+        if code >> 16 != pg.PROTOCOL_3:
+            raise QueryError("08P01", f"protocol {code >> 16}.{code & 0xFFFF} is not served here, only 3")
+        return pg.startup_parameters(body)
+
+    def _greet(self) -> None:
+        self._statements: dict[str, tuple[str, list[int]]] = {}
+        self._portals: dict[str, tuple[str, list[Any]]] = {}
+        self._results: dict[str, Result] = {}
+        self._transaction = _IDLE
         self._send(b"R", struct.pack(">i", 0))
-        for name, value in (
-            ("server_version", "15.0"),
-            ("server_encoding", "UTF8"),
-            ("client_encoding", "UTF8"),
-            ("DateStyle", "ISO"),
-            ("integer_datetimes", "on"),
-            ("standard_conforming_strings", "on"),
-        ):
-            self._send(b"S", _text(name) + _text(value))
+        for name, value in _SETTINGS.items():
+            self._send(b"S", pg.text(name) + pg.text(value))
         self._send(b"K", struct.pack(">ii", 0, 0))
         self._ready()
-        return dict(zip(words[::2], words[1::2], strict=False))
 
     def _serve(self) -> None:
-        statements: dict[str, tuple[str, list[int]]] = {}
-        portals: dict[str, tuple[str, list[Any]]] = {}
-        results: dict[str, Result] = {}
         failed = False
         while True:
-            kind = _exactly(self.rfile, 1)
-            body = _exactly(self.rfile, struct.unpack(">i", _exactly(self.rfile, 4))[0] - 4)
+            kind, body = pg.read(self.rfile)
             if kind == b"X":
                 return
             if kind == b"S":
                 failed = False
                 self._ready()
-                continue
-            if kind == b"H":
+            elif kind == b"H":
                 self.wfile.flush()
-                continue
-            if failed:
-                continue  # After an error everything up to the Sync is skipped.
+            elif not failed:  # After an error everything up to the Sync is skipped.
+                failed = not self._answer(kind, body) and kind != b"Q"
+            if kind == b"Q":
+                self._ready()
+
+    def _answer(self, kind: bytes, body: bytes) -> bool:
+        """Answer one message; False, and the client knows why, if that was not possible."""
+        try:
+            if kind not in self._ANSWERS:
+                raise QueryError("0A000", f"message {kind!r} is not served here")
             try:
-                if kind == b"Q":
-                    self._simple(body[:-1].decode())
-                elif kind == b"P":
-                    name, text, rest = _two_texts(body)
-                    statements[name] = (text, list(struct.unpack(f">{(len(rest) - 2) // 4}i", rest[2:])))
-                    self._send(b"1")
-                elif kind == b"B":
-                    portal, statement, rest = _two_texts(body)
-                    text, oids = statements[statement]
-                    portals[portal] = (text, _parameters(rest, oids))
-                    results.pop(portal, None)
-                    self._send(b"2")
-                elif kind == b"D" and body[:1] == b"S":
-                    oids = statements[body[1:-1].decode()][1]
-                    self._send(b"t", struct.pack(f">h{len(oids)}i", len(oids), *oids))
-                    self._send(b"n")
-                elif kind in (b"D", b"E"):
-                    # A portal's columns are known only once it has run: so it runs when it is described.
-                    portal = (body[1:] if kind == b"D" else body).split(b"\0", 1)[0].decode()
-                    if portal not in results:
-                        results[portal] = self._execute(*portals[portal], "extended")
-                    if kind == b"D":
-                        self._describe(results[portal])
-                    else:
-                        self._rows(results.pop(portal))
-                elif kind == b"C":
-                    (statements if body[:1] == b"S" else portals).pop(body[1:-1].decode(), None)  # type: ignore[attr-defined]
-                    self._send(b"3")
-                else:
-                    raise QueryError("0A000", f"message {kind!r} is not served here")
-            except QueryError as error:
-                failed = kind != b"Q"
-                self._error(error)
-                if not failed:
-                    self._ready()
+                self._ANSWERS[kind](self, body)
+            except (struct.error, ValueError) as problem:
+                raise QueryError("08P01", f"message {kind!r} is malformed: {problem}") from problem
+        except QueryError as problem:
+            if self._transaction == _IN_TRANSACTION:
+                self._transaction = _FAILED
+            self.wfile.write(pg.error(problem))
+            return False
+        return True
 
-    def _simple(self, text: str) -> None:
-        if not text.strip(" ;\n\t"):
+    def _simple(self, body: bytes) -> None:
+        results = self._execute(body[:-1].decode(), [], "simple")
+        if not results:
             self._send(b"I")
-        else:
-            result = self._execute(text, [], "simple")
+        for result in results:
             if result.columns:
-                self._describe(result)
+                self.wfile.write(pg.row_description(result.columns))
             self._rows(result)
-        self._ready()
 
-    def _describe(self, result: Result) -> None:
-        if not result.columns:
-            self._send(b"n")
+    def _parse(self, body: bytes) -> None:
+        name, text, oids = pg.parse(body)
+        self._statements[name] = (text, oids)
+        self._send(b"1")
+
+    def _bind(self, body: bytes) -> None:
+        bound = pg.bind(body, self._statements)
+        self._portals[bound.portal] = (self._statements[bound.statement][0], bound.parameters)
+        self._results.pop(bound.portal, None)
+        self._send(b"2")
+
+    def _describe(self, body: bytes) -> None:
+        name = body[1:-1].decode()
+        if body[:1] == b"P":
+            self._results[name] = self._portal(name)
+            self.wfile.write(pg.row_description(self._results[name].columns))
             return
-        fields = b"".join(_text(name) + struct.pack(">ihihih", 0, 0, oid, -1, -1, 0) for name, oid in result.columns)
-        self._send(b"T", struct.pack(">h", len(result.columns)) + fields)
+        if name not in self._statements:
+            raise QueryError("26000", f'prepared statement "{name}" does not exist')
+        oids = self._statements[name][1]
+        self._send(b"t", struct.pack(f">h{len(oids)}i", len(oids), *oids))
+        self.wfile.write(pg.row_description(()))
+
+    def _execute_portal(self, body: bytes) -> None:
+        name = body.split(b"\0", 1)[0].decode()
+        result = self._portal(name)
+        self._results.pop(name, None)
+        self._rows(result)
+
+    def _close(self, body: bytes) -> None:
+        name = body[1:-1].decode()
+        if body[:1] == b"S":
+            self._statements.pop(name, None)
+        else:
+            self._portals.pop(name, None)
+            self._results.pop(name, None)
+        self._send(b"3")
+
+    _ANSWERS: ClassVar = {
+        b"Q": _simple,
+        b"P": _parse,
+        b"B": _bind,
+        b"D": _describe,
+        b"E": _execute_portal,
+        b"C": _close,
+    }
+
+    def _portal(self, name: str) -> Result:
+        if name in self._results:
+            return self._results[name]
+        if name not in self._portals:
+            raise QueryError("34000", f'portal "{name}" does not exist')
+        results = self._execute(*self._portals[name], "extended")
+        return results[0] if results else Result((), (), "")
+
+    def _execute(self, text: str, parameters: Sequence[Any], protocol: str) -> Sequence[Result]:
+        results = self._run(text, parameters, protocol)
+        for result in results:
+            if result.tag == "BEGIN":
+                self._transaction = _IN_TRANSACTION
+            elif result.tag in ("COMMIT", "ROLLBACK"):
+                self._transaction = _IDLE
+        return results
 
     def _rows(self, result: Result) -> None:
-        for row in result.rows:
-            cells = b"".join(_cell(value) for value in row)
-            self._send(b"D", struct.pack(">h", len(row)) + cells)
-        self._send(b"C", _text(result.tag))
-
-    def _error(self, error: QueryError) -> None:
-        fields = (("S", "ERROR"), ("V", "ERROR"), ("C", error.state), ("M", str(error)))
-        self._send(b"E", b"".join(name.encode() + _text(value) for name, value in fields) + b"\0")
+        for row in result.rows if result.columns else ():
+            self.wfile.write(pg.data_row(row))
+        if result.tag:
+            self._send(b"C", pg.text(result.tag))
+        else:
+            self._send(b"I")
 
     def _ready(self) -> None:
-        self._send(b"Z", b"I")
+        self._send(b"Z", self._transaction)
         self.wfile.flush()
 
     def _send(self, kind: bytes, body: bytes = b"") -> None:
-        self.wfile.write(kind + struct.pack(">i", len(body) + 4) + body)
-
-
-def _exactly(stream: BinaryIO, size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) < size:
-        raise EOFError
-    return data
-
-
-def _text(value: str) -> bytes:
-    return value.replace("\0", "").encode() + b"\0"
-
-
-def _two_texts(body: bytes) -> tuple[str, str, bytes]:
-    first, second, rest = body.split(b"\0", 2)
-    return first.decode(), second.decode(), rest
-
-
-def _cell(value: Any) -> bytes:
-    if value is None:
-        return struct.pack(">i", -1)
-    text = ("t" if value else "f") if isinstance(value, bool) else str(value)
-    data = text.encode()
-    return struct.pack(">i", len(data)) + data
-
-
-def _parameters(rest: bytes, oids: Sequence[int]) -> list[Any]:
-    """The parameters of a Bind: text, or binary integers."""
-    (count,) = struct.unpack_from(">h", rest)
-    formats = struct.unpack_from(f">{count}h", rest, 2)
-    at = 2 + 2 * count
-    (count,) = struct.unpack_from(">h", rest, at)
-    at += 2
-    values: list[Any] = []
-    for index in range(count):
-        (length,) = struct.unpack_from(">i", rest, at)
-        at += 4
-        if length < 0:
-            values.append(None)
-            continue
-        data = rest[at : at + length]
-        at += length
-        binary = formats[index if len(formats) > 1 else 0] if formats else 0
-        oid = oids[index] if index < len(oids) else 0
-        values.append(struct.unpack(_INTEGER_OIDS[oid], data)[0] if binary and oid in _INTEGER_OIDS else data.decode())
-    return values
+        self.wfile.write(pg.message(kind, body))

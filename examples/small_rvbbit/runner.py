@@ -1,7 +1,16 @@
 """Runs a cascade in a session of its own.
 
-Rows of one session of `traits/extract_brand.yaml`, counting what instrumentation makes of each call: session start 1, cascade 1, cells 2, takes 2,
-model calls 2, tool call 1, and 11 log calls (start, input, 2 a take, pick, cell end, tool call, tool result, end): 20 in all.
+Rows of one session, counting one for each of these calls (a take is a row as a cell is):
+
+| cascade            | session | cascade | cells | takes | model | tool | log | all |
+|--------------------|---------|---------|-------|-------|-------|------|-----|-----|
+| extract_brand.yaml | 1       | 1       | 2     | 2     | 2     | 1    | 11  | 20  |
+| nested.yaml        | 1       | 1       | 2     | 0     | 0     | 1    | 5   | 10  | and 20 for the session under it
+| failing.yaml       | 1       | 1       | 2     | 1     | 1     | 1    | 8   | 15  |
+
+The 11 log calls: start, input, prompt and answer of each of 2 takes, pick, cell end, tool call, tool result, end. A cell that runs a cascade
+logs nothing itself. A tool that fails has no result: an error stands in place of it and of the end. Whatever is logged tells of the product, so
+that each row can be traced to whoever asked.
 """
 
 from __future__ import annotations
@@ -53,8 +62,9 @@ class Runner:
         """Run every cell in turn; the last one's output is the cascade's."""
         states.create_session(self.session_id, self.cascade_id, self.parent_session_id)
         self._journal(input_data)
-        log_message(self.session_id, "system", f"cascade {self.cascade_id}", node_type="cascade_start")
-        log_message(self.session_id, "user", str(input_data), node_type="input", metadata={"input": input_data})
+        self._product = input_data["product_name"]
+        self._log("system", f"cascade {self.cascade_id}", "cascade_start")
+        self._log("user", str(input_data), "input", metadata={"input": input_data})
         result: dict[str, Any] = {}
         try:
             for cell in self.config["cells"]:
@@ -62,14 +72,15 @@ class Runner:
                 self.outputs[cell["name"]] = result
                 states.heartbeat(self.session_id)
         except Exception as error:
-            log_message(self.session_id, "error", repr(error), node_type="error")
+            self._log("error", repr(error), "error")
             states.update_status(self.session_id, "error", repr(error))
             raise
+        else:
+            self._log("system", str(result), "cascade_end")
+            states.update_status(self.session_id, "completed")
+            return result
         finally:
             sessions.forget(self.session_id)
-        log_message(self.session_id, "system", str(result), node_type="cascade_end")
-        states.update_status(self.session_id, "completed")
-        return result
 
     def execute_cell(self, cell: dict[str, Any], input_data: dict[str, Any]) -> dict[str, Any]:
         """Run one cell: a model with takes, a tool, or a cascade under this one."""
@@ -78,9 +89,9 @@ class Runner:
             arguments = {"product": input_data["product_name"]}
             if "input" in cell:
                 arguments["brand"] = self.outputs[cell["input"]]["brand"]
-            log_message(self.session_id, "tool", f"{cell['tool']} {arguments}", node_type="tool_call", cell_name=name)
+            self._log("tool", f"{cell['tool']} {arguments}", "tool_call", cell_name=name)
             outcome = call_tool(cell["tool"], arguments)
-            log_message(self.session_id, "tool", str(outcome), node_type="tool_result", cell_name=name)
+            self._log("tool", str(outcome), "tool_result", cell_name=name)
             return outcome
         if "cascade" in cell:
             path = Path(self.config_path).parent / cell["cascade"]
@@ -89,22 +100,21 @@ class Runner:
         with ThreadPoolExecutor(max_workers=takes, thread_name_prefix="takes") as pool:
             futures = [pool.submit(self.execute_take, cell, input_data, index) for index in range(takes)]
             answers = [future.result() for future in futures]
-        log_message(self.session_id, "system", answers[0]["brand"], node_type="pick", cell_name=name)
-        log_message(self.session_id, "system", f"{name} done", node_type="cell_end", cell_name=name)
+        self._log("system", f"picked {answers[0]['brand']}", "pick", cell_name=name)
+        self._log("system", f"{name} done", "cell_end", cell_name=name)
         return answers[0]
 
     def execute_take(self, cell: dict[str, Any], input_data: dict[str, Any], take_index: int) -> dict[str, Any]:
         """One attempt of a cell at a model."""
         prompt = cell["prompt"].format(**input_data)
         where: dict[str, Any] = {"cell_name": cell["name"], "take_index": take_index}
-        log_message(self.session_id, "user", prompt, node_type="prompt", **where)
+        self._log("user", prompt, "prompt", **where)
         start = time.perf_counter()
         answer = complete(MODEL, [{"role": "user", "content": prompt}])
-        log_message(
-            self.session_id,
+        self._log(
             "assistant",
             answer["content"],
-            node_type="agent",
+            "agent",
             model=answer["model"],
             tokens_in=answer["tokens_in"],
             tokens_out=answer["tokens_out"],
@@ -113,6 +123,10 @@ class Runner:
             **where,
         )
         return {"brand": answer["content"]}
+
+    def _log(self, role: str, content: str, node_type: str, **more: Any) -> None:
+        told = content if self._product in content else f"{content} (of {self._product})"
+        log_message(self.session_id, role, told, node_type=node_type, **more)
 
     def _journal(self, input_data: dict[str, Any]) -> None:
         thread = threading.current_thread()

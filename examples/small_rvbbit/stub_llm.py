@@ -18,6 +18,7 @@ class StubHandler(BaseHTTPRequestHandler):
     """Answers ``/v1/chat/completions``."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # Head and body leave together.
     delay_seconds = 0.0
 
     def do_POST(self) -> None:
@@ -54,8 +55,8 @@ class StubServer(ThreadingHTTPServer):
 def main() -> None:
     """Serve until terminated."""
     parser = argparse.ArgumentParser(prog="python -m small_rvbbit.stub_llm", description=__doc__)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--ready-file", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
+    parser.add_argument("--ready-file", type=Path, required=True, help="written once it serves: JSON with pid and url")
     parser.add_argument("--delay-ms", type=float, default=0.0, help="how long the model thinks")
     options = parser.parse_args()
     StubHandler.delay_seconds = options.delay_ms / 1000

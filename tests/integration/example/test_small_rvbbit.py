@@ -67,7 +67,7 @@ def test_a_failing_cell_reaches_the_client_and_the_server_lives_on(server: str) 
 
 
 @pytest.mark.parametrize(
-    ("query", "state"), [("SELEC 1", "42601"), ("SELECT * FROM nowhere", "XX000"), ("RVBBIT MAP nothing", "42601")]
+    ("query", "state"), [("SELEC 1", "42601"), ("SELECT * FROM nowhere", "42P01"), ("RVBBIT MAP nothing", "42601")]
 )
 def test_a_query_that_fails_is_an_error_with_its_state_and_the_connection_stays(
     server: str, query: str, state: str
