@@ -1,7 +1,10 @@
 """Which statements from outside reach the engine, by the engine's own parser: questions, and inserts into our landing tables.
 
-The first of four layers. Behind it, readers are `readonly=1`, which refuses writes and table functions, but not the scalar function `file()` nor
-INTO OUTFILE, measured on chDB 4.4: so these two are looked for here.
+The first of three layers. Behind it, readers are `readonly=1`, which refuses writes and table functions, but not the scalar function `file()` nor
+INTO OUTFILE, measured on chDB 4.4: so these two are looked for here. The third is Landlock (`lockdown`).
+
+`file` needs no call to be reached: ``arrayMap(file, [...])`` and ``* APPLY file`` take it by its name. And a table of the database `default` may be a
+file: its name, with a slash in it, tells by the error whether the file exists.
 """
 
 from __future__ import annotations
@@ -37,18 +40,44 @@ _QUESTIONS = frozenset(
         "Explain",
     }
 )
-# Functions that reach files, the network or this process. As table functions the engine refuses most of them by itself.
+# Functions that reach files, the network or this process, or ask about a table by a name in a string. As table functions the engine refuses most of
+# them by itself.
 _FORBIDDEN = re.compile(
     r"^ *Function (file|url|urlCluster|remote|remoteSecure|s3|s3Cluster|gcs|hdfs|azureBlobStorage|executable|python|Python|sqlite|mysql|postgresql|"
-    r"mongodb|redis|jdbc|odbc|filesystem|cluster|clusterAllReplicas|deltaLake|iceberg|hudi|arrowFlight|ytsaurus|catboostEvaluate)\b",
+    r"mongodb|redis|jdbc|odbc|filesystem|cluster|clusterAllReplicas|deltaLake|iceberg|hudi|arrowFlight|ytsaurus|catboostEvaluate|hasColumnInTable|"
+    r"joinGet|joinGetOrNull)\b",
     re.MULTILINE,
 )
+_BY_NAME = re.compile(r"^ *Identifier file(?: |$)", re.MULTILINE)
+_APPLIED = re.compile(r"^ *ColumnsApplyTransformer\b", re.MULTILINE)
+_FILE_WORD = re.compile(r"\bfile\b")
+_PATH = re.compile(r"^ *(?:TableIdentifier .*/|Identifier (?:\w+\.)?\.{0,2}/|Identifier .*\.\./)", re.MULTILINE)
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_STRING = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 _OUTFILE = re.compile(r"\bINTO\s+OUTFILE\b", re.IGNORECASE)
 _INSERT = re.compile(
     r"\s*INSERT\s+INTO\s+(?:TABLE\s+)?(?:[`\"]?(?P<database>\w+)[`\"]?\s*\.\s*)?[`\"]?(?P<table>\w+)[`\"]?\s*(?P<columns>\([\w\s,.`\"]*\))?\s*"
     r"(?:SETTINGS\s+[\w\s=',.]*?)?FORMAT\s+(?P<format>\w+)(?:\r?\n|\s|$)",
     re.IGNORECASE,
+)
+# The data of these is values and nothing else. `Values` would be expressions, which the writer works out: file() among them.
+_INSERT_FORMATS = frozenset(
+    {
+        "Native",
+        "JSONEachRow",
+        "JSONCompactEachRow",
+        "RowBinary",
+        "RowBinaryWithNames",
+        "RowBinaryWithNamesAndTypes",
+        "CSV",
+        "CSVWithNames",
+        "TSV",
+        "TabSeparated",
+        "TabSeparatedWithNames",
+        "Arrow",
+        "ArrowStream",
+        "Parquet",
+    }
 )
 LANDING_TABLES = frozenset({"otel_traces_in", "otel_logs_in", "otlp_traces_in", "otlp_logs_in"})
 _LOOKS_LIKE_INSERT = re.compile(rb"\s*INSERT\b", re.IGNORECASE)
@@ -75,6 +104,10 @@ def as_insert(text: bytes) -> Insert | None:
     table = found["table"]
     if table not in LANDING_TABLES:
         raise _denied(f"{table} can't be written from outside; spans go to otel_traces_in, log records to otel_logs_in")
+    if found["format"] not in _INSERT_FORMATS:
+        raise _denied(
+            f"the format {found['format']} is not served for an INSERT: send Native, JSONEachRow or RowBinary"
+        )
     return Insert(f"INSERT INTO {table} {found['columns'] or ''}", found["format"], text[found.end() :])
 
 
@@ -89,14 +122,24 @@ def check_question(reader: Reader, text: str, parameters: Mapping[str, str]) -> 
     if _OUTFILE.search(_QUOTED.sub("''", formatted)):
         raise _denied("INTO OUTFILE is not served: read the answer instead")
     tree = reader.run("EXPLAIN AST " + formatted, "TSVRaw", parameters).decode()
-    root = tree.split(None, 1)[0]
-    if root not in _QUESTIONS:
+    root, *children = (line.split(None, 1)[0] for line in tree.splitlines() if line and not line.startswith("  "))
+    # What EXPLAIN explains is a question too; `Set` holds its own options.
+    asked = [child for child in children if child != "Set"] if root == "Explain" else []
+    refused = next((name for name in (root, *asked) if name not in _QUESTIONS), None)
+    if refused is not None:
         raise _denied(
-            f"{root.removesuffix('Query')} is not served here: only questions are, and inserts into the landing tables"
+            f"{refused.removesuffix('Query')} is not served here: only questions are, and inserts into the landing tables"
         )
     found = _FORBIDDEN.search(tree)
     if found is not None:
         raise _denied(f"the function {found.group(1)} is not served here")
+    # The tree does not say what APPLY applies; the text does, outside its strings.
+    if _BY_NAME.search(tree) or (_APPLIED.search(tree) and _FILE_WORD.search(_STRING.sub("''", formatted))):
+        raise _denied(
+            "the function file is not served here, and a column of that name needs its table's name before it"
+        )
+    if _PATH.search(tree):
+        raise _denied("a name with a path in it is no table here")
 
 
 def _denied(text: str) -> EngineError:
