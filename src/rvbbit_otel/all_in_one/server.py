@@ -21,6 +21,7 @@ from rvbbit_otel.all_in_one.ingest import Ingest
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.otlp_grpc import serve_grpc
 from rvbbit_otel.all_in_one.otlp_http import make_app
+from rvbbit_otel.all_in_one.page import page_route
 from rvbbit_otel.errors import ConfigurationError
 from rvbbit_otel.storage.migrations import apply
 from rvbbit_otel.telemetry import Counters
@@ -52,7 +53,7 @@ def serve(options: Options) -> None:
         opened.callback(lambda: grpc_server.stop(_DRAIN_SECONDS).wait())
         apps = {
             "otlp_http": make_app(ingest, options.max_body, counters.snapshot),
-            "clickhouse": ClickHouseHttp(engine, options).make_app(),
+            "clickhouse": ClickHouseHttp(engine, options).make_app(page_route()),
         }
         addresses: dict[str, object] = {
             "pid": os.getpid(),
