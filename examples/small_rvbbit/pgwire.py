@@ -1,12 +1,12 @@
 """The server's side of the Postgres protocol, as much of it as psql and psycopg use: simple and extended queries, text results, no passwords.
 
-Own code because no library fits (November 2026, DuckDB 2.0, Python 3.10 to 3.13):
+Own code because no library fits (tried in November 2026 with Python 3.11 and DuckDB 2.0, on Linux):
 
-- buenavista 0.5.0 (October 2024): no SELECT works, it calls `fetch_record_batch`, which DuckDB 2.0 no longer has; a bound text that is not a date
-  fails; it needs dateutil without saying so; FastAPI comes along, and by it opentelemetry-api, which this runner must be free of.
-- riffq 0.1.11: no wheel for our platforms; its source builds only with a Rust crate that is fetched from a git host.
-- pygwire 0.2.0: a codec without a server, from Python 3.11, whose API may change; it would replace `pgmessages`, not this module.
-- postgres-wire 1.0.2: Python 3.13 only.
+- buenavista 0.5.0 (October 2024): no SELECT works, as it calls `fetch_record_batch`, which DuckDB 2.0 no longer has; a text that psycopg binds is
+  parsed as a date, and fails; it needs dateutil and does not say so; FastAPI comes with it, and opentelemetry-api with that.
+- riffq 0.1.11: there is no wheel for Linux, and its source builds only with a Rust crate that is fetched from a git host.
+- pygwire 0.2.0: a codec without a server, from Python 3.11, whose API may change. It would replace `pgmessages`, not this module.
+- postgres-wire 1.0.2: from Python 3.13.
 
 Left out: cancel requests, COPY, row limits of Execute (all rows come at once), binary results. A portal runs when it is described, because
 its columns are known only then; describing a statement says that it has no rows.

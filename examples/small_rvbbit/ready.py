@@ -23,7 +23,8 @@ def until_terminated(server: socketserver.BaseServer) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # Ten looks a second for the end, which half a second a process would delay.
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     stop.wait()
     server.shutdown()
     server.server_close()

@@ -34,16 +34,8 @@ _TRANSACTIONS = {"BEGIN": "BEGIN", "START": "BEGIN", "COMMIT": "COMMIT", "END": 
 class ClientConnection(PgHandler):
     """One client of the server."""
 
-    server: Server
-
-    def setup(self) -> None:
-        """Let the server know the socket, so that it can end it."""
-        super().setup()
-        self.server.clients.add(self.connection)
-
     def finish(self) -> None:
-        """Forget the socket before it is closed."""
-        self.server.clients.discard(self.connection)
+        """Send what is left to send."""
         try:
             super().finish()
         except ConnectionError:
@@ -117,6 +109,16 @@ class Server(socketserver.ThreadingTCPServer):
         """Bind; `server_address` says where."""
         self.clients: set[socket.socket] = set()
         super().__init__((host, port), ClientConnection)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember the client, before its thread starts."""
+        self.clients.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget a client that is done."""
+        self.clients.discard(request)
+        super().shutdown_request(request)
 
     def server_close(self) -> None:
         """Take no more clients, read no more from those there are, and wait for what they asked."""
