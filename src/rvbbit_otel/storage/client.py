@@ -20,7 +20,7 @@ _SCHEMES = {"http": (False, 8123), "clickhouse": (False, 8123), "https": (True, 
 class ClickHouseDatabase:
     """A store at a DSN such as ``http://user:password@host:8123/database``. It connects at the first question."""
 
-    def __init__(self, dsn: str, *, connect_seconds: float = 5.0, answer_seconds: float = 300.0) -> None:
+    def __init__(self, dsn: str, *, connect_seconds: int = 5, answer_seconds: int = 300) -> None:
         """Read the DSN; raises ConfigurationError, which never shows the password."""
         parts = _parse(dsn)
         secure, port = _SCHEMES[parts.scheme]
@@ -73,7 +73,12 @@ class ClickHouseDatabase:
 
 
 def _parse(dsn: str) -> SplitResult:
-    parts = urlsplit(dsn)
+    try:
+        parts = urlsplit(dsn)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"the DSN's host can't be read ({error}): http://user:password@host:8123/database"
+        ) from None
     if parts.scheme not in _SCHEMES:
         raise ConfigurationError(
             f"the DSN's scheme is {parts.scheme!r}; it is one of {', '.join(_SCHEMES)}: http://user:password@host:8123/database"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.conftest import Store
-from tests.support.otlp import NOW, SpanRecord, row, traces
+from tests.support.otlp import NOW, SpanRecord, logs, row, traces
 
 from rvbbit_otel.errors import ConfigurationError
 from rvbbit_otel.storage.audits import find_audit, load_audits, run_audit
@@ -107,6 +107,16 @@ def test_a_rule_finds_what_breaks_it_and_only_that_rule_does(store: Store, name:
     spoil, expected = BREAKS[name]
     spoil(store)
     assert broken_rules(store).keys() == expected
+
+
+@pytest.mark.parametrize("table", ["unified_logs", "otel_traces", "otel_logs"])
+def test_a_double_is_found_in_whichever_table_it_is(store: Store, table: str) -> None:
+    store.send(traces(row(1)))
+    store.send_logs(logs([("hello", {"session.id": "s1"})]))
+    store.engine.command(f"SYSTEM STOP MERGES {table}")
+    store.engine.command(f"INSERT INTO {table} SELECT * FROM {table}")
+    ids = ("", "") if table == "otel_logs" else (f"{2:032x}", f"{2:016x}")
+    assert run_audit(store.engine, find_audit("duplicates")).rows == [(table, *ids, 2)]
 
 
 def test_the_finding_names_the_session_and_both_callers(store: Store) -> None:

@@ -1,10 +1,24 @@
 -- name: duplicates
 -- kind: rule
--- title: Spans that are stored twice
--- finding: Two writers stored the same span at the same moment, each before it could see the other's.
--- remedy: Merges settle it within minutes; `OPTIMIZE TABLE unified_logs FINAL` at once. Until then sums over unified_logs count it twice.
-SELECT trace_id, span_id, count() AS copies
-FROM unified_logs
-GROUP BY trace_id, span_id
-HAVING copies > 1
-ORDER BY trace_id, span_id
+-- title: Spans and log records that are stored twice
+-- finding: Two writers stored the same one at the same moment, each before it could see the other's.
+-- remedy: Merges settle it within minutes; `OPTIMIZE TABLE unified_logs FINAL` (or the table named) at once. Until then sums count it twice.
+SELECT in_table, trace_id, span_id, copies
+FROM
+(
+    SELECT 'unified_logs' AS in_table, trace_id, span_id, count() AS copies
+    FROM unified_logs
+    GROUP BY trace_id, span_id
+    HAVING copies > 1
+    UNION ALL
+    SELECT 'otel_traces', TraceId, SpanId, count() AS copies
+    FROM otel_traces
+    GROUP BY TraceId, SpanId
+    HAVING copies > 1
+    UNION ALL
+    SELECT 'otel_logs', any(TraceId), any(SpanId), count() AS copies
+    FROM otel_logs
+    GROUP BY Timestamp, record_hash
+    HAVING copies > 1
+)
+ORDER BY in_table, trace_id, span_id

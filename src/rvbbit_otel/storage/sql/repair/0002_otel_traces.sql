@@ -2,8 +2,16 @@ ALTER TABLE otel_traces
 UPDATE
     caller_id = transform(
         session_id,
-        (SELECT arraySort(groupArray(session_id)) FROM session_state WHERE length(callers_seen) = 1),
-        (SELECT arrayMap(pair -> pair.2, arraySort(groupArray((session_id, caller_id)))) FROM session_state WHERE length(callers_seen) = 1),
+        (
+            SELECT arrayConcat([''], arraySort(groupArray(session_id)))
+            FROM session_state
+            WHERE length(callers_seen) = 1 AND session_id IN (SELECT session_id FROM otel_traces WHERE caller_id = '')
+        ),
+        (
+            SELECT arrayConcat([''], arrayMap(pair -> pair.2, arraySort(groupArray((session_id, caller_id)))))
+            FROM session_state
+            WHERE length(callers_seen) = 1 AND session_id IN (SELECT session_id FROM otel_traces WHERE caller_id = '')
+        ),
         toString(caller_id)
     )
 WHERE caller_id = '' AND session_id IN (SELECT session_id FROM session_state WHERE length(callers_seen) = 1)
