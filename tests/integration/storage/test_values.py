@@ -143,7 +143,7 @@ def test_a_span_that_ends_before_it_starts_takes_no_time(store: Store) -> None:
 
 def test_a_body_of_70_000_spans_is_one_block_to_the_guards(store: Store) -> None:
     spans = [row(number, f"s{number % 500}", at=NOW - number * 10**6) for number in range(70_000)]
-    # Doubles far from their first copies: the engine would cut such a body into pieces of 65,409 spans each.
+    # Doubles far from their first copies; the engine's usual block is 65,409 rows.
     store.send(traces(*spans) + traces(*spans[::100]))
     assert store.rows("SELECT count(), uniqExact(trace_id, span_id) FROM unified_logs") == [(70_000, 70_000)]
     assert store.one("SELECT count() FROM otel_traces") == 70_000
