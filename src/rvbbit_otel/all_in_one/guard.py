@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from rvbbit_otel.all_in_one.options import is_loopback
 
@@ -19,6 +20,10 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# RFC 9110, 7.2, without what no client of ours writes.
+_AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
+_ORIGIN = re.compile(r"https?://(?P<authority>[^/]*)")
 
 
 def guarded(app: App, host: str, token: str | None) -> App:
@@ -45,7 +50,8 @@ def refused(headers: Iterable[tuple[bytes, bytes]], host: str) -> tuple[int, str
     if len(named) != 1 or not _is_ours(named[0], host):
         return 421, "the Host header names another server"
     for key, value in headers:
-        if key == b"origin" and not _is_ours(urlsplit(value.decode("latin-1")).netloc, host):
+        origin = _ORIGIN.fullmatch(value.decode("latin-1")) if key == b"origin" else None
+        if key == b"origin" and (origin is None or not _is_ours(origin["authority"], host)):
             return 403, "requests of pages from elsewhere are refused"
         if key == b"sec-fetch-site" and value in (b"cross-site", b"same-site"):
             return 403, "requests of pages from elsewhere are refused"
@@ -73,14 +79,12 @@ def same(offered: str, token: str) -> bool:
     return hmac.compare_digest(offered.encode(), token.encode())
 
 
-def _is_ours(netloc: str, host: str) -> bool:
-    try:
-        name = urlsplit(f"//{netloc}").hostname
-        _ = urlsplit(f"//{netloc}").port
-    except ValueError:
+def _is_ours(authority: str, host: str) -> bool:
+    # A pattern, not urlsplit: that one takes "127.0.0.1/../evil.example" apart kindly, and raises for "[::1".
+    found = _AUTHORITY.fullmatch(authority)
+    if found is None or int(found["port"] or 0) > 65535:
         return False
-    if name is None or "@" in netloc:
-        return False
+    name = found["name"].strip("[]").lower()
     return (
         name == host.lower()
         or (is_loopback(name) and is_loopback(host))
