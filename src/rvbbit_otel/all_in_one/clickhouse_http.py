@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import threading
 import uuid
 import zlib
 from collections.abc import Mapping
@@ -16,17 +17,18 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from rvbbit_otel.all_in_one import bodies
-from rvbbit_otel.all_in_one.engine import Engine, EngineError
+from rvbbit_otel.all_in_one.engine import Answer, Engine, EngineError
 from rvbbit_otel.all_in_one.gate import as_insert, check_question
 from rvbbit_otel.all_in_one.native import HANDSHAKE, handshake_block
 from rvbbit_otel.all_in_one.options import Options
+from rvbbit_otel.all_in_one.query_settings import settings_of
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS
 
 # HTTP status by the engine's code, as the real server's (ClickHouse src/Server/HTTP/exceptionCodeToHTTPStatus.cpp).
 _STATUS: Mapping[int, int] = {
     **dict.fromkeys((6, 26, 27, 36, 38, 41, 42, 43, 44, 46, 47, 48, 53, 62, 70, 72, 73, 81, 117, 130, 158, 386, 396, 456, 457, 691), 400),
-    **dict.fromkeys((60,), 404),
+    **dict.fromkeys((60, 115), 404),
     **dict.fromkeys((164, 497, 516), 403),
     **dict.fromkeys((159,), 408),
     **dict.fromkeys((202, 439), 503),
@@ -37,6 +39,11 @@ _SERVER = {
     "X-Content-Type-Options": "nosniff",
 }
 _CONTENT_TYPES = {"JSON": "application/json; charset=UTF-8", "Native": "application/octet-stream"}
+
+
+_NOTHING = Answer(b"", 0, 0, 0)
+# What zlib calls the encodings that an answer may be packed in.
+_PACKED: Mapping[str, int] = {"gzip": 31, "deflate": 15}
 
 
 class ClickHouseHttp:
@@ -90,7 +97,7 @@ class ClickHouseHttp:
             await loop.run_in_executor(
                 self._threads, self._engine.insert, insert.statement, insert.data, insert.format_name
             )
-            return _done(b"", "TabSeparated")
+            return _done(_NOTHING, "TabSeparated")
         try:
             query = text.decode()
         except UnicodeDecodeError as error:
@@ -103,33 +110,43 @@ class ClickHouseHttp:
             raise EngineError(f"Code: 73. DB::Exception: Unknown format {format_name[:40]!r}. (UNKNOWN_FORMAT)")
         if query.strip() in REPAIRS and request.method == "POST":
             await loop.run_in_executor(self._threads, self._engine.command, query)
-            return _done(b"", format_name)
+            return _done(_NOTHING, format_name)
         if HANDSHAKE.fullmatch(query) and "client_protocol_version" in given:
-            return _done(handshake_block(), "Native")
+            return _done(Answer(handshake_block(), 1, 0, 0), "Native")
         database = given.get("database") or request.headers.get("x-clickhouse-database") or "default"
         if database != "default":
             raise EngineError(f"Code: 81. DB::Exception: Database {database} does not exist. (UNKNOWN_DATABASE)")
         parameters = {name.removeprefix("param_"): value for name, value in given.items() if name.startswith("param_")}
-        answer = await self._ask(request, query, format_name, parameters)
-        if given.get("enable_http_compression") == "1" and "gzip" in request.headers.get("accept-encoding", ""):
-            packer = zlib.compressobj(wbits=31)
-            response = _done(packer.compress(answer) + packer.flush(), format_name)
-            response.headers["Content-Encoding"] = "gzip"
-            return response
-        return _done(answer, format_name)
+        settings = settings_of(given.multi_items(), self._options)
+        answer = await self._ask(request, query, format_name, parameters, settings)
+        response = _done(answer, format_name)
+        accepted = request.headers.get("accept-encoding", "")
+        encoding = next((name for name in _PACKED if name in accepted), None)
+        if given.get("enable_http_compression") == "1" and encoding is not None:
+            response.body = await asyncio.to_thread(_packed, answer.body, _PACKED[encoding])
+            response.headers["Content-Encoding"] = encoding
+            response.headers["Content-Length"] = str(len(response.body))
+        return response
 
-    async def _ask(self, request: Request, query: str, format_name: str, parameters: Mapping[str, str]) -> bytes:
-        """The answer; if the client goes away first, its query is stopped."""
+    async def _ask(
+        self,
+        request: Request,
+        query: str,
+        format_name: str,
+        parameters: Mapping[str, str],
+        settings: Mapping[str, int | str],
+    ) -> Answer:
+        """The answer; if the client goes away first, its query is stopped, or never begun."""
         running: list[str] = []
+        left = threading.Event()
 
-        def ask() -> bytes:
-            with self._engine.reader() as reader:
+        def ask() -> Answer:
+            with self._engine.reader(settings) as reader:
                 check_question(reader, query, parameters)
                 running.append(reader.name)
-                try:
-                    return reader.run(query, format_name, parameters)
-                finally:
-                    running.clear()
+                if left.is_set():
+                    raise StoreUnavailableError("the client is gone")
+                return reader.run(query, format_name, parameters)
 
         answer = asyncio.get_running_loop().run_in_executor(self._threads, ask)
         gone = asyncio.ensure_future(_until_gone(request))
@@ -137,9 +154,15 @@ class ClickHouseHttp:
         if answer.done():
             gone.cancel()
         else:
+            left.set()
             for reader in tuple(running):
                 await asyncio.to_thread(self._engine.cancel, reader)
         return await answer
+
+
+def _packed(body: bytes, wbits: int) -> bytes:
+    packer = zlib.compressobj(level=3, wbits=wbits)
+    return packer.compress(body) + packer.flush()
 
 
 async def _until_gone(request: Request) -> None:
@@ -148,23 +171,26 @@ async def _until_gone(request: Request) -> None:
             pass
 
 
-def _done(body: bytes, format_name: str) -> Response:
+def _done(answer: Answer, format_name: str) -> Response:
     content_type = next(
         (kind for prefix, kind in _CONTENT_TYPES.items() if format_name.startswith(prefix)), "text/plain; charset=UTF-8"
     )
-    summary = json.dumps(
-        {
-            "read_rows": "0",
-            "read_bytes": "0",
-            "written_rows": "0",
-            "written_bytes": "0",
-            "total_rows_to_read": "0",
-            "result_rows": "0",
-        }
-    )
+    summary = {
+        "read_rows": answer.read_rows,
+        "read_bytes": answer.read_bytes,
+        "written_rows": 0,
+        "written_bytes": 0,
+        "total_rows_to_read": answer.read_rows,
+        "result_rows": answer.rows,
+        "result_bytes": len(answer.body),
+    }
     return Response(
-        body,
-        headers={"Content-Type": content_type, "X-ClickHouse-Format": format_name, "X-ClickHouse-Summary": summary},
+        answer.body,
+        headers={
+            "Content-Type": content_type,
+            "X-ClickHouse-Format": format_name,
+            "X-ClickHouse-Summary": json.dumps({name: str(value) for name, value in summary.items()}),
+        },
     )
 
 

@@ -1,14 +1,14 @@
-"""The ClickHouse engine in this process (chDB): one connection that writes, several that can only read."""
+"""The ClickHouse engine in this process (chDB): one connection that writes, and one that can only read for each query from outside."""
 
 from __future__ import annotations
 
+import itertools
 import json
-import queue
 import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import chdb
@@ -19,6 +19,8 @@ from rvbbit_otel.errors import StoreCorruptError, StoreError, StoreUnavailableEr
 from rvbbit_otel.storage.database import Result
 
 _CODE = re.compile(r"Code: (\d+)\. DB::")
+# Seconds that a query which was told to stop may take to do so.
+_CLOSE_SECONDS = 2
 # The engine is busy or out of room; the same statement may do later. (ClickHouse src/Common/ErrorCodes.cpp)
 _RETRYABLE = frozenset({159, 202, 209, 236, 241, 243, 252, 394, 439, 745})
 
@@ -40,21 +42,20 @@ class Engine:
     def __init__(self, options: Options) -> None:
         """Open the store; raises StoreLockedError or StoreCorruptError."""
         self._lock = FolderLock(options.data)
-        folder = options.data / "store"
+        self._folder = str(options.data / "store")
         try:
-            self._writer = chdb.connect(str(folder))
+            self._writer = chdb.connect(self._folder)
             self._writer.query("SELECT 1")
         except Exception as error:
             self._lock.release()
             raise StoreCorruptError(
-                f"the store in {folder} can't be opened: {error}. Nothing was changed: "
+                f"the store in {self._folder} can't be opened: {error}. Nothing was changed: "
                 "restore it from a backup, or move the folder away to start anew"
             ) from error
         self._write_lock = threading.Lock()
         self._options = options
-        self._readers: queue.Queue[tuple[str, Any]] = queue.Queue()
-        for number in range(options.readers):
-            self._readers.put(self._reader(folder, f"reader-{number}"))
+        self._places = threading.BoundedSemaphore(options.readers)
+        self._numbers = itertools.count()
 
     def insert(self, statement: str, body: bytes, format_name: str) -> None:
         """Run one INSERT with its data; raises EngineError, and then nothing of the data is acknowledged."""
@@ -80,44 +81,60 @@ class Engine:
         return Result(tuple(column["name"] for column in document["meta"]), [tuple(row) for row in document["data"]])
 
     @contextmanager
-    def reader(self) -> Iterator[Reader]:
-        """A connection that can only read, for a query from outside; raises StoreUnavailableError if none gets free in time."""
+    def reader(self, settings: Mapping[str, int | str] | None = None) -> Iterator[Reader]:
+        """A connection that can only read, for one query from outside; `settings` are checked already, and can't loosen a limit.
+
+        A new one each time costs 1 ms, measured, and leaves nothing of a query to the next. Raises StoreUnavailableError if as many as may
+        run do so for all of the time that one may take.
+        """
+        if not self._places.acquire(timeout=self._options.query_seconds):
+            raise StoreUnavailableError("as many queries as may run at once do so: try again later")
         try:
-            name, connection = self._readers.get(timeout=self._options.query_seconds)
-        except queue.Empty:
-            raise StoreUnavailableError("every reader is busy: try again later") from None
-        try:
-            yield Reader(name, connection)
+            name = f"reader-{next(self._numbers)}"
+            connection = chdb.connect(self._folder)
+            try:
+                options = self._options
+                # Ours come after theirs, and readonly last: it makes every setting before it final.
+                for setting, value in {
+                    "max_memory_usage": options.query_memory,
+                    "max_execution_time": options.query_seconds,
+                    "max_result_rows": options.result_rows,
+                    "max_result_bytes": options.result_bytes,
+                    **(settings or {}),
+                    "allow_python_table_function": 0,
+                    "log_comment": name,
+                    "readonly": 1,
+                }.items():
+                    with _translated():
+                        connection.query(f"SET {setting}={value if isinstance(value, int) else quoted(value)}")
+                yield Reader(name, connection)
+            finally:
+                connection.close()
         finally:
-            self._readers.put((name, connection))
+            self._places.release()
 
     def cancel(self, reader: str) -> None:
         """Stop what a reader is doing, since nobody waits for it any more."""
         self.command("KILL QUERY WHERE Settings['log_comment'] = {name:String} ASYNC", {"name": reader})
 
     def close(self) -> None:
-        """Close every connection and let the folder go."""
-        while not self._readers.empty():
-            self._readers.get()[1].close()
+        """Stop the queries that still run, close every connection and let the folder go."""
+        self.command("KILL QUERY WHERE startsWith(Settings['log_comment'], 'reader-') ASYNC")
+        for _ in range(self._options.readers):
+            self._places.acquire(timeout=_CLOSE_SECONDS)
         with self._write_lock:
             self._writer.close()
         self._lock.release()
 
-    def _reader(self, folder: Path, name: str) -> tuple[str, Any]:
-        connection = chdb.connect(str(folder))
-        options = self._options
-        # readonly comes last: it makes every setting before it final.
-        for setting, value in (
-            ("max_memory_usage", options.query_memory),
-            ("max_execution_time", options.query_seconds),
-            ("max_result_rows", options.result_rows),
-            ("max_result_bytes", options.result_bytes),
-            ("allow_python_table_function", 0),
-            ("log_comment", f"'{name}'"),
-            ("readonly", 1),
-        ):
-            connection.query(f"SET {setting}={value}")
-        return name, connection
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query gave: the bytes in its format, rows of the answer, rows and bytes that were read for it."""
+
+    body: bytes
+    rows: int
+    read_rows: int
+    read_bytes: int
 
 
 class Reader:
@@ -128,11 +145,13 @@ class Reader:
         self.name = name
         self._connection = connection
 
-    def run(self, sql: str, format_name: str, parameters: Mapping[str, str] | None = None) -> bytes:
+    def run(self, sql: str, format_name: str, parameters: Mapping[str, str] | None = None) -> Answer:
         """The whole answer in a format of the engine's; parameters are escaped already, as ClickHouse's HTTP clients send them."""
         with _translated():
             answer = self._connection.query(sql, format_name, params=dict(parameters or {}))
-            return bytes(answer.bytes())
+            return Answer(
+                bytes(answer.bytes()), answer.rows_read(), answer.storage_rows_read(), answer.storage_bytes_read()
+            )
 
 
 def as_parameters(parameters: Mapping[str, object] | None) -> dict[str, str]:
@@ -141,6 +160,12 @@ def as_parameters(parameters: Mapping[str, object] | None) -> dict[str, str]:
         name: str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
         for name, value in (parameters or {}).items()
     }
+
+
+def quoted(text: str) -> str:
+    """Text as a string literal of SQL, where it can't be bound as a parameter."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 @contextmanager

@@ -114,14 +114,14 @@ def as_insert(text: bytes) -> Insert | None:
 def check_question(reader: Reader, text: str, parameters: Mapping[str, str]) -> None:
     """Raise EngineError unless this is one statement that only asks."""
     query = as_parameters({"query": text})
-    formatted = reader.run("SELECT formatQueryOrNull({query:String})", "TSVRaw", query).decode()
+    formatted = reader.run("SELECT formatQueryOrNull({query:String})", "TSVRaw", query).body.decode()
     if formatted == "\\N\n":
         # Its own error says where a statement breaks off; one that parses alone is one of several.
         reader.run("SELECT formatQuery({query:String}) FORMAT Null", "Null", query)
         raise EngineError("Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed). (SYNTAX_ERROR)")
     if _OUTFILE.search(_QUOTED.sub("''", formatted)):
         raise _denied("INTO OUTFILE is not served: read the answer instead")
-    tree = reader.run("EXPLAIN AST " + formatted, "TSVRaw", parameters).decode()
+    tree = reader.run("EXPLAIN AST " + formatted, "TSVRaw", parameters).body.decode()
     root, *children = (line.split(None, 1)[0] for line in tree.splitlines() if line and not line.startswith("  "))
     # What EXPLAIN explains is a question too; `Set` holds its own options.
     asked = [child for child in children if child != "Set"] if root == "Explain" else []
