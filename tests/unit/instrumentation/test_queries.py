@@ -191,7 +191,8 @@ def test_cursors_of_one_database_with_two_callers_are_ambiguous_on_native_thread
     in_native_thread(lambda: udf("two"))
     two.fetchall()
     in_native_thread(lambda: udf("one is left"))
-    # The thread that runs a query itself is never in doubt.
+    # The thread that runs a query itself is never in doubt; with one thread DuckDB has no other.
+    two.execute("SET threads TO 1")
     two.execute("SELECT udf('own thread')").fetchall()
     assert seen.callers == {"only one": {"c-1b"}, "two": {None}, "one is left": {"c-1b"}, "own thread": {"c-2"}}
     assert traced.ours.counters.snapshot()["dropped.udf_ambiguous_query"] >= 1
