@@ -46,6 +46,10 @@ class Options:
             raise ConfigurationError(
                 f"--host {self.host} can be reached by others: give --token, or listen on 127.0.0.1"
             )
+        if set("*?{}") & set(str(self.data.absolute())):
+            raise ConfigurationError(
+                f"--data {self.data} has one of * ? {{ }} in its path, which the engine takes for a pattern"
+            )
         if self.data.exists() and not self.data.is_dir():
             raise ConfigurationError(f"--data {self.data} is a file; it is the folder of the store")
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.conftest import Store
 from tests.support.otlp import NOW, SpanRecord, row, traces
 
+from rvbbit_otel.all_in_one.engine import EngineError
 from rvbbit_otel.storage.audits import load_audits, run_audit
 
 SECOND = 10**9
@@ -143,3 +144,20 @@ def test_any_regrouping_and_replay_gives_the_same_tables(store: Store, data: st.
         if finding.rows
     }
     assert broken == set()
+
+
+def test_an_error_behind_a_table_reaches_the_sender_and_the_next_try_makes_it_whole(store: Store) -> None:
+    # A view that throws stands for all that can go wrong there, a full disk above all.
+    store.engine.command("CREATE TABLE spoilt (a UInt64) ENGINE = Null")
+    store.engine.command(
+        "CREATE MATERIALIZED VIEW spoiler TO spoilt AS SELECT throwIf(session_id = 's3') + 0 AS a FROM unified_logs"
+    )
+    batch = traces(*spans(50))
+    with pytest.raises(EngineError, match="throwIf") as raised:
+        store.send(batch)
+    assert raised.value.retryable
+    store.engine.command("DROP TABLE spoiler")
+    store.send(batch)
+    assert store.rows(TOTALS) == [(50, 50, 170, 0.17)]
+    assert store.one("SELECT count() FROM otel_traces") == 50
+    assert store.one("SELECT sum(rows) FROM cascade_sessions") == 50
