@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import Store
-from tests.support.otlp import NOW, SpanRecord, row, traces
+from tests.support.otlp import NOW, SpanRecord, logs, row, traces
 
 from rvbbit_otel.all_in_one.engine import EngineError
 from rvbbit_otel.storage.audits import load_audits, run_audit
@@ -93,6 +93,28 @@ def test_spans_that_come_hours_late_and_out_of_order_count_once(store: Store) ->
     store.send(traces(*late))
     assert once[0] == [(40, 40, 140, 0.14)]
     assert state(store) == once
+
+
+def test_a_span_that_comes_again_after_otel_traces_let_it_go_is_no_second_row(store: Store) -> None:
+    old = traces(row(1, at=NOW - 40 * DAY))
+    store.send(old)
+    store.engine.command("OPTIMIZE TABLE otel_traces FINAL")
+    assert store.one("SELECT count() FROM otel_traces") == 0
+    store.send(old)
+    assert store.rows("SELECT count(), uniqExact(span_id) FROM unified_logs") == [(1, 1)]
+
+
+def test_a_batch_that_touches_every_day_there_may_be_is_stored_but_for_what_is_too_old(store: Store) -> None:
+    daily = traces(*[row(number, f"s{number}", at=NOW - number * DAY - SECOND) for number in range(100)])
+    store.send(daily, daily)
+    assert store.one("SELECT count() FROM unified_logs") == 90
+    assert store.rows("SELECT reason, sum(count) FROM rejected_spans GROUP BY reason") == [("time", 20)]
+
+
+def test_the_same_log_records_in_other_batches_count_once(store: Store) -> None:
+    records = [(f"message {number}", {"session.id": f"s{number % 3}"}) for number in range(60)]
+    store.send_logs(logs(records), logs(records[::2] + records[:5]), logs(records[::-1]))
+    assert store.rows("SELECT count(), uniqExact(Body) FROM otel_logs") == [(60, 60)]
 
 
 def test_two_spans_of_one_trace_and_two_traces_with_one_span_id_are_four_rows(store: Store) -> None:

@@ -188,6 +188,15 @@ def test_a_third_partys_call_counts_where_no_instrumented_runner_holds_the_sessi
     assert store.rows("SELECT tokens_in, cost, usage_counted FROM unified_logs") == [(7, 0.25, True)]
 
 
+@pytest.mark.parametrize("source", ["echo", "repair"])
+def test_a_third_partys_call_does_not_count_where_an_instrumented_runner_holds_the_session(
+    store: Store, source: str
+) -> None:
+    usage = {"gen_ai__operation__name": "chat", "gen_ai__usage__input_tokens": 7, "gen_ai__usage__cost": 0.25}
+    store.send(traces(row(1, rvbbit__caller__source=source, **usage)))
+    assert store.rows("SELECT tokens_in, cost, usage_counted FROM unified_logs") == [(0, 0, False)]
+
+
 def test_a_callers_root_span_is_no_row_but_tells_its_metadata(store: Store) -> None:
     root = SpanRecord(
         1,
