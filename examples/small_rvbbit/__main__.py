@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from small_rvbbit import caller_context, journal
-from small_rvbbit.ready import until_terminated, write_ready
+from small_rvbbit.ready import serve_until_terminated
 from small_rvbbit.runner import run_cascade
 from small_rvbbit.server import Server
 
@@ -44,8 +44,8 @@ def main() -> None:
 def serve_sql(port: int, ready_file: Path) -> None:
     """Serve until terminated."""
     server = Server("127.0.0.1", port)
-    write_ready(ready_file, {"dsn": f"postgresql://demo@127.0.0.1:{server.server_address[1]}/demo"})
-    until_terminated(server)
+    dsn = f"postgresql://demo@127.0.0.1:{server.server_address[1]}/demo"
+    serve_until_terminated(server, ready_file, {"dsn": dsn})
 
 
 def cli_run(cascade: str, input_data: dict[str, object]) -> None:

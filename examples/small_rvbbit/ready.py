@@ -18,13 +18,15 @@ def write_ready(path: Path, facts: Mapping[str, object]) -> None:
     partial.replace(path)
 
 
-def until_terminated(server: socketserver.BaseServer) -> None:
-    """Serve until SIGTERM or Ctrl-C, then return."""
-    stop = threading.Event()
+def serve_until_terminated(server: socketserver.BaseServer, ready_file: Path, facts: Mapping[str, object]) -> None:
+    """Say that it serves, and serve until SIGTERM or Ctrl-C."""
+
+    def stop(*_: object) -> None:
+        threading.Thread(target=server.shutdown).start()  # It waits for the loop below, which runs in this thread.
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    # Ten looks a second for the end, which half a second a process would delay.
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
-    stop.wait()
-    server.shutdown()
+        signal.signal(number, stop)
+    write_ready(ready_file, facts)
+    # The loop looks up ten times a second. A main thread that waited on a lock would sleep on, if one of DuckDB's threads was given the signal.
+    server.serve_forever(poll_interval=0.1)
     server.server_close()

@@ -11,7 +11,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from small_rvbbit.ready import until_terminated, write_ready
+from small_rvbbit.ready import serve_until_terminated
 
 
 class StubHandler(BaseHTTPRequestHandler):
@@ -61,8 +61,7 @@ def main() -> None:
     options = parser.parse_args()
     StubHandler.delay_seconds = options.delay_ms / 1000
     server = StubServer(("127.0.0.1", options.port), StubHandler)
-    write_ready(options.ready_file, {"url": f"http://127.0.0.1:{server.server_port}"})
-    until_terminated(server)
+    serve_until_terminated(server, options.ready_file, {"url": f"http://127.0.0.1:{server.server_port}"})
 
 
 if __name__ == "__main__":

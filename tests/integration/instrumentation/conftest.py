@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from small_rvbbit.stub_llm import StubHandler
+from small_rvbbit.stub_llm import StubHandler, StubServer
 
 ROOT = Path(__file__).parents[3]
 
@@ -79,7 +79,7 @@ def sink() -> Iterator[Sink]:
 
 @pytest.fixture(scope="session")
 def llm() -> Iterator[str]:
-    yield from serve(ThreadingHTTPServer(("127.0.0.1", 0), StubHandler))
+    yield from serve(StubServer(("127.0.0.1", 0), StubHandler))
 
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
