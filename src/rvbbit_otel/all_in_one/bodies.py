@@ -9,6 +9,7 @@ from typing import Protocol
 from rvbbit_otel.errors import RvbbitOtelError
 
 _CHUNK = 64 * 1024
+_DISCARDED_BYTES = 256 * 1024 * 1024
 
 
 class BodyTooLargeError(RvbbitOtelError):
@@ -28,60 +29,80 @@ class _Decompressor(Protocol):
     def eof(self) -> bool: ...
     @property
     def unconsumed_tail(self) -> bytes: ...
+    @property
+    def unused_data(self) -> bytes: ...
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
 async def read(chunks: AsyncIterator[bytes], encoding: str, limit: int) -> bytes:
     """The unpacked body; `limit` holds for what was sent and for what it unpacks to.
 
-    Raises BodyTooLargeError as soon as the limit is passed, UnknownEncodingError, CorruptBodyError.
+    Raises BodyTooLargeError as soon as the limit is passed, UnknownEncodingError, CorruptBodyError; what is left of the body is taken off the
+    connection first, so that its sender reads the answer instead of a broken pipe.
     """
-    unpacker = _unpacker(encoding)
+    try:
+        return await _read(chunks, encoding, limit)
+    except (BodyTooLargeError, UnknownEncodingError, CorruptBodyError):
+        await discard(chunks)
+        raise
+
+
+async def discard(chunks: AsyncIterator[bytes]) -> None:
+    """Take a body off its connection, up to a size that is beyond a mistake."""
+    left = _DISCARDED_BYTES
+    async for chunk in chunks:
+        left -= len(chunk)
+        if left < 0:
+            return
+
+
+async def _read(chunks: AsyncIterator[bytes], encoding: str, limit: int) -> bytes:
+    unpacker = _Unpacker(encoding)
     parts: list[bytes] = []
     size = sent = 0
     async for chunk in chunks:
         sent += len(chunk)
-        for part in [chunk] if unpacker is None else _unpacked(unpacker, chunk):
+        for part in unpacker.unpacked(chunk):
             size += len(part)
             if size > limit or sent > limit:
                 raise BodyTooLargeError(f"the body is over {limit} bytes unpacked: send smaller batches")
             parts.append(part)
-    if unpacker is not None and sent and not unpacker.eof:
-        raise CorruptBodyError(f"the body ends in the middle of its {encoding} data")
+    unpacker.finish()
     return b"".join(parts)
 
 
-def unpack(data: bytes, encoding: str, limit: int) -> bytes:
-    """The same for a body that is here as a whole."""
-    unpacker = _unpacker(encoding)
-    if unpacker is None:
-        return data
-    parts: list[bytes] = []
-    size = 0
-    for part in _unpacked(unpacker, data):
-        size += len(part)
-        if size > limit:
-            raise BodyTooLargeError(f"the body is over {limit} bytes unpacked: send smaller batches")
-        parts.append(part)
-    return b"".join(parts)
+class _Unpacker:
+    """Unpacks a body part by part. A gzip body may be several members, one after the other (RFC 1952)."""
 
+    def __init__(self, encoding: str) -> None:
+        name = encoding.strip().lower()
+        if name not in ("", "identity", "gzip", "deflate"):
+            raise UnknownEncodingError(
+                f"Content-Encoding {encoding[:40]!r} is not served; gzip, deflate and identity are"
+            )
+        self._encoding = name
+        self._packed = name in ("gzip", "deflate")
+        self._member: _Decompressor | None = None
 
-def _unpacker(encoding: str) -> _Decompressor | None:
-    name = encoding.strip().lower()
-    if name in ("", "identity"):
-        return None
-    if name in ("gzip", "deflate"):
-        return zlib.decompressobj(wbits=47)  # 32 + 15: zlib finds out which of the two it is.
-    raise UnknownEncodingError(f"Content-Encoding {encoding[:40]!r} is not served; gzip, deflate and identity are")
+    def unpacked(self, data: bytes) -> Iterator[bytes]:
+        if not self._packed:
+            yield data
+            return
+        try:
+            while data:
+                if self._member is None:
+                    self._member = zlib.decompressobj(wbits=47)  # 32 + 15: zlib finds out which of the two it is.
+                yield self._member.decompress(data, _CHUNK)
+                data = self._member.unconsumed_tail
+                if self._member.eof:
+                    data = self._member.unused_data
+                    self._member = None
+        except zlib.error as error:
+            raise CorruptBodyError(f"the body can't be unpacked: {error}") from error
 
-
-def _unpacked(unpacker: _Decompressor, data: bytes) -> Iterator[bytes]:
-    try:
-        while data:
-            yield unpacker.decompress(data, _CHUNK)
-            data = unpacker.unconsumed_tail
-    except zlib.error as error:
-        raise CorruptBodyError(f"the body can't be unpacked: {error}") from error
+    def finish(self) -> None:
+        if self._member is not None:
+            raise CorruptBodyError(f"the body ends in the middle of its {self._encoding} data")
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:

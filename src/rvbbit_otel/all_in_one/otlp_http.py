@@ -43,6 +43,7 @@ def make_app(ingest: Ingest, max_body: int, counters: Callable[[], dict[str, int
     async def export(request: Request) -> Response:
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type not in (PROTOBUF, JSON):
+            await bodies.discard(request.stream())
             text = f"Content-Type {content_type[:60]!r} is not served; {PROTOBUF} and {JSON} are"
             return JSONResponse({"code": 3, "message": text}, 415)
         signal = request.url.path.removeprefix("/v1/")

@@ -1,0 +1,119 @@
+"""Every part of the all-in-one at work, and ended so that nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator, Mapping
+
+import grpc
+import uvicorn
+
+from rvbbit_otel.all_in_one.clickhouse_http import ClickHouseHttp
+from rvbbit_otel.all_in_one.connections import Connection
+from rvbbit_otel.all_in_one.engine import Engine
+from rvbbit_otel.all_in_one.guard import App, guarded
+from rvbbit_otel.all_in_one.ingest import Ingest
+from rvbbit_otel.all_in_one.options import Options
+from rvbbit_otel.all_in_one.otlp_grpc import serve_grpc
+from rvbbit_otel.all_in_one.otlp_http import make_app
+from rvbbit_otel.all_in_one.page import page_route
+from rvbbit_otel.storage.migrations import apply
+from rvbbit_otel.telemetry import Counters
+
+# Seconds for requests that were accepted to be stored and answered after a signal to stop.
+_DRAIN_SECONDS = 6
+
+
+def run(
+    options: Options,
+    doors: Mapping[str, socket.socket],
+    announce: Callable[[Mapping[str, object]], None],
+    tell: Callable[[str], None],
+) -> None:
+    """Serve on `doors` until a signal to stop. Raises a RvbbitOtelError that says what to do if it can't start."""
+    # What was opened is closed in reverse, whether serving ends or never begins: the engine must not be open when Python exits.
+    with contextlib.ExitStack() as opened:
+        engine = Engine(options)
+        opened.callback(engine.close)
+        tell(f"engine open in {options.data}")
+        applied = apply(engine)
+        tell(f"schema ready, {len(applied)} migrations applied")
+        counters = Counters()
+        ingest = Ingest(engine, options.max_queued, counters)
+        opened.callback(ingest.close)
+        grpc_server, port = serve_grpc(ingest, options.host, options.otlp_grpc_port, options.token, options.max_body)
+        opened.callback(lambda: grpc_server.stop(_DRAIN_SECONDS).wait())
+        apps = {
+            "otlp_http": make_app(ingest, options.max_body, counters.snapshot),
+            "clickhouse": ClickHouseHttp(engine, options).make_app(page_route()),
+        }
+        addresses: dict[str, object] = {
+            "pid": os.getpid(),
+            "otlp_grpc": f"{options.host}:{port}",
+            **{name: _url(options.host, door) for name, door in doors.items()},
+        }
+        addresses["page"] = f"{addresses['clickhouse']}/page"
+
+        def ready() -> None:
+            tell("serving " + " ".join(f"{name}={value}" for name, value in addresses.items()))
+            announce(addresses)
+
+        guards = {name: guarded(app, options.host, options.token) for name, app in apps.items()}
+        asyncio.run(_serve(guards, doors, grpc_server, ready))
+
+
+async def _serve(
+    apps: Mapping[str, App], doors: Mapping[str, socket.socket], grpc_server: grpc.Server, ready: Callable[[], None]
+) -> None:
+    servers = [
+        _Server(
+            uvicorn.Config(
+                app,
+                log_level="warning",
+                access_log=False,
+                lifespan="off",
+                server_header=False,
+                date_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=_DRAIN_SECONDS,
+                http=Connection,
+                ws="none",
+            )
+        )
+        for app in apps.values()
+    ]
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if any(server.should_exit for server in servers):
+            # The second signal does not wait. What was acknowledged is stored, and the engine stands being killed.
+            os._exit(1)
+        for server in servers:
+            server.should_exit = True
+        grpc_server.stop(_DRAIN_SECONDS)  # Both kinds of door close at once; this returns at once.
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    tasks = [asyncio.ensure_future(server.serve([doors[name]])) for name, server in zip(apps, servers, strict=True)]
+    while not all(server.started for server in servers):
+        await asyncio.sleep(0.005)
+    ready()
+    await asyncio.gather(*tasks)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with the signals left to us: two servers share one process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing is captured."""
+        yield
+
+
+def _url(host: str, door: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{door.getsockname()[1]}"
