@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
+import click
+import pytest
+
 from rvbbit_otel import attributes
+from rvbbit_otel.cli import cli
 from rvbbit_otel.settings import PREFIX, Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -25,3 +30,19 @@ def test_every_setting_is_in_the_reference_with_its_default() -> None:
         if field.default != ():
             shown = str(field.default).lower().removesuffix(".0")
             assert f"| `{shown}` |" in line
+
+
+@pytest.mark.parametrize(
+    "page", [*sorted(DOCS.rglob("*.md")), *sorted(DOCS.parent.glob("*.md"))], ids=lambda page: page.name
+)
+def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:\s]+)\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands))
+def test_every_command_has_help_and_an_example(name: str) -> None:
+    command = cli.commands[name]
+    assert command.help
+    assert (command.epilog or "").startswith(f"Example: rvbbit-otel {name}")
+    assert [option.name for option in command.params if isinstance(option, click.Option) and not option.help] == []
