@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
-from rvbbit_otel.errors import RvbbitOtelError
+from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 
 _CHUNK = 64 * 1024
 _DISCARDED_BYTES = 256 * 1024 * 1024
@@ -24,6 +25,42 @@ class CorruptBodyError(RvbbitOtelError):
     """A body that can't be unpacked."""
 
 
+class Budget:
+    """Bytes of unpacked bodies that may be in memory at once, over all requests of a door. For one thread (an event loop's)."""
+
+    def __init__(self, limit: int) -> None:
+        """`limit` in bytes."""
+        self._left = limit
+
+    @contextmanager
+    def share(self) -> Iterator[Share]:
+        """What one request takes of it, given back at the end."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            self._left += share.taken
+
+    def _take(self, size: int) -> None:
+        if size > self._left:
+            raise StoreUnavailableError("too many bodies are on their way: send it again later")
+        self._left -= size
+
+
+class Share:
+    """One request's part of a Budget."""
+
+    def __init__(self, budget: Budget) -> None:
+        """Nothing is taken yet."""
+        self._budget = budget
+        self.taken = 0
+
+    def take(self, size: int) -> None:
+        """Take more; raises StoreUnavailableError if there is not so much."""
+        self._budget._take(size)
+        self.taken += size
+
+
 class _Decompressor(Protocol):
     @property
     def eof(self) -> bool: ...
@@ -34,15 +71,15 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
-async def read(chunks: AsyncIterator[bytes], encoding: str, limit: int) -> bytes:
-    """The unpacked body; `limit` holds for what was sent and for what it unpacks to.
+async def read(chunks: AsyncIterator[bytes], encoding: str, limit: int, share: Share) -> bytes:
+    """The unpacked body; `limit` holds for what was sent and for what it unpacks to, `share` for all bodies together.
 
-    Raises BodyTooLargeError as soon as the limit is passed, UnknownEncodingError, CorruptBodyError; what is left of the body is taken off the
-    connection first, so that its sender reads the answer instead of a broken pipe.
+    Raises BodyTooLargeError as soon as the limit is passed, UnknownEncodingError, CorruptBodyError, StoreUnavailableError; what is left of the
+    body is taken off the connection first, so that its sender reads the answer instead of a broken pipe.
     """
     try:
-        return await _read(chunks, encoding, limit)
-    except (BodyTooLargeError, UnknownEncodingError, CorruptBodyError):
+        return await _read(chunks, encoding, limit, share)
+    except RvbbitOtelError:
         await discard(chunks)
         raise
 
@@ -56,7 +93,7 @@ async def discard(chunks: AsyncIterator[bytes]) -> None:
             return
 
 
-async def _read(chunks: AsyncIterator[bytes], encoding: str, limit: int) -> bytes:
+async def _read(chunks: AsyncIterator[bytes], encoding: str, limit: int, share: Share) -> bytes:
     unpacker = _Unpacker(encoding)
     parts: list[bytes] = []
     size = sent = 0
@@ -66,6 +103,7 @@ async def _read(chunks: AsyncIterator[bytes], encoding: str, limit: int) -> byte
             size += len(part)
             if size > limit or sent > limit:
                 raise BodyTooLargeError(f"the body is over {limit} bytes unpacked: send smaller batches")
+            share.take(len(part))
             parts.append(part)
     unpacker.finish()
     return b"".join(parts)

@@ -49,8 +49,9 @@ _PACKED: Mapping[str, int] = {"gzip": 31, "deflate": 15}
 class ClickHouseHttp:
     """The door to SQL, in front of an engine."""
 
-    def __init__(self, engine: Engine, options: Options) -> None:
+    def __init__(self, engine: Engine, budget: bodies.Budget, options: Options) -> None:
         """Questions run in threads of their own, one a reader."""
+        self._budget = budget
         self._engine = engine
         self._options = options
         self._threads = ThreadPoolExecutor(options.readers + 2, thread_name_prefix="clickhouse-http")
@@ -70,14 +71,15 @@ class ClickHouseHttp:
         """Run the request's statement."""
         query_id = request.query_params.get("query_id") or str(uuid.uuid4())
         try:
-            encoding = request.headers.get("content-encoding", "")
-            body = await bodies.read(request.stream(), encoding, self._options.max_body)
-            text = request.query_params.get("query", "").encode()
-            # The real server puts the two together: the body is the rest of the statement, or an insert's data.
-            text = text + b"\n" + body if text and body else text or body
-            if request.method == "GET" and not text:
-                return PlainTextResponse("Ok.\n", headers=_SERVER)
-            response = await self._run(request, text)
+            with self._budget.share() as share:
+                encoding = request.headers.get("content-encoding", "")
+                body = await bodies.read(request.stream(), encoding, self._options.max_body, share)
+                text = request.query_params.get("query", "").encode()
+                # The real server puts the two together: the body is the rest of the statement, or an insert's data.
+                text = text + b"\n" + body if text and body else text or body
+                if request.method == "GET" and not text:
+                    return PlainTextResponse("Ok.\n", headers=_SERVER)
+                response = await self._run(request, text)
         except ClientDisconnect:
             return Response(status_code=400)
         except RvbbitOtelError as error:

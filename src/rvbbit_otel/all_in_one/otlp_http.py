@@ -37,7 +37,7 @@ _STATUS: tuple[tuple[type[RvbbitOtelError], int, int], ...] = (
 )
 
 
-def make_app(ingest: Ingest, max_body: int, counters: Callable[[], dict[str, int]]) -> Starlette:
+def make_app(ingest: Ingest, budget: bodies.Budget, max_body: int, counters: Callable[[], dict[str, int]]) -> Starlette:
     """The door, in front of `ingest`."""
 
     async def export(request: Request) -> Response:
@@ -49,10 +49,12 @@ def make_app(ingest: Ingest, max_body: int, counters: Callable[[], dict[str, int
         signal = request.url.path.removeprefix("/v1/")
         asked, answer = _MESSAGES[signal]
         try:
-            body = await bodies.read(request.stream(), request.headers.get("content-encoding", ""), max_body)
-            if content_type == JSON:
-                body = await asyncio.to_thread(otlp_json.to_protobuf, body, asked())
-            refused = await asyncio.wrap_future(ingest.submit(signal, body))
+            with budget.share() as share:
+                encoding = request.headers.get("content-encoding", "")
+                body = await bodies.read(request.stream(), encoding, max_body, share)
+                if content_type == JSON:
+                    body = await asyncio.to_thread(otlp_json.to_protobuf, body, asked())
+                refused = await asyncio.wrap_future(ingest.submit(signal, body))
         except ClientDisconnect:
             return Response(status_code=400)
         except RvbbitOtelError as error:

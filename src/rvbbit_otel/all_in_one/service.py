@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 import grpc
 import uvicorn
 
+from rvbbit_otel.all_in_one.bodies import Budget
 from rvbbit_otel.all_in_one.clickhouse_http import ClickHouseHttp
 from rvbbit_otel.all_in_one.connections import Connection
 from rvbbit_otel.all_in_one.engine import Engine
@@ -47,9 +48,11 @@ def run(
         opened.callback(ingest.close)
         grpc_server, port = serve_grpc(ingest, options.host, options.otlp_grpc_port, options.token, options.max_body)
         opened.callback(lambda: grpc_server.stop(_DRAIN_SECONDS).wait())
+        # What waits in the queue is counted here too, until its sender has its answer.
+        budget = Budget(2 * options.max_queued)
         apps = {
-            "otlp_http": make_app(ingest, options.max_body, counters.snapshot),
-            "clickhouse": ClickHouseHttp(engine, options).make_app(page_route()),
+            "otlp_http": make_app(ingest, budget, options.max_body, counters.snapshot),
+            "clickhouse": ClickHouseHttp(engine, budget, options).make_app(page_route()),
         }
         addresses: dict[str, object] = {
             "pid": os.getpid(),

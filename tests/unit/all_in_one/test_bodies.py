@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rvbbit_otel.all_in_one import bodies
+from rvbbit_otel.errors import StoreUnavailableError
 
 MIB = 1024 * 1024
 
@@ -23,7 +24,9 @@ async def stream(data: bytes, size: int) -> AsyncIterator[bytes]:
 
 
 def read(data: bytes, encoding: str, limit: int = MIB, size: int = 4096) -> bytes:
-    return asyncio.run(bodies.read(stream(data, size), encoding, limit))
+    budget = bodies.Budget(limit)
+    with budget.share() as share:
+        return asyncio.run(bodies.read(stream(data, size), encoding, limit, share))
 
 
 @given(st.binary(max_size=5000), st.integers(1, 600), st.sampled_from(["", "identity", "gzip", "deflate", "GZIP"]))
@@ -56,8 +59,8 @@ def test_a_refused_body_is_taken_off_its_connection() -> None:
             yield bytes(MIB)
 
     taken: list[None] = []
-    with pytest.raises(bodies.BodyTooLargeError):
-        asyncio.run(bodies.read(sent(), "", MIB))
+    with bodies.Budget(100 * MIB).share() as share, pytest.raises(bodies.BodyTooLargeError):
+        asyncio.run(bodies.read(sent(), "", MIB, share))
     assert len(taken) == 100
 
 
@@ -70,3 +73,18 @@ def test_a_body_that_is_cut_or_no_gzip_is_refused(data: bytes) -> None:
 def test_an_encoding_that_is_not_served_is_named() -> None:
     with pytest.raises(bodies.UnknownEncodingError, match="'br'"):
         read(b"", "br")
+
+
+def test_all_bodies_together_have_a_limit_and_give_back_what_they_took() -> None:
+    async def run() -> None:
+        budget = bodies.Budget(10)
+        with budget.share() as first:
+            assert await bodies.read(stream(bytes(6), 3), "", MIB, first) == bytes(6)
+            with budget.share() as second, pytest.raises(StoreUnavailableError, match="again later"):
+                await bodies.read(stream(bytes(6), 3), "", MIB, second)
+            with budget.share() as third:
+                assert await bodies.read(stream(bytes(4), 3), "", MIB, third) == bytes(4)
+        with budget.share() as fourth:
+            assert await bodies.read(stream(bytes(10), 3), "", MIB, fourth) == bytes(10)
+
+    asyncio.run(run())
