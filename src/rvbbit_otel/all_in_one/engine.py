@@ -13,6 +13,7 @@ from typing import Any
 
 import chdb
 
+from rvbbit_otel.all_in_one.grants import address_with_grants
 from rvbbit_otel.all_in_one.lock import FolderLock
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.errors import StoreCorruptError, StoreError, StoreUnavailableError
@@ -45,7 +46,7 @@ class Engine:
         self._lock = FolderLock(options.data)
         self._folder = str(options.data / "store")
         try:
-            self._writer = chdb.connect(self._folder)
+            self._writer = chdb.connect(address_with_grants(options.data, self._folder))
             self._writer.query("SELECT 1")
         except Exception as error:
             self._lock.release()

@@ -52,6 +52,8 @@ class Options:
             )
         if self.data.exists() and not self.data.is_dir():
             raise ConfigurationError(f"--data {self.data} is a file; it is the folder of the store")
+        if "&" in str(self.data.absolute()):
+            raise ConfigurationError(f"--data {self.data} has & in its path, where the engine takes an option to begin")
 
 
 def is_loopback(host: str) -> bool:
