@@ -111,6 +111,7 @@ def test_a_fork_while_other_threads_hold_our_locks_does_not_hang(run: Run, sink:
         for number in range(20):
             child = os.fork()
             if not child:
+                sessions._lock = threading.Lock()  # The host's own lock is the host's to look after.
                 caller_context.set_caller_context(f"child-{number}", {}, "t0")
                 work(f"forked-{number}")
                 os._exit(3)
