@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NewType
 
@@ -77,12 +77,13 @@ class Caller:
         stated = known.get("origin")
         return cls(checked, origin or (stated if isinstance(stated, str) and stated else "unknown"), _canonical(known))
 
-    @cached_property
+    @property
     def metadata(self) -> Mapping[str, object]:
         """The invocation metadata, read only."""
         return MappingProxyType(json.loads(self.metadata_json))
 
-    @cached_property
+    # Not a cached_property: before Python 3.12 that takes a lock of the class, and a fork while another thread holds it hangs the child.
+    @property
     def digest(self) -> str:
         """Twelve hex characters of the metadata's SHA-256: enough to see that two processes speak of the same invocation."""
         return hashlib.sha256(self.metadata_json.encode()).hexdigest()[:DIGEST_LENGTH]
