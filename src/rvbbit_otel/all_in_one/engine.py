@@ -124,9 +124,13 @@ class Engine:
         """Stop what a reader is doing, since nobody waits for it any more."""
         self.command("KILL QUERY WHERE Settings['log_comment'] = {name:String} ASYNC", {"name": reader})
 
+    def cancel_all(self) -> None:
+        """Stop what every reader is doing."""
+        self.command("KILL QUERY WHERE startsWith(Settings['log_comment'], 'reader-') ASYNC")
+
     def close(self) -> None:
         """Stop the queries that still run, close every connection and let the folder go."""
-        self.command("KILL QUERY WHERE startsWith(Settings['log_comment'], 'reader-') ASYNC")
+        self.cancel_all()
         for _ in range(self._options.readers):
             self._places.acquire(timeout=_CLOSE_SECONDS)
         with self._write_lock:

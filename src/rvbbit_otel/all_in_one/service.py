@@ -9,7 +9,6 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
 
-import grpc
 import uvicorn
 
 from rvbbit_otel.all_in_one.bodies import Budget
@@ -66,11 +65,19 @@ def run(
             announce(addresses)
 
         guards = {name: guarded(app, options.host, options.token) for name, app in apps.items()}
-        asyncio.run(_serve(guards, doors, grpc_server, ready))
+
+        def stopping() -> None:
+            grpc_server.stop(_DRAIN_SECONDS)  # All doors close at once; this returns at once.
+            engine.cancel_all()  # Queries are not waited for: their clients get the engine's own error.
+
+        asyncio.run(_serve(guards, doors, ready, stopping))
 
 
 async def _serve(
-    apps: Mapping[str, App], doors: Mapping[str, socket.socket], grpc_server: grpc.Server, ready: Callable[[], None]
+    apps: Mapping[str, App],
+    doors: Mapping[str, socket.socket],
+    ready: Callable[[], None],
+    stopping: Callable[[], None],
 ) -> None:
     servers = [
         _Server(
@@ -97,7 +104,7 @@ async def _serve(
             os._exit(1)
         for server in servers:
             server.should_exit = True
-        grpc_server.stop(_DRAIN_SECONDS)  # Both kinds of door close at once; this returns at once.
+        loop.run_in_executor(None, stopping)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

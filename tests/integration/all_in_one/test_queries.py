@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import time
 import urllib.error
@@ -10,6 +12,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import pytest
@@ -99,3 +102,26 @@ def test_an_answer_is_packed_only_where_the_client_asked_for_it(server: AllInOne
         request = urllib.request.Request(url, headers={"Accept-Encoding": accepted})
         with urllib.request.urlopen(request, timeout=30) as answer:
             assert answer.headers["Content-Encoding"] == packed
+
+
+def test_a_signal_to_stop_ends_queries_with_the_engines_own_error(tmp_path: Path) -> None:
+    with running_all_in_one(tmp_path / "data") as server, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, server, COUNT_FOREVER)
+        wait_until(server, "1")
+        os.kill(server.pid, signal.SIGTERM)
+        status, text, headers = answer.result()
+        assert (status, headers["x-clickhouse-exception-code"]) == (500, "394"), text
+        assert server.process.wait(10) == 0
+        assert "Traceback" not in server.log()
+
+
+def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
+    with running_all_in_one(tmp_path / "data") as server:
+        host, port = server.otlp_http.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as client:
+            # A body that never comes would be waited for.
+            client.sendall(f"POST /v1/traces HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9\r\n\r\n".encode())
+            wait_until(server, "0")
+            os.kill(server.pid, signal.SIGTERM)
+            os.kill(server.pid, signal.SIGINT)
+            assert server.process.wait(5) == 1
