@@ -22,6 +22,7 @@ from rvbbit_otel.instrumentation.callers import Callers
 from rvbbit_otel.instrumentation.content import ContentRule, Redact
 from rvbbit_otel.instrumentation.handlers import Toolbox, handler_for
 from rvbbit_otel.instrumentation.hooks import HookReport, Hooks, Makers
+from rvbbit_otel.instrumentation.mending import Mending
 from rvbbit_otel.instrumentation.patching import Patches
 from rvbbit_otel.instrumentation.processes import Carriers, carried
 from rvbbit_otel.instrumentation.providers import Providers
@@ -29,6 +30,7 @@ from rvbbit_otel.instrumentation.queries import Queries
 from rvbbit_otel.instrumentation.sessions import Sessions
 from rvbbit_otel.instrumentation.spans import Spans
 from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.unpriced import UnpricedCalls
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.propagation import caller_id_of, context_from_environment
 from rvbbit_otel.registry import EchoRegistry
@@ -59,8 +61,9 @@ class Instrumentation:
         sessions = Sessions(self.registry, callers, spans, self.counters, self.renewals.append)
         queries = Queries(self.counters, lambda: self._on, callers.left_behind)
         self.renewals.append(queries.renew_locks)
-        self.tools = Toolbox(spans, callers, sessions, queries)
-        self.hooks = Hooks(Makers(self._enter_of, self._carry_of), self._patches, self.counters)
+        self.tools = Toolbox(spans, callers, sessions, queries, UnpricedCalls(self.counters))
+        mending = Mending(callers, sessions, self.counters, settings.mend_runner)
+        self.hooks = Hooks(Makers(self._enter_of, self._carry_of, mending), self._patches, self.counters)
         self._watch = Providers(self.pipeline, self._patches, self.counters)
         self._carriers = Carriers(self._patches, self.counters)
         self._inherited: tuple[Context, Context] | None = None

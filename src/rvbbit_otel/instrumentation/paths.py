@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from rvbbit_otel.errors import SpecError
 from rvbbit_otel.propagation import caller_id_of, session_of
 
 _STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+", re.ASCII)
-_LITERAL: Final = "literal:"
+LITERAL: Final = "literal:"
 _AMBIENT: Final[Mapping[str, Callable[[], object]]] = {
     "caller_id": lambda: caller_id_of(None),
     "session_id": lambda: session_of(None),
@@ -41,8 +41,8 @@ def parse(expression: str) -> tuple[Path, ...]:
 
 
 def _parse_one(text: str) -> Path:
-    if text.startswith(_LITERAL):
-        return Path(_LITERAL, (text[len(_LITERAL) :],))
+    if text.startswith(LITERAL):
+        return Path(LITERAL, (text[len(LITERAL) :],))
     root, *steps = text.split(".")
     if not _STEP.fullmatch(root) or root.isdigit() or not all(_STEP.fullmatch(step) for step in steps):
         raise SpecError(f"{text!r} is no path; one reads like session_id, self.session_id, result.2 or literal:sql")
@@ -106,6 +106,26 @@ class Arguments:
         return either
 
 
+def put_at(
+    path: Path, arguments: Arguments, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any], value: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call with `value` where `path` points: an argument is replaced, an attribute or a key of one is set."""
+    if path.steps:
+        *steps, last = path.steps
+        holder = instance if path.root == "self" else arguments.getter(path.root)(instance, args, kwargs, None)
+        for step in steps:
+            holder = _step(holder, step)
+        if isinstance(holder, MutableMapping):
+            holder[last] = value
+        elif holder is not None:
+            setattr(holder, last, value)
+        return args, kwargs
+    position = arguments.position(path.root)
+    if path.root not in kwargs and position is not None and position < len(args):
+        return (*args[:position], value, *args[position + 1 :]), kwargs
+    return args, {**kwargs, path.root: value}
+
+
 def bind(expression: str, arguments: Arguments) -> Getter:
     """A function that reads the expression's value from a call; raises SpecError where the target has no such argument."""
     getters = [_bind_one(path, arguments) for path in parse(expression)]
@@ -123,7 +143,7 @@ def bind(expression: str, arguments: Arguments) -> Getter:
 
 
 def _bind_one(path: Path, arguments: Arguments) -> Getter:
-    if path.root == _LITERAL:
+    if path.root == LITERAL:
         literal = path.steps[0]
         return lambda instance, args, kwargs, result: literal
     if path.root == "ambient":

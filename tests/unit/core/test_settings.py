@@ -19,11 +19,12 @@ def test_the_environment_sets_every_field() -> None:
             "OTEL_PYTHON_RVBBIT_RUNNERS": "lars, small_rvbbit",
             "OTEL_PYTHON_RVBBIT_PROPAGATE_HOSTS": "api.example.com,*.internal",
             "OTEL_PYTHON_RVBBIT_TRUST_INBOUND": "TRUE",
+            "OTEL_PYTHON_RVBBIT_MEND_RUNNER": "false",
             "OTEL_PYTHON_RVBBIT_MAX_SESSIONS": "5",
             "OTEL_PYTHON_RVBBIT_SESSION_TTL": "1.5",
             "OTEL_SERVICE_NAME": "not ours",
         }
-    ) == Settings("truncated", 100, ("lars", "small_rvbbit"), ("api.example.com", "*.internal"), True, 5, 1.5)
+    ) == Settings("truncated", 100, ("lars", "small_rvbbit"), ("api.example.com", "*.internal"), True, False, 5, 1.5)
 
 
 def test_an_empty_variable_is_an_unset_one() -> None:
@@ -58,7 +59,8 @@ def test_a_mistyped_option_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"runners": "lars"}, {"trust_inbound": "yes"}, {"max_sessions": True}, {"runners": [""]}]
+    "options",
+    [{"runners": "lars"}, {"trust_inbound": "yes"}, {"mend_runner": 1}, {"max_sessions": True}, {"runners": [""]}],
 )
 def test_an_option_of_the_wrong_type_is_refused(options: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError):

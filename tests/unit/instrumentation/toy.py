@@ -114,7 +114,12 @@ SPEC = RunnerSpec(
         Hook(
             Role.CALLER_SET,
             f"{MODULE}:set_caller",
-            {"caller_id": "caller_id", "metadata": "metadata", "connection_id": "connection_id"},
+            {
+                "caller_id": "caller_id",
+                "metadata": "metadata",
+                "connection_id": "connection_id",
+                "query": "metadata.sql_query",
+            },
         ),
         Hook(Role.CALLER_SET, f"{MODULE}:track_query", {"caller_id": "result.2", "origin": "literal:tracked"}),
         Hook(Role.CALLER_CLEARED, f"{MODULE}:clear_caller", {"connection_id": "connection_id"}),

@@ -6,13 +6,13 @@ import importlib.metadata
 from collections.abc import Mapping
 from typing import Final
 
-from rvbbit_otel.instrumentation.runners import small_rvbbit
+from rvbbit_otel.instrumentation.runners import lars, small_rvbbit
 from rvbbit_otel.instrumentation.spec import RunnerSpec
 from rvbbit_otel.telemetry import Counters
 
 # An entry point of this group names a RunnerSpec.
 GROUP: Final = "rvbbit_otel_runners"
-SHIPPED: Final = (small_rvbbit.SPEC,)
+SHIPPED: Final = (lars.SPEC, small_rvbbit.SPEC)
 
 
 def installed(counters: Counters) -> Mapping[str, RunnerSpec]:
