@@ -1,7 +1,7 @@
 """The ways in which a client can make the published RVBBIT run cascades, each with a marker that says whose a row is.
 
-The marker of client 3's second row in mode `map` is ``#map-03-01``: it is in the SQL text, which the runner keeps with the caller, and in the product's
-name, which the runner keeps with the session.
+The marker of client 3's second row in mode `map` is ``#map-03-01``: it is in the SQL text, which the runner keeps with the caller, and in the name of
+the product, which the runner keeps with the session.
 """
 
 from __future__ import annotations
