@@ -31,6 +31,7 @@ from rvbbit_otel.instrumentation.sessions import Sessions
 from rvbbit_otel.instrumentation.spans import Spans
 from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
 from rvbbit_otel.instrumentation.unpriced import UnpricedCalls
+from rvbbit_otel.instrumentation.workers import Workers
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.propagation import caller_id_of, context_from_environment
 from rvbbit_otel.registry import EchoRegistry
@@ -66,6 +67,7 @@ class Instrumentation:
         self.hooks = Hooks(Makers(self._enter_of, self._carry_of, mending), self._patches, self.counters)
         self._watch = Providers(self.pipeline, self._patches, self.counters)
         self._carriers = Carriers(self._patches, self.counters)
+        self._workers = Workers(self._patches, self.registry, self.counters)
         self._inherited: tuple[Context, Context] | None = None
         self._on = True
 
@@ -74,6 +76,7 @@ class Instrumentation:
         try:
             self._watch.install(*self._given)
             self._carriers.install(leave_threads)
+            self._workers.install()
             for spec in specs:
                 self.hooks.apply(spec, by_name)
         except BaseException:
@@ -91,6 +94,7 @@ class Instrumentation:
         self.tools.callers.end_all()
         self.hooks.remove()
         self._carriers.remove()
+        self._workers.remove()
         self.pipeline.uninstall()
         if self._inherited is not None and get_current() is self._inherited[1]:
             attach(self._inherited[0])
