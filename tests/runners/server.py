@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +23,7 @@ from tests.runners.modes import Mode, Statement
 
 # It takes 20 to 45 s on two idle cores.
 _START_SECONDS: Final = 240
+_ASK_SECONDS: Final = 900
 _QUIET: Final = {
     "LARS_AUTH_ENABLED": "0",
     "LARS_NO_SPLASH": "1",
@@ -64,9 +69,19 @@ def serving(larsql: Larsql, log: Path, instrumented: bool, more: Mapping[str, st
     """Its Postgres server, until the end of the block; gives the DSN. Raises RuntimeError, with its log, if it does not come up."""
     port = free_port()
     words = ("sql", "server", "--host", "127.0.0.1", "--port", str(port), "-w", "8")
+    with _started(larsql.command(*words, instrumented=instrumented), larsql, log, more) as process:
+        dsn = f"host=127.0.0.1 port={port} user=lars dbname=default"
+        _wait_until_it_answers(dsn, process, log)
+        yield dsn
+
+
+@contextmanager
+def _started(
+    command: list[str], larsql: Larsql, log: Path, more: Mapping[str, str] | None
+) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("ab") as output:
         process = subprocess.Popen(
-            larsql.command(*words, instrumented=instrumented),
+            command,
             cwd=larsql.workspace,
             env=larsql.environment(more),
             stdin=subprocess.DEVNULL,
@@ -74,10 +89,8 @@ def serving(larsql: Larsql, log: Path, instrumented: bool, more: Mapping[str, st
             stderr=output,
             start_new_session=True,
         )
-    dsn = f"host=127.0.0.1 port={port} user=lars dbname=default"
     try:
-        _wait_until_it_answers(dsn, process, log)
-        yield dsn
+        yield process
     finally:
         _end(process)
 
@@ -91,7 +104,11 @@ def _wait_until_it_answers(dsn: str, process: subprocess.Popen[bytes], log: Path
             return
         except psycopg.Error:
             time.sleep(0.2)
-    raise RuntimeError(f"larsql does not serve (exit status {process.poll()}):\n{log.read_text()[-4000:]}")
+    raise RuntimeError(f"larsql does not serve (exit status {process.poll()}):\n{_tail(log)}")
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-4000:]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -106,18 +123,45 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def ask(dsn: str, mode: Mode) -> list[str]:
-    """Every client of a mode at once: psql, or psycopg where it binds parameters. Gives what each client got as an error, none if all went well."""
+@contextmanager
+def serving_http(larsql: Larsql, log: Path, instrumented: bool, more: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Its HTTP API, until the end of the block; gives the URL. Raises RuntimeError as `serving` does."""
+    port = free_port()
+    program = [str(larsql.venv / "bin" / "python"), str(Path(__file__).parent / "programs" / "http_api.py"), str(port)]
+    launcher = [str(larsql.venv / "bin" / "rvbbit-otel"), "run", "--"] if instrumented else []
+    with _started([*launcher, *program], larsql, log, more) as process:
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the HTTP API does not serve (exit status {process.poll()}):\n{_tail(log)}")
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}/api/sql/execute"
+
+
+def ask(
+    where: str | Larsql, mode: Mode, more: Mapping[str, str] | None = None, instrumented: bool = False
+) -> list[str]:
+    """Every client of a mode at once; gives what clients got as errors, none if all went well.
+
+    where: the DSN for psql and psycopg, the URL for HTTP, the installation for its command line.
+    """
+
+    def one(client: int) -> str:
+        statements = mode.statements(mode, client)
+        if isinstance(where, Larsql):
+            return _by_command(where, statements, instrumented, more)
+        return _ASKING[mode.protocol](where, statements)
+
     with ThreadPoolExecutor(mode.clients) as pool:
-        asking = _by_psycopg if mode.extended else _by_psql
-        errors = pool.map(lambda client: asking(dsn, mode.statements(mode, client)), range(mode.clients))
-        return [error for error in errors if error]
+        return [error for error in pool.map(one, range(mode.clients)) if error]
 
 
 def _by_psql(dsn: str, statements: Sequence[Statement]) -> str:
     text = "; ".join(statement for statement, _ in statements)
     command = ["psql", "--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1", dsn, "-c", text]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_ASK_SECONDS, check=False)
     return "" if done.returncode == 0 else done.stderr
 
 
@@ -129,3 +173,39 @@ def _by_psycopg(dsn: str, statements: Sequence[Statement]) -> str:
     except psycopg.Error as error:
         return str(error)
     return ""
+
+
+def _by_http(url: str, statements: Sequence[Statement]) -> str:
+    for statement, _ in statements:
+        body = json.dumps({"query": statement, "database": "memory"}).encode()
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=_ASK_SECONDS) as answer:
+                said = json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+        if not said.get("success"):
+            return str(said)
+    return ""
+
+
+def _by_command(
+    larsql: Larsql, statements: Sequence[Statement], instrumented: bool, more: Mapping[str, str] | None
+) -> str:
+    for cascade, (product,) in statements:
+        words = ("run", cascade, "--input", json.dumps({"product_name": product}))
+        done = subprocess.run(
+            larsql.command(*words, instrumented=instrumented),
+            cwd=larsql.workspace,
+            env=larsql.environment(more),
+            capture_output=True,
+            text=True,
+            timeout=_ASK_SECONDS,
+            check=False,
+        )
+        if done.returncode != 0:
+            return done.stdout[-2000:] + done.stderr[-2000:]
+    return ""
+
+
+_ASKING: Final = {"psql": _by_psql, "psycopg": _by_psycopg, "http": _by_http}

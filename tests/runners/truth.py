@@ -99,13 +99,21 @@ def _client(session: str, own: Mapping[str, set[str]], parents: Mapping[str, str
 
 @dataclass(frozen=True)
 class Tables:
-    """What a store holds of the sessions: the three tables as rows, the callers' SQL and the sessions' parents."""
+    """What a store holds of the sessions: the three tables as rows, the callers' SQL and the sessions' parents.
 
+    logged: the session of each row that the runner logged itself; unified_logs of ours has more, such as its cascades and cells.
+    """
+
+    logged: list[str]
     unified_logs: list[Row]
     session_state: list[Row]
     cascade_sessions: list[Row]
     queries: dict[str, str]
     parents: dict[str, str]
+
+    def rows_by_session(self) -> Counter[str]:
+        """How often the runner logged something, by session."""
+        return Counter(self.logged)
 
     def verdicts(self) -> dict[str, dict[str, Verdict]]:
         """By table, then by mode. A state row has no text of its own: its session's log rows tell whose it is."""
@@ -154,6 +162,7 @@ def runners_own(workspace: Path) -> Tables:
         if row["caller_id"] and (row["invocation_metadata_json"] or "{}") != "{}":
             queries[row["caller_id"]] = row["invocation_metadata_json"]
     return Tables(
+        [row["session_id"] for row in logs if row["session_id"]],
         [Row(row["session_id"], row["caller_id"], row["content_json"] or "") for row in logs if row["session_id"]],
         [Row(row["session_id"], row["caller_id"], "") for row in latest.values()],
         [Row(row["session_id"], row["caller_id"], row["input_data"] or "") for row in by_session.values()],
@@ -167,7 +176,9 @@ def ours(database: ClickHouseDatabase) -> Tables:
     logs = database.query("SELECT session_id, caller_id, content || cascade_input FROM unified_logs").rows
     state = database.query("SELECT session_id, caller_id, '' FROM session_state").rows
     cascades = database.query("SELECT session_id, caller_id, input FROM cascade_sessions").rows
+    logged = database.query("SELECT session_id FROM unified_logs WHERE kind = 'log' AND role != 'usage'").rows
     return Tables(
+        [session for (session,) in logged],
         [Row(*row) for row in logs],
         [Row(*row) for row in state],
         [Row(*row) for row in cascades],

@@ -178,12 +178,17 @@ STEPS: Final = (
 LOOPS: Final = tuple(
     Hook(Role.DETACHED, target, optional=True)
     for target in (
-        "lars.unified_logs:UnifiedLogger._cost_update_worker",
-        "lars.db_adapter:DuckDBAdapter._flush_loop",
-        "lars.runtime_event_logger:RuntimeEventLogger._flush_loop",
-        "lars.embedding_worker:EmbeddingWorker._worker_loop",
-        "lars.signals:SignalManager._poll_worker",
+        "lars.artifact_registry:ArtifactRegistry._poll_loop",
+        "lars.context_cards:ContextCardGenerator._worker_loop",
         "lars.cost:CostTracker._worker",
+        "lars.db_adapter:DerefLogger._flush_loop",
+        "lars.db_adapter:QueryLogger._flush_loop",
+        "lars.embedding_worker:EmbeddingWorker._worker_loop",
+        "lars.lars_db:LarsDB._buffer_flush_loop",
+        "lars.runtime_event_logger:RuntimeEventLogger._flush_loop",
+        "lars.signals:SignalManager._poll_worker",
+        "lars.signals:SignalServer._serve",
+        "lars.unified_logs:UnifiedLogger._cost_update_worker",
     )
 )
 
@@ -191,6 +196,6 @@ SPEC: Final = RunnerSpec(
     name="lars",
     module="lars",
     distribution="larsql",
-    versions=">=3,<4",
+    versions=">=2,<4",
     hooks=(*CALLERS, *SESSIONS, *STEPS, *LOOPS, *duckdb.HOOKS),
 )
