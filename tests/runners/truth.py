@@ -173,7 +173,7 @@ def runners_own(workspace: Path) -> Tables:
 
 def ours(database: ClickHouseDatabase) -> Tables:
     """Our three tables."""
-    logs = database.query("SELECT session_id, caller_id, content || cascade_input FROM unified_logs").rows
+    logs = database.query("SELECT session_id, caller_id, content FROM unified_logs").rows
     state = database.query("SELECT session_id, caller_id, '' FROM session_state").rows
     cascades = database.query("SELECT session_id, caller_id, input FROM cascade_sessions").rows
     logged = database.query("SELECT session_id FROM unified_logs WHERE kind = 'log' AND role != 'usage'").rows

@@ -23,7 +23,7 @@ from rvbbit_otel.echo import Echo
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.instrumentation.callers import Callers
 from rvbbit_otel.instrumentation.flows import RenewedLock
-from rvbbit_otel.instrumentation.spans import Attributes, Spans, hanging_under, put
+from rvbbit_otel.instrumentation.spans import Attributes, Spans, hanging_under, put, without_span
 from rvbbit_otel.propagation import caller_id_of, caller_of, session_of, with_caller, with_session
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.telemetry import Counters
@@ -105,6 +105,8 @@ class Sessions:
             echo = self.registry.open(session_id, caller, parent_session_id=parent_id, cascade_id=cascade_id)
             if not fresh:
                 return echo
+            if echo.caller is not None:
+                self._callers.introduce(echo.caller)
             place = self._place(echo)
             start = self._event(echo, "start", RUNNING, place)
             under = trace.get_current_span(place).get_span_context()
@@ -130,7 +132,7 @@ class Sessions:
             # The caller around stays: where it is another one, the stamp says that two answers differed.
             return hanging_under(echo.span_context, current)
         if echo is not None and echo.caller is not None and echo.caller.id != caller_id_of(current):
-            return trace.set_span_in_context(trace.INVALID_SPAN, current)
+            return without_span(current)
         return current
 
     def attached(self, session_id: SessionId | None, context: Context) -> Context:
@@ -220,7 +222,7 @@ class Sessions:
         if caller_id is not None and not self._callers.is_guess(caller_id):
             known = self._callers.root_of(str(caller_id))
             if known is not None:
-                return known[0]
+                return known.caller
             try:
                 return Caller.of(caller_id, metadata)
             except InvalidIdError:
@@ -243,11 +245,11 @@ class Sessions:
             return hanging_under(parent.span_context, current)
         root = self._callers.root_of(echo.caller.id)
         if root is not None:
-            return hanging_under(root[1], current)
+            return hanging_under(root.span_context, current)
         if caller_id_of(current) is None:
             return current
         # A caller of which nothing else is known, in a context of another one: a trace of its own.
-        return trace.set_span_in_context(trace.INVALID_SPAN, current)
+        return without_span(current)
 
 
 def _nothing_new(known: Echo, parent: object, caller_id: object, cascade_id: str | None, starts: bool) -> bool:

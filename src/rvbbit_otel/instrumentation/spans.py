@@ -87,6 +87,11 @@ def hanging_under(span_context: SpanContext, context: Context) -> Context:
     return trace.set_span_in_context(trace.NonRecordingSpan(span_context), context)
 
 
+def without_span(context: Context) -> Context:
+    """The same context without a current span: what starts in it begins a trace."""
+    return trace.set_span_in_context(trace.INVALID_SPAN, context)
+
+
 def put(attributes: Attributes, name: str, value: object) -> None:
     """Put a word in, if there is one."""
     if value is None:
