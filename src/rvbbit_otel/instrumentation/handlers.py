@@ -163,7 +163,7 @@ def _session_status(hook: Hook, tools: Toolbox) -> Note:
     def note(values: Values) -> None:
         session_id = tools.sessions.id_of(values.get("session_id"))
         if session_id is not None and values.get("status") is not None:
-            tools.sessions.status(session_id, values["status"])
+            tools.sessions.status(session_id, values["status"], values.get("error"))
 
     return note
 

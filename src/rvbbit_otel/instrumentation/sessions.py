@@ -32,7 +32,8 @@ RUNNING: Final = "running"
 COMPLETED: Final = "completed"
 ERROR: Final = "error"
 # Said by the cascade's own span when it ends, so that a status gets no second row.
-_FINAL: Final = frozenset({COMPLETED, ERROR, "failed", "cancelled", "aborted", "timeout"})
+_FAILED: Final = frozenset({ERROR, "failed", "aborted", "timeout"})
+_FINAL: Final = frozenset({COMPLETED, "cancelled"}) | _FAILED
 # Seconds between two heartbeat rows of a session, however often the runner sends one.
 HEARTBEAT_SECONDS: Final = 30.0
 
@@ -40,12 +41,13 @@ HEARTBEAT_SECONDS: Final = 30.0
 class Run:
     """A session whose cascade runs in this process."""
 
-    __slots__ = ("cascade_id", "seen", "span", "status")
+    __slots__ = ("cascade_id", "error", "seen", "span", "status")
 
     def __init__(self, span: Span, cascade_id: str | None) -> None:
         self.span = span
         self.cascade_id = cascade_id
         self.status = RUNNING
+        self.error: object = None
         self.seen = time.monotonic()
 
 
@@ -174,17 +176,21 @@ class Sessions:
         ending: Attributes = {SESSION_EVENT: "end"}
         put(ending, SESSION_STATUS, run.status)
         run.span.set_attributes(ending)
+        if not failed and run.status in _FAILED:
+            # Some runners note an error and return as if all were well.
+            self.spans.fail_as_told(run.span, run.status, run.error)
         self.registry.end(session_id)
 
-    def status(self, session_id: SessionId, status: object) -> None:
-        """The runner says how a session is doing."""
+    def status(self, session_id: SessionId, status: object, error: object = None) -> None:
+        """The runner says how a session is doing, and what went wrong."""
         text = str(status)
         run = self._runs.get(session_id)
         if run is not None:
             before, run.status = run.status, text
+            run.error = error if text in _FAILED else None
             if text in _FINAL or text == before:
                 return
-        self._emit(session_id, "status", text)
+        self._emit(session_id, "status", text, error)
 
     def heartbeat(self, session_id: SessionId) -> None:
         """The runner says that a session lives; a row of that every `HEARTBEAT_SECONDS`."""
@@ -203,17 +209,21 @@ class Sessions:
         self._emit(session_id, "end", COMPLETED if status is None else str(status))
         self.registry.end(session_id)
 
-    def _emit(self, session_id: SessionId, event: SessionEvent, status: str) -> None:
+    def _emit(self, session_id: SessionId, event: SessionEvent, status: str, error: object = None) -> None:
         echo = self.registry.get(session_id) or Echo(session_id)
-        self._event(echo, event, status, self.context_for(session_id))
+        self._event(echo, event, status, self.context_for(session_id), error)
 
-    def _event(self, echo: Echo, event: SessionEvent, status: str, context: Context) -> SpanContext:
+    def _event(
+        self, echo: Echo, event: SessionEvent, status: str, context: Context, error: object = None
+    ) -> SpanContext:
         attributes: Attributes = {SESSION_ID: echo.session_id, SESSION_EVENT: event}
         put(attributes, SESSION_STATUS, status)
         put(attributes, SESSION_PARENT_ID, echo.parent_session_id)
         put(attributes, CASCADE_ID, echo.cascade_id)
         now = time.time_ns()
         span = self.spans.start(f"session {event}", "session", context, attributes, start_time=now)
+        if status in _FAILED:
+            self.spans.fail_as_told(span, status, error)
         span.end(now)
         return span.get_span_context()
 

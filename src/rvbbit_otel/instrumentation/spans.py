@@ -69,6 +69,11 @@ class Spans:
         span.add_event("exception", event)
         span.set_status(Status(StatusCode.ERROR, message))
 
+    def fail_as_told(self, span: Span, status: str, error: object) -> None:
+        """Say on a span that the runner called its work failed, without an exception; what it says of that is content."""
+        span.set_attribute(ERROR_TYPE, status)
+        span.set_status(Status(StatusCode.ERROR, self.content.text(exception_attributes.EXCEPTION_MESSAGE, error)))
+
     def _tell_if_there_is_no_sdk(self) -> None:
         if not isinstance(trace.get_tracer_provider(), TracerProvider):
             self._once.warn(

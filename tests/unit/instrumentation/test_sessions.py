@@ -236,6 +236,22 @@ def test_a_final_status_is_said_by_the_cascades_end_and_another_one_by_a_row(tra
     ]
 
 
+@pytest.mark.parametrize(("content", "message"), [("off", None), ("full", "no such tool")])
+def test_an_error_that_the_runner_notes_without_raising_is_on_the_cascade(
+    instrumented: Callable[..., Traced], content: str, message: str | None
+) -> None:
+    traced = instrumented(content=content)
+    toy.Cascade("s-1").run(lambda: toy.Sessions().status("s-1", "error", "no such tool"))
+    toy.Sessions().status("s-2", "failed", "no such tool")
+    toy.Cascade("s-3").run(lambda: toy.Sessions().status("s-3", "cancelled"))
+    for name in ("cascade toy", "session status"):
+        span = next(span for span in traced.spans if span.name == name)
+        assert (span.status.status_code.name, span.status.description) == ("ERROR", message)
+        assert attributes(span)["error.type"] == attributes(span)["rvbbit.session.status"]
+    cancelled = traced.spans[-1]
+    assert (attributes(cancelled)["rvbbit.session.status"], cancelled.status.status_code.name) == ("cancelled", "UNSET")
+
+
 def test_a_session_without_a_cascade_ends_by_its_own_hook(traced: Traced) -> None:
     toy.Sessions().get("s-1", None, "c-1")
     toy.Sessions().end("s-1", "failed")
