@@ -30,6 +30,7 @@ class Settings:
     trust_inbound: whether a caller named by an incoming baggage header is believed.
     max_sessions: live and recently ended sessions remembered at most; the oldest is forgotten first.
     session_ttl: seconds for which an ended session is remembered, for rows that are logged late.
+    runner_files: TOML files with a RunnerSpec each; one goes before an installed runner of the same name.
     """
 
     content: Content = "off"
@@ -39,6 +40,7 @@ class Settings:
     trust_inbound: bool = False
     max_sessions: int = 100_000
     session_ttl: float = 900.0
+    runner_files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError, naming the field, for a value that it can't have."""
@@ -49,7 +51,7 @@ class Settings:
         _check_number("session_ttl", self.session_ttl, 0.0, 86_400.0, float)
         if not isinstance(self.trust_inbound, bool):
             raise ConfigurationError(f"trust_inbound is {self.trust_inbound!r}; it is true or false")
-        for name in ("runners", "propagate_hosts"):
+        for name in ("runners", "propagate_hosts", "runner_files"):
             value = getattr(self, name)
             if isinstance(value, str) or not all(isinstance(item, str) and item for item in value):
                 raise ConfigurationError(f"{name} is {value!r}; it is a list of names")
@@ -138,4 +140,5 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "trust_inbound": _boolean,
     "max_sessions": _integer,
     "session_ttl": _number,
+    "runner_files": _names,
 }

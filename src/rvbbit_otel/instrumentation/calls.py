@@ -10,13 +10,15 @@ from typing import Any, Final
 import wrapt
 from opentelemetry.context import get_current
 
+from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.handlers import Enter, Running
 from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, uses_result
-from rvbbit_otel.instrumentation.spec import REPLACED_FIELD, Hook
+from rvbbit_otel.instrumentation.spec import FIELDS, IDENTIFYING, REPLACED_FIELD, Hook
 from rvbbit_otel.telemetry import Counters
 
 _NOTHING: Final[Mapping[str, Any]] = {}
+_Getters = tuple[tuple[str, Getter], ...]
 # (wrapped, instance, args, kwargs) -> result, as wrapt calls it.
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 # (the fields of the call, the function) -> the function to use instead.
@@ -24,16 +26,35 @@ Carry = Callable[[Mapping[str, Any], Callable[..., Any]], Callable[..., Any]]
 
 
 class Interception:
-    """Our part of one hook's calls. Whatever goes wrong in it is counted, logged once, and the host's call goes on."""
+    """Our part of one hook's calls. Whatever goes wrong in it is counted, logged once, and the host's call goes on.
+
+    lost: the fields that name an argument which the target has not, and what is wrong with each; the hook does without them.
+    """
 
     def __init__(self, hook: Hook, arguments: Arguments, enter: Enter, counters: Counters) -> None:
-        """Raise SpecError where a field names an argument that the target has not."""
+        """Raise SpecError where such a field is one that the hook can't do without."""
         self._where = f"hook.{hook.role.value}"
         self._enter = enter
         self._counters = counters
-        self._before = _getters(hook, arguments, late=False)
-        self._after = _getters(hook, arguments, late=True)
+        self._not_errors = frozenset(hook.not_errors)
+        self.lost: dict[str, str] = {}
+        self._before, self._after = self._getters(hook, arguments)
         self.on = True
+
+    def _getters(self, hook: Hook, arguments: Arguments) -> tuple[_Getters, _Getters]:
+        before: list[tuple[str, Getter]] = []
+        after: list[tuple[str, Getter]] = []
+        for name, expression in hook.fields.items():
+            try:
+                getter = bind(expression, arguments)
+            except SpecError as error:
+                if name in FIELDS[hook.role].required | IDENTIFYING:
+                    raise
+                self.lost[name] = str(error)
+            else:
+                if name != REPLACED_FIELD:
+                    (after if uses_result(expression) else before).append((name, getter))
+        return tuple(before), tuple(after)
 
     def begin(self, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Running | None:
         """Before the host's call."""
@@ -56,6 +77,8 @@ class Interception:
     ) -> None:
         """After it returned, or raised `error`."""
         try:
+            if error is not None and self._not_errors and self._steers(error):
+                error = None
             values = _NOTHING
             if self._after and error is None:
                 values = {name: getter(instance, args, kwargs, result) for name, getter in self._after}
@@ -63,13 +86,8 @@ class Interception:
         except Exception as failure:  # noqa: BLE001 - never into the host
             self._counters.error(self._where, failure)
 
-
-def _getters(hook: Hook, arguments: Arguments, late: bool) -> tuple[tuple[str, Getter], ...]:
-    return tuple(
-        (name, bind(expression, arguments))
-        for name, expression in hook.fields.items()
-        if name != REPLACED_FIELD and uses_result(expression) is late
-    )
+    def _steers(self, error: BaseException) -> bool:
+        return any(f"{kind.__module__}:{kind.__qualname__}" in self._not_errors for kind in type(error).__mro__)
 
 
 def wrapper_for(target: Callable[..., Any], interception: Interception) -> Wrapper:

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 import wrapt
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation.calls import (
@@ -25,6 +25,7 @@ from rvbbit_otel.instrumentation.calls import (
     wrapper_for,
 )
 from rvbbit_otel.instrumentation.handlers import Enter
+from rvbbit_otel.instrumentation.losses import lost_with, lost_without
 from rvbbit_otel.instrumentation.patching import Patches, TargetMissingError
 from rvbbit_otel.instrumentation.paths import Arguments
 from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
@@ -32,15 +33,18 @@ from rvbbit_otel.telemetry import Counters
 
 _logger = logging.getLogger("rvbbit_otel")
 
-State = Literal["matched", "missing", "waiting", "unsupported"]
+# Runners and modules of which the log has been told what they lack.
+_told: set[tuple[str, str]] = set()
+State = Literal["matched", "partial", "missing", "waiting", "unsupported"]
 
 
 @dataclass(frozen=True)
 class HookReport:
     """What became of one hook.
 
-    state: matched; missing (the runner has no such callable, or not those arguments); waiting (its module is not imported yet); unsupported
-    (the installed version is not one of the spec's). version: of the runner's distribution, None where it has none.
+    state: matched; partial (some fields name arguments that the callable has not); missing (the runner has no such callable, or not the
+    arguments that say whose a call is); waiting (its module is not imported yet); unsupported (the installed version is not one of the spec's).
+    detail: what was looked for and not found. lost: what that costs, in plain words. version: of the runner's distribution, None where it has none.
     """
 
     runner: str
@@ -49,6 +53,8 @@ class HookReport:
     target: str
     state: State
     detail: str = ""
+    lost: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,9 @@ class Hooks:
         by_module: dict[str, list[int]] = {}
         for number, hook in enumerate(spec.hooks):
             state: State = "waiting" if supported else "unsupported"
-            self._reports[spec.name, number] = HookReport(spec.name, version, hook.role.value, hook.target, state)
+            self._reports[spec.name, number] = HookReport(
+                spec.name, version, hook.role.value, hook.target, state, optional=hook.optional
+            )
             by_module.setdefault(hook.module, []).append(number)
         if not supported:
             return
@@ -126,11 +134,13 @@ class Hooks:
 
     def _wrap_all(self, spec: RunnerSpec, numbers: list[int], by_name: bool, module: ModuleType) -> None:
         for number in numbers:
-            self._wrap(spec, number, module, by_name)
+            self._reports[spec.name, number] = self._wrapped(
+                spec.hooks[number], self._reports[spec.name, number], module
+            )
+        self._tell(spec, [self._reports[spec.name, number] for number in numbers], module.__name__, by_name)
 
-    def _wrap(self, spec: RunnerSpec, number: int, module: ModuleType, by_name: bool) -> None:
-        hook = spec.hooks[number]
-        before = self._reports[spec.name, number]
+    def _wrapped(self, hook: Hook, before: HookReport, module: ModuleType) -> HookReport:
+        made: list[Interception] = []
 
         def make(plain: Callable[..., Any], bound: bool) -> Wrapper:
             arguments = Arguments(plain, bound, hook.parameters)
@@ -139,19 +149,37 @@ class Hooks:
             else:
                 ours = Interception(hook, arguments, self._makers.enter(hook), self._counters)
                 wrapper = returning_wrapper(ours) if hook.of_returned else wrapper_for(plain, ours)
-            self._interceptions.append(ours)
+            made.append(ours)
             return wrapper
 
         try:
             self._patches.put(module, hook.qualname, make)
         except (TargetMissingError, SpecError, AttributeError, TypeError) as error:
-            self._reports[spec.name, number] = replace(before, state="missing", detail=str(error))
-            if by_name and not hook.optional:
-                _logger.error(
-                    "rvbbit-otel: runner %s, hook %s on %s: %s", spec.name, hook.role.value, hook.target, error
-                )
-        else:
-            self._reports[spec.name, number] = replace(before, state="matched")
+            return replace(before, state="missing", detail=str(error), lost=lost_with(hook))
+        self._interceptions += made
+        (ours,) = made
+        if ours.lost:
+            detail = "; ".join(f"field {name}: {why}" for name, why in ours.lost.items())
+            return replace(before, state="partial", detail=detail, lost=lost_without(ours.lost))
+        return replace(before, state="matched")
+
+    def _tell(self, spec: RunnerSpec, lines: list[HookReport], module: str, by_name: bool) -> None:
+        """One line in the log for what a module of the runner lacks, once a process however often we are switched on."""
+        lost = [line for line in lines if line.state in ("missing", "partial") and not line.optional]
+        if not lost or (spec.name, module) in _told:
+            return
+        _told.add((spec.name, module))
+        version = f" {lost[0].version}" if lost[0].version else ""
+        _logger.log(
+            logging.ERROR if by_name else logging.WARNING,
+            "rvbbit-otel: runner %s: %s%s is not what the spec knows, and the rest works; lost: %s; "
+            "`rvbbit-otel doctor --runner %s` shows each hook",
+            spec.name,
+            module,
+            version,
+            "; ".join(f"{line.role} on {line.target.partition(':')[2]} ({line.detail}): {line.lost}" for line in lost),
+            spec.name,
+        )
 
 
 def _version(spec: RunnerSpec) -> str | None:
@@ -164,9 +192,4 @@ def _version(spec: RunnerSpec) -> str | None:
 
 
 def _is_supported(spec: RunnerSpec, version: str | None) -> bool:
-    if not spec.versions or version is None:
-        return True
-    try:
-        return SpecifierSet(spec.versions).contains(version, prereleases=True)
-    except InvalidSpecifier as error:
-        raise SpecError(f"runner {spec.name}: versions {spec.versions!r}: {error}") from None
+    return not spec.versions or version is None or SpecifierSet(spec.versions).contains(version, prereleases=True)

@@ -9,6 +9,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import paths
 
@@ -75,11 +77,14 @@ FIELDS: Final[Mapping[Role, Fields]] = MappingProxyType(
 )
 # Of these the field names the argument that is replaced, so it must be one.
 REPLACED_FIELD: Final = "function"
+# Who and which: a hook that can't read one of these would credit the work to whoever is around, so it is left out as a whole.
+IDENTIFYING: Final = frozenset({"caller_id", "session_id", "connection_id", "connection", "parent", REPLACED_FIELD})
 
 _TARGET = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*(\(\))?", re.ASCII)
 _RETURNED: Final = "()"
 _AROUND_A_CALL: Final = (Role.CASCADE, Role.CELL, Role.TOOL, Role.LLM)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,7 @@ class Hook:
     accounts: for log and LLM calls: these rows are the ones whose tokens and cost reports add up. Never both of one runner.
     optional: a runner without this target is no fault (a version that has it not).
     parameters: argument names in order, for a callable whose signature Python can't read (C code).
+    not_errors: exceptions by which a runner steers rather than fails, as ``module:Class``; their subclasses too.
     """
 
     role: Role
@@ -100,14 +106,16 @@ class Hook:
     accounts: bool = False
     optional: bool = False
     parameters: tuple[str, ...] | None = None
+    not_errors: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise SpecError, naming the hook and the field, for what does not fit the role."""
         where = f"hook {getattr(self.role, 'value', self.role)} on {self.target!r}"
         if not isinstance(self.role, Role):
             raise SpecError(f"{where}: the role is one of {', '.join(role.value for role in Role)}")
-        if not _TARGET.fullmatch(self.target):
+        if not isinstance(self.target, str) or not _TARGET.fullmatch(self.target):
             raise SpecError(f"{where}: a target reads like package.module:Class.method")
+        self._check_types(where)
         known = FIELDS[self.role]
         for name in sorted(known.required - self.fields.keys()):
             raise SpecError(f"{where}: field {name} is missing")
@@ -126,7 +134,29 @@ class Hook:
             raise SpecError(f"{where}: what a callable returns can be a cascade, cell, tool or llm")
         if self.accounts and self.role not in (Role.LOG, Role.LLM):
             raise SpecError(f"{where}: only log and llm hooks can account for tokens and cost")
+        if self.not_errors and self.role not in _AROUND_A_CALL:
+            raise SpecError(f"{where}: only a cascade, cell, tool or llm can end by an exception that is no error")
+        for name in self.not_errors:
+            if not _CLASS.fullmatch(name):
+                raise SpecError(f"{where}: not_errors has {name!r}; an exception reads like package.module:Class")
         object.__setattr__(self, "fields", MappingProxyType(dict(self.fields)))
+
+    def _check_types(self, where: str) -> None:
+        if not isinstance(self.fields, Mapping) or not all(isinstance(name, str) for name in self.fields):
+            raise SpecError(f"{where}: fields are paths by field name")
+        for name, expression in self.fields.items():
+            if not isinstance(expression, str):
+                raise SpecError(f"{where}, field {name}: {expression!r} is no path; a path is text")
+        for flag in ("accounts", "optional"):
+            if not isinstance(getattr(self, flag), bool):
+                raise SpecError(f"{where}: {flag} is {getattr(self, flag)!r}; it is true or false")
+        for names in ("parameters", "not_errors"):
+            value = getattr(self, names)
+            if value is None and names == "parameters":
+                continue
+            if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+                raise SpecError(f"{where}: {names} is {value!r}; it is a list of names")
+            object.__setattr__(self, names, tuple(value))
 
     @property
     def module(self) -> str:
@@ -161,14 +191,20 @@ class RunnerSpec:
 
     def __post_init__(self) -> None:
         """Raise SpecError for a spec that can't work."""
-        if not _NAME.fullmatch(self.name):
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise SpecError(f"runner {self.name!r}: a name is 1 to 64 of a-z 0-9 _ -")
-        if not self.module.isidentifier():
+        if not isinstance(self.module, str) or not self.module.isidentifier():
             raise SpecError(f"runner {self.name}: {self.module!r} is no top-level module")
-        if not self.hooks:
-            raise SpecError(f"runner {self.name}: it has no hooks")
+        if not self.hooks or not all(isinstance(hook, Hook) for hook in self.hooks):
+            raise SpecError(f"runner {self.name}: it has no hooks" if not self.hooks else f"runner {self.name}: a hook is a Hook")
+        if not isinstance(self.distribution, str | None) or self.distribution == "":
+            raise SpecError(f"runner {self.name}: distribution is {self.distribution!r}; it is the name of a package")
         if self.versions and self.distribution is None:
             raise SpecError(f"runner {self.name}: versions {self.versions!r} need a distribution to ask")
+        try:
+            SpecifierSet(self.versions)
+        except (InvalidSpecifier, TypeError, AttributeError):
+            raise SpecError(f"runner {self.name}: versions is {self.versions!r}; it reads like >=3.2,<4") from None
         accounting = {hook.role for hook in self.hooks if hook.accounts}
         if len(accounting) > 1:
             raise SpecError(f"runner {self.name}: log and llm hooks both account; the same tokens would count twice")

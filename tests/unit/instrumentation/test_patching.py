@@ -164,27 +164,52 @@ def test_a_wrapper_that_somebody_wrapped_in_turn_stays_and_does_nothing_any_more
         toy.log = ours.__wrapped__
 
 
-def test_a_missing_target_or_argument_is_silent_and_in_the_report(
+def test_what_a_version_lacks_is_in_the_report_and_one_line_in_the_log_and_the_rest_works(
     library: str,
     instrumented: Callable[..., Traced],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     hooks = (
-        Hook(Role.LOG, f"{library}:gone", {}),
-        Hook(Role.LOG, f"{library}:log", {"role": "no_such_argument"}),
-        Hook(Role.LOG, f"{library}:log", {"session_id": "session_id"}),
+        Hook(Role.CASCADE, f"{library}:gone", {"session_id": "session_id"}),
+        Hook(Role.LOG, f"{library}:log", {"session_id": "renamed"}, accounts=True),
+        Hook(
+            Role.LOG, f"{library}:log", {"session_id": "session_id", "role": "role", "tokens_in": "n", "tokens_out": "n"}
+        ),
+        Hook(Role.LOG, f"{library}:log", {"session_id": "renamed|session_id"}),
+        Hook(Role.TOOL, f"{library}:gone_too", {"name": "name"}, optional=True),
+        Hook(Role.EXECUTOR, f"{library}:log", {"function": "no_function"}),
     )
     monkeypatch.setattr(runners, "SHIPPED", (spec_of(library, *hooks),))
-    instrumented()
+    traced = instrumented()
     module = importlib.import_module(library)
     assert [(line.state, line.detail) for line in report()] == [
         ("missing", f"{library} has no gone"),
-        ("missing", "the target has no argument no_such_argument"),
+        ("missing", "the target has no argument renamed"),
+        (
+            "partial",
+            "field role: the target has no argument role; field tokens_in: the target has no argument n; "
+            "field tokens_out: the target has no argument n",
+        ),
         ("matched", ""),
+        ("missing", f"{library} has no gone_too"),
+        ("missing", "the target has no argument no_function"),
     ]
     assert module.log("s-1") == "s-1"
-    assert caplog.records == []
+    assert [(span.attributes or {})["session.id"] for span in traced.spans if span.name == "log"] == ["s-1", "s-1"]
+    (told,) = caplog.records
+    assert (told.levelname, told.getMessage()) == (
+        "WARNING",
+        f"rvbbit-otel: runner library: {library} is not what the spec knows, and the rest works; lost: "
+        f"cascade on gone ({library} has no gone): cascades that run there are not stored, and neither is how their sessions "
+        "end; log on log (the target has no argument renamed): log rows are not stored, nor are their tokens and cost; "
+        "log on log (field role: the target has no argument role; field tokens_in: the target has no argument n; field "
+        "tokens_out: the target has no argument n): role, tokens of these are not stored; executor on log (the target has no "
+        "argument no_function): work that is handed on there has no caller; `rvbbit-otel doctor --runner library` shows each hook",
+    )
+    RvbbitInstrumentor().uninstrument()
+    instrumented()
+    assert len(caplog.records) == 1
 
 
 def test_a_missing_target_of_a_runner_asked_for_by_name_is_an_error_in_the_log(
@@ -197,9 +222,23 @@ def test_a_missing_target_of_a_runner_asked_for_by_name_is_an_error_in_the_log(
     monkeypatch.setattr(runners, "SHIPPED", (spec_of(library, *hooks),))
     instrumented(runners=("library",))
     importlib.import_module(library)
-    assert [record.getMessage() for record in caplog.records] == [
-        f"rvbbit-otel: runner library, hook log on {library}:gone: {library} has no gone"
-    ]
+    (told,) = caplog.records
+    assert told.levelname == "ERROR"
+    assert f"lost: log on gone ({library} has no gone): log rows are not stored; " in told.getMessage()
+
+
+def test_nothing_is_said_of_what_is_optional_or_there(
+    library: str, instrumented: Callable[..., Traced], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hooks = (
+        Hook(Role.LOG, f"{library}:gone", {}, optional=True),
+        Hook(Role.LOG, f"{library}:log", {"session_id": "session_id", "role": "gone"}, optional=True),
+    )
+    monkeypatch.setattr(runners, "SHIPPED", (spec_of(library, *hooks),))
+    instrumented()
+    importlib.import_module(library)
+    assert [line.state for line in report()] == ["missing", "partial"]
+    assert caplog.records == []
 
 
 def test_a_runner_asked_for_by_name_must_exist_and_be_installed(
