@@ -101,11 +101,15 @@ class Hooks:
             self._when_imported(module, partial(self._wrap_all, spec, by_module[module], by_name))
 
         def wrap_foreign(_: ModuleType) -> None:
-            for module, numbers in foreign.items():
+            while foreign:
+                module, numbers = foreign.popitem()
                 self._when_imported(module, partial(self._wrap_all, spec, numbers, by_name))
 
-        # What belongs to others (a database, a client) is wrapped only in a process that has the runner.
-        self._when_imported(spec.module, wrap_foreign)
+        # What belongs to others (a database, a client) is wrapped only in a process that has the runner. A namespace package is never
+        # imported by itself, so any module of the runner will do.
+        for module in {spec.module, *by_module} if foreign else ():
+            if module.partition(".")[0] == spec.module:
+                self._when_imported(module, wrap_foreign)
 
     def report(self) -> list[HookReport]:
         """What became of each hook, in the order of the specs."""

@@ -59,7 +59,9 @@ def _parse_one(text: str) -> Path:
         return Path(_NEW, (text[len(_NEW) :],))
     root, *steps = text.split(".")
     if not _STEP.fullmatch(root) or not root.isidentifier() or not all(_STEP.fullmatch(step) for step in steps):
-        raise SpecError(f"{text!r} is no path; one reads like session_id, self.session_id, result.2, literal:sql or new:run")
+        raise SpecError(
+            f"{text!r} is no path; one reads like session_id, self.session_id, result.2, literal:sql or new:run"
+        )
     if root == "ambient" and (len(steps) != 1 or steps[0] not in _AMBIENT):
         raise SpecError(f"{text!r}: of the context there are ambient.{' and ambient.'.join(_AMBIENT)}")
     return Path(root, tuple(steps))
@@ -176,7 +178,8 @@ def _walk(value: Any, steps: tuple[str | int, ...]) -> Any:
             if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray):
                 return None
             rest = steps[number + 1 :]
-            return [_walk(item, rest) for item in value[:_MOST_ITEMS]]
+            found = [_walk(item, rest) for item in value[:_MOST_ITEMS]]
+            return found if any(item is not None for item in found) else None
         value = _step(value, step)
     return value
 

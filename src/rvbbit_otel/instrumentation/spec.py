@@ -196,7 +196,9 @@ class RunnerSpec:
         if not isinstance(self.module, str) or not self.module.isidentifier():
             raise SpecError(f"runner {self.name}: {self.module!r} is no top-level module")
         if not self.hooks or not all(isinstance(hook, Hook) for hook in self.hooks):
-            raise SpecError(f"runner {self.name}: it has no hooks" if not self.hooks else f"runner {self.name}: a hook is a Hook")
+            raise SpecError(
+                f"runner {self.name}: it has no hooks" if not self.hooks else f"runner {self.name}: a hook is a Hook"
+            )
         if not isinstance(self.distribution, str | None) or self.distribution == "":
             raise SpecError(f"runner {self.name}: distribution is {self.distribution!r}; it is the name of a package")
         if self.versions and self.distribution is None:

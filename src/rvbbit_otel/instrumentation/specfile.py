@@ -109,7 +109,9 @@ def _hook(table: object, where: str) -> Hook:
     _refuse_unknown(table, _HOOK_KEYS, where)
     for name in ("role", "target"):
         if not isinstance(table.get(name), str):
-            raise SpecError(f"{where}: {name} is missing" if name not in table else f"{where}: {name} is text in quotes")
+            raise SpecError(
+                f"{where}: {name} is missing" if name not in table else f"{where}: {name} is text in quotes"
+            )
     if table["role"] not in {role.value for role in Role}:
         raise SpecError(f"{where}: {table['role']!r} is no role; there are {', '.join(role.value for role in Role)}")
     try:
@@ -136,7 +138,8 @@ def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str) 
 
 
 def _kind(value: object) -> str:
-    return {dict: "a table", list: "a list", str: "text"}.get(type(value), f"of type {type(value).__name__}")
+    kinds: dict[type, str] = {dict: "a table", list: "a list", str: "text"}
+    return kinds.get(type(value), f"of type {type(value).__name__}")
 
 
 def _list(words: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
-"""LangGraph: a graph's run is a cascade in the session of its thread, nodes are cells; models and tools are LangChain's.
+"""LangGraph: a run of a graph is a session and its cascade, nodes are cells; models and tools are LangChain's.
 
-A run without a ``thread_id`` is a session of its own. LangGraph knows no caller: the application says it, by `rvbbit_otel.called_by`.
+A thread is a conversation, whose turns may have a caller each, at once even: so it is the parent of its runs, not their session. LangGraph knows no
+caller: the application says it, by `rvbbit_otel.called_by`.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ SPEC: Final = RunnerSpec(
     distribution="langgraph",
     versions=">=1.0,<2",
     hooks=(
-        # `invoke` and `ainvoke` go through these two. A graph inside a node belongs to the run around it, unless it names a thread of its own.
+        # `invoke` and `ainvoke` go through these two. A graph inside a node, a tool or another runner's session belongs to what is around it.
         *(
             Hook(
                 Role.CASCADE,
                 f"langgraph.pregel.main:Pregel.{name}",
                 {
-                    "session_id": "config.configurable.thread_id|self.config.configurable.thread_id|ambient.session_id|new:langgraph",
-                    "parent_session_id": "ambient.session_id",
+                    "session_id": "ambient.session_id|config.run_id|new:langgraph",
+                    "parent_session_id": "config.configurable.thread_id|self.config.configurable.thread_id",
                     "cascade_id": "self.name",
                     "input": "input.messages.*.content|input",
                 },
@@ -46,7 +47,9 @@ SPEC: Final = RunnerSpec(
                 f"{_MODEL}.{name}",
                 {
                     "model": "self.model_name|self.model",
-                    "input": "messages.*.*.content" if name.endswith("generate") else "input.*.content|input.content|input",
+                    "input": "messages.*.*.content"
+                    if name.endswith("generate")
+                    else "input.*.content|input.content|input",
                 },
             )
             for name in ("generate", "agenerate", "stream", "astream")
@@ -65,7 +68,11 @@ SPEC: Final = RunnerSpec(
             Hook(
                 Role.LOG,
                 f"{_MANAGER}:{manager}.on_chat_model_start",
-                {"role": "literal:user", "node_type": "literal:llm_start", "content": "messages.*.*.content"},
+                {
+                    "role": "messages.0.-1.type",
+                    "node_type": "literal:llm_start",
+                    "content": "messages.0.-1.content|messages.*.*.content",
+                },
             )
             for manager in ("CallbackManager", "AsyncCallbackManager")
         ),
