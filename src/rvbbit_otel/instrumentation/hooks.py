@@ -79,7 +79,7 @@ class Hooks:
 
     def apply(self, spec: RunnerSpec, by_name: bool) -> None:
         """Wrap a runner's callables as they are imported; `by_name`: the user asked for it, so what is missing is an error."""
-        version = _version(spec)
+        version = installed_version(spec)
         if by_name and spec.module not in sys.modules and importlib.util.find_spec(spec.module) is None:
             raise ConfigurationError(f"runners names {spec.name}, but its module {spec.module} can't be imported")
         supported = _is_supported(spec, version)
@@ -186,7 +186,8 @@ class Hooks:
         )
 
 
-def _version(spec: RunnerSpec) -> str | None:
+def installed_version(spec: RunnerSpec) -> str | None:
+    """The version of the runner's distribution, None where there is none."""
     if spec.distribution is None:
         return None
     try:
