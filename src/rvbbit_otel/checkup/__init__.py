@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from rvbbit_otel.checkup import environment, runners
+from rvbbit_otel.checkup import environment, probe, runners
 from rvbbit_otel.checkup.links import Link
-from rvbbit_otel.checkup.probe import endpoint, probe
 from rvbbit_otel.checkup.store import store
 from rvbbit_otel.storage.client import ClickHouseDatabase
 
@@ -19,10 +18,10 @@ def examine(dsn: str, environ: Mapping[str, str] = os.environ, send_probe: bool 
     database = ClickHouseDatabase(dsn)
     links = environment.links(environ)
     links += runners.known(environ)
-    links.append(endpoint(environ))
+    links.append(probe.endpoint(environ))
     links += store(database)
     if send_probe:
-        links.append(probe(database, environ, links))
+        links.append(probe.probe(database, environ, links))
     return [link.masked(environ) for link in links]
 
 

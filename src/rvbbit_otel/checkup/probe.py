@@ -14,6 +14,8 @@ from opentelemetry.environment_variables import OTEL_TRACES_EXPORTER
 from opentelemetry.sdk.environment_variables import (
     OTEL_CONFIG_FILE,
     OTEL_EXPORTER_OTLP_ENDPOINT,
+    OTEL_EXPORTER_OTLP_PROTOCOL,
+    OTEL_EXPORTER_OTLP_TIMEOUT,
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
 )
 
@@ -21,13 +23,14 @@ from rvbbit_otel.checkup.links import Link
 from rvbbit_otel.checkup.processes import run_module
 from rvbbit_otel.errors import RvbbitOtelError
 from rvbbit_otel.instrumentation import probing
-from rvbbit_otel.instrumentation.launcher import environment_for
+from rvbbit_otel.instrumentation.launcher import environment_for, protocol_for
 from rvbbit_otel.storage.client import ClickHouseDatabase
 from rvbbit_otel.storage.files import read
 
 _DEFAULT: Final = "http://127.0.0.1:4317"
 _CONNECT_SECONDS: Final = 3.0
 _CHILD_SECONDS: Final = 45.0
+_EXPORT_SECONDS: Final = "3"
 # A collector between batches for seconds.
 _ARRIVAL_SECONDS: Final = 15.0
 _POLL_SECONDS: Final = 0.02
@@ -53,7 +56,8 @@ def endpoint(environ: Mapping[str, str]) -> Link:
     except OSError as error:
         seen = f"OTLP goes to {address}, where nothing answers ({error.strerror or error})"
         return Link("endpoint", "broken", seen, f"start the store, or set {OTEL_EXPORTER_OTLP_ENDPOINT}")
-    return Link("endpoint", "ok", f"OTLP goes to {address}, where something listens")
+    protocol = environ.get(OTEL_EXPORTER_OTLP_PROTOCOL) or protocol_for(address)
+    return Link("endpoint", "ok", f"OTLP goes to {address} as {protocol}, where something listens")
 
 
 def probe(database: ClickHouseDatabase, environ: Mapping[str, str], before: list[Link]) -> Link:
@@ -67,6 +71,7 @@ def probe(database: ClickHouseDatabase, environ: Mapping[str, str], before: list
         environment = environment_for(["rvbbit-otel-doctor"], environ)
     except RvbbitOtelError as error:
         return Link("probe", "broken", str(error))
+    environment[OTEL_EXPORTER_OTLP_TIMEOUT] = _EXPORT_SECONDS
     text, status = run_module(probing.__name__, [caller_id], environment, _CHILD_SECONDS)
     try:
         seen = json.loads(text)
@@ -79,7 +84,10 @@ def probe(database: ClickHouseDatabase, environ: Mapping[str, str], before: list
         return Link("probe", "broken", f"{what} in a launched program (its provider: {seen['provider']})", remedy, seen)
     if not seen["stamped"] or not seen["flushed"]:
         what = "was not stamped with its caller" if not seen["stamped"] else "did not leave the process in time"
-        return Link("probe", "broken", f"the span {what}", "look at the log of the store or the collector", seen)
+        remedy = (
+            f"does {OTEL_EXPORTER_OTLP_PROTOCOL} fit the port? what does the log of the store or the collector say?"
+        )
+        return Link("probe", "broken", f"the span {what}", remedy, seen)
     return _arrival(database, caller_id, seen)
 
 
@@ -100,6 +108,7 @@ def _arrival(database: ClickHouseDatabase, caller_id: str, seen: dict[str, objec
         "probe",
         "broken",
         f"a span left the process, and is no row of {database.address} after {_ARRIVAL_SECONDS:.0f} s",
-        "does the endpoint lead to this store? is a collector between them, and what does its log say?",
+        f"does the endpoint lead to this store, and does {OTEL_EXPORTER_OTLP_PROTOCOL} fit its port? what does a collector between "
+        "them log?",
         seen,
     )

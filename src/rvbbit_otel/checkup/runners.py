@@ -51,9 +51,9 @@ def asked_for(how: str, which: str, environ: Mapping[str, str]) -> Link:
     return link
 
 
-def _inspected(how: str, which: str, environ: Mapping[str, str], seconds: float = SECONDS) -> Link:
+def _inspected(how: str, which: str, environ: Mapping[str, str]) -> Link:
     quiet = {**environ, OTEL_SDK_DISABLED: "true", OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: "*"}
-    text, status = run_module(inspection.__name__, [how, which], quiet, seconds)
+    text, status = run_module(inspection.__name__, [how, which], quiet, SECONDS)
     said: dict[str, Any] = {}
     for line in text.splitlines():
         try:
@@ -67,7 +67,7 @@ def _inspected(how: str, which: str, environ: Mapping[str, str], seconds: float 
         return _absent(name.removeprefix("runner "), said["absent"])
     if "hooks" not in said:
         what = f"importing {said['importing']}" if "importing" in said else "importing the spec"
-        how_it_ended = f"did not end within {seconds:.0f} s" if status is None else f"ended the process with {status}"
+        how_it_ended = f"did not end within {SECONDS:.0f} s" if status is None else f"ended the process with {status}"
         return Link(name, "broken", f"{what} {how_it_ended}", "import it by hand and see why")
     return _judged(name, said)
 

@@ -71,7 +71,7 @@ def environment_for(command: Sequence[str], environ: Mapping[str, str], endpoint
     address = environment.get(OTEL_EXPORTER_OTLP_ENDPOINT, "")
     defaults = {
         OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4317",
-        OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf" if _HTTP_PORT.search(address) else "grpc",
+        OTEL_EXPORTER_OTLP_PROTOCOL: protocol_for(address),
         OTEL_TRACES_EXPORTER: "otlp",
         OTEL_LOGS_EXPORTER: "otlp",
         OTEL_METRICS_EXPORTER: "none",
@@ -84,6 +84,11 @@ def environment_for(command: Sequence[str], environ: Mapping[str, str], endpoint
             environment[name] = value
     environment["PYTHONPATH"] = _python_path(environment.get("PYTHONPATH", ""))
     return environment
+
+
+def protocol_for(address: str) -> str:
+    """The protocol that the port of an endpoint stands for."""
+    return "http/protobuf" if _HTTP_PORT.search(address) else "grpc"
 
 
 def service_name(command: Sequence[str]) -> str:
