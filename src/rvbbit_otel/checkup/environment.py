@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
@@ -76,20 +75,20 @@ def _configuration_file(environ: Mapping[str, str]) -> tuple[Mapping[str, Any] |
         missing = f"{OTEL_CONFIG_FILE}={name}, and nothing here reads such a file"
         return None, [Link("configuration file", "broken", missing, "pip install opentelemetry-configuration")]
     try:
-        import yaml  # Comes with opentelemetry-configuration.
+        from opentelemetry.configuration import load_config_file
 
-        said = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
-        listed = dict(((said or {}).get(_SECTION) or {}).get("python") or {})
+        section = load_config_file(name).instrumentation_development
+        listed = dict(section.python or {}) if section is not None else {}
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the file is what there is to say
-        reason = (str(error).splitlines() or [""])[0]
+        reason = " ".join(str(error).split())[:300]
         return None, [Link("configuration file", "broken", f"{name} can't be used: {reason}", "correct the file")]
-    options = {key: value for key, value in dict(listed.get(NAME) or {}).items() if key != "enabled"}
+    options = {key: value for key, value in listed.get(NAME, {}).items() if key != "enabled"}
     try:
         Settings.from_options(options)
     except (ConfigurationError, TypeError) as error:
         seen = f"{name}: {NAME}: {error}; the launcher goes on with defaults and environment"
         return listed, [Link("configuration file", "broken", seen, f"correct {NAME} in {_SECTION}.python")]
-    if listed and NAME not in listed:
+    if NAME not in listed:
         return listed, [Link("configuration file", "ok", f"{name} does not name {NAME}; the launcher switches it on")]
     seen = f"{name} switches {NAME} on" + (f", {', '.join(sorted(options))} set" if options else "")
     return listed, [Link("configuration file", "ok", seen)]
@@ -104,7 +103,7 @@ def _instrumentation(environ: Mapping[str, str], listed: Mapping[str, Any] | Non
             "install rvbbit-otel in this environment",
         )
     disabled = _disabled(environ) & {NAME, "*"}
-    in_file = listed is not None and NAME in listed and dict(listed[NAME] or {}).get("enabled", True) is not False
+    in_file = listed is not None and NAME in listed and listed[NAME].get("enabled", True) is not False
     if disabled and in_file:
         seen = f"{OTEL_PYTHON_DISABLED_INSTRUMENTATIONS} does not stop what the configuration file switches on"
         return Link("instrumentation", "note", seen, f"to switch it off, write `enabled: false` for {NAME} in the file")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
+from opentelemetry.instrumentation import auto_instrumentation
 from opentelemetry.instrumentation.environment_variables import OTEL_PYTHON_DISABLED_INSTRUMENTATIONS
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
@@ -119,14 +122,19 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     configuration = Settings
     _current: Instrumentation | None = None
     _by_launcher = False
+    _by_file = False
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """None here: each runner is looked for by its own spec."""
         return ()
 
     def instrument(self, **kwargs: Any) -> Any:
-        """Switch on. A second call only warns."""
-        self._by_launcher = "skip_dep_check" in kwargs
+        """Switch on. A second call only warns, and a launcher's after that of a configuration file does nothing: there nobody could act on it."""
+        by_launcher = "skip_dep_check" in kwargs
+        if by_launcher and self._by_file and self._current is not None:
+            return None
+        self._by_file = not by_launcher and _is_launching()
+        self._by_launcher = by_launcher or self._by_file
         return super().instrument(**kwargs)
 
     @property
@@ -184,6 +192,16 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
             raise ConfigurationError(f"runners: {message}")
         _logger.error("rvbbit-otel: %sRUNNERS: %s; every installed runner is instrumented", PREFIX, message)
         return list(known.values()), False
+
+
+def _is_launching() -> bool:
+    """Whether a launcher is setting this process up just now: what it calls by then, a configuration file asked for."""
+    launching = sys.modules.get("sitecustomize")
+    spec = getattr(launching, "__spec__", None)
+    folder = Path(auto_instrumentation.__file__).parent
+    return (
+        bool(getattr(spec, "_initializing", False)) and Path(getattr(launching, "__file__", "") or "").parent == folder
+    )
 
 
 def _from_files(files: tuple[str, ...], asked_in_code: bool) -> dict[str, RunnerSpec]:
