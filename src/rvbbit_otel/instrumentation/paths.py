@@ -1,8 +1,8 @@
 """Where a value comes from, as a small path: ``connection_id``, ``self.session_id``, ``result.2``, ``literal:sql``.
 
 A path starts at an argument of the call, at ``self``, at ``result``, at ``ambient`` (what the context already knows: ``ambient.caller_id``,
-``ambient.session_id``), at ``literal:`` or at ``new:`` (an id that is made for this call), and goes on by attributes, mapping keys, indexes and
-``*``, which goes on from each item of a sequence. ``a|b`` is the first of them that is not None.
+``ambient.session_id``), at ``literal:``, at ``new:`` (an id that is made for this call) or at ``yielded`` (of what a generator yields, the last that has
+it), and goes on by attributes, mapping keys, indexes and ``*``, which goes on from each item of a sequence. ``a|b`` is the first that is not None.
 Everything that can be decided before a call is decided when the target is wrapped: a call costs look-ups only.
 """
 
@@ -24,7 +24,7 @@ _LITERAL: Final = "literal:"
 _NEW: Final = "new:"
 _PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _EACH: Final = "*"
-_OF_THE_CALL: Final = frozenset({"self", "result"})
+_OF_THE_CALL: Final = frozenset({"self", "result", "yielded"})
 _NO_ARGUMENT: Final = _OF_THE_CALL | {"ambient", _LITERAL, _NEW}
 # Of a sequence at most so many items are read: a conversation has no end.
 _MOST_ITEMS: Final = 1000
@@ -33,7 +33,7 @@ _AMBIENT: Final[Mapping[str, Callable[[], object]]] = {
     "session_id": lambda: session_of(None),
 }
 
-# (instance, positional arguments, keyword arguments, result) -> value
+# (instance, positional arguments, keyword arguments, result or item) -> value
 Getter = Callable[[Any, Sequence[Any], Mapping[str, Any], Any], Any]
 
 
@@ -70,6 +70,11 @@ def _parse_one(text: str) -> Path:
 def uses_result(expression: str) -> bool:
     """Whether the value is known only once the call has returned."""
     return any(path.root == "result" for path in parse(expression))
+
+
+def uses_items(expression: str) -> bool:
+    """Whether the value is looked for in each item that a generator yields."""
+    return any(path.root == "yielded" for path in parse(expression))
 
 
 class Arguments:
@@ -156,7 +161,7 @@ def _bind_one(path: Path, arguments: Arguments) -> Getter:
     start: Getter
     if path.root == "self":
         start = lambda instance, args, kwargs, result: instance  # noqa: E731
-    elif path.root == "result":
+    elif path.root in ("result", "yielded"):
         start = lambda instance, args, kwargs, result: result  # noqa: E731
     elif arguments.has(path.root):
         start = arguments.getter(path.root)

@@ -83,6 +83,8 @@ IDENTIFYING: Final = frozenset({"caller_id", "session_id", "connection_id", "con
 _TARGET = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*(\(\))?", re.ASCII)
 _RETURNED: Final = "()"
 _AROUND_A_CALL: Final = (Role.CASCADE, Role.CELL, Role.TOOL, Role.LLM)
+# What a model says of its answer, and may say in the middle of a stream.
+_ANSWERED: Final = ("response_model", "tokens_in", "tokens_out", "cost")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*", re.ASCII)
 
@@ -127,6 +129,11 @@ class Hook:
                 parsed = paths.parse(expression)
             except SpecError as error:
                 raise SpecError(f"{where}, field {name}: {error}") from None
+            of_items = {path.root == "item" for path in parsed}
+            if True in of_items and (self.role is not Role.LLM or name not in _ANSWERED or False in of_items):
+                raise SpecError(
+                    f"{where}, field {name}: an item is for {', '.join(_ANSWERED)} of an llm, and has no other kind of path beside it"
+                )
             plain = len(parsed) == 1 and not parsed[0].steps and parsed[0].root not in ("self", "result")
             if name == REPLACED_FIELD and not plain:
                 raise SpecError(f"{where}, field {name}: it is the name of one argument")
