@@ -129,12 +129,12 @@ class Hook:
                 parsed = paths.parse(expression)
             except SpecError as error:
                 raise SpecError(f"{where}, field {name}: {error}") from None
-            of_items = {path.root == "item" for path in parsed}
+            of_items = {path.root == "yielded" for path in parsed}
             if True in of_items and (self.role is not Role.LLM or name not in _ANSWERED or False in of_items):
                 raise SpecError(
-                    f"{where}, field {name}: an item is for {', '.join(_ANSWERED)} of an llm, and has no other kind of path beside it"
+                    f"{where}, field {name}: what is yielded is for {', '.join(_ANSWERED)} of an llm, and has no other kind of path beside it"
                 )
-            plain = len(parsed) == 1 and not parsed[0].steps and parsed[0].root not in ("self", "result")
+            plain = len(parsed) == 1 and not parsed[0].steps and parsed[0].root not in ("self", "result", "yielded")
             if name == REPLACED_FIELD and not plain:
                 raise SpecError(f"{where}, field {name}: it is the name of one argument")
         if self.of_returned and self.role not in _AROUND_A_CALL:
