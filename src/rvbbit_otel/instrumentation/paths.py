@@ -1,8 +1,9 @@
 """Where a value comes from, as a small path: ``connection_id``, ``self.session_id``, ``result.2``, ``literal:sql``.
 
-A path starts at an argument of the call, at ``self``, at ``result``, at ``ambient`` (what the context already knows: ``ambient.caller_id``,
-``ambient.session_id``), at ``literal:``, at ``new:`` (an id that is made for this call) or at ``yielded`` (of what a generator yields, the last that has
-it), and goes on by attributes, mapping keys, indexes and ``*``, which goes on from each item of a sequence. ``a|b`` is the first that is not None.
+A path starts at an argument of the call, at ``self``, at ``result``, at ``yielded`` (of what a generator yields, the last that has it), at
+``ambient`` (what the context already knows: ``ambient.caller_id``, ``ambient.session_id``), at ``literal:`` or at ``new:`` (an id that is made
+for this call). It goes on by attributes, mapping keys, indexes and ``*``, which goes on from each item of a sequence. ``a|b`` is the first that
+is not None.
 Everything that can be decided before a call is decided when the target is wrapped: a call costs look-ups only.
 """
 

@@ -42,6 +42,15 @@ LOG = Hook(Role.LOG, "m:log", {})
         (lambda: RunnerSpec("a", "m", ("log",)), "runner a: a hook is a Hook"),  # type: ignore[arg-type]
         (lambda: RunnerSpec("a", "m", (LOG,), "d", "about 3"), "versions is 'about 3'; it reads like >=3.2,<4"),
         (lambda: RunnerSpec("a", "m", (LOG,), ""), "distribution is ''; it is the name of a package"),
+        (
+            lambda: Hook(Role.LOG, "m:log", {"cost": "yielded.cost"}),
+            "field cost: what is yielded is for response_model,",
+        ),
+        (lambda: Hook(Role.LLM, "m:log", {"cost": "yielded.cost|price"}), "has no other kind of path beside it"),
+        (
+            lambda: Hook(Role.LLM, "m:log", {"model": "yielded.model"}),
+            "field model: what is yielded is for response_model",
+        ),
         (lambda: RunnerSpec("A b", "m", (LOG,)), "runner 'A b': a name is"),
         (lambda: RunnerSpec("a", "m.n", (LOG,)), "'m.n' is no top-level module"),
         (lambda: RunnerSpec("a", "m", ()), "runner a: it has no hooks"),

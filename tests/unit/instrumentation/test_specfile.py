@@ -18,7 +18,7 @@ NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="|"), max_size=20)
 STEPS = st.lists(st.one_of(NAMES, st.integers(-9, 9).map(str), st.just("*")), max_size=3)
 PATHS = st.one_of(
-    st.tuples(NAMES.filter(lambda name: name not in ("ambient", "item")), STEPS).map(
+    st.tuples(NAMES.filter(lambda name: name not in ("ambient", "yielded")), STEPS).map(
         lambda path: ".".join([path[0], *path[1]])
     ),
     TEXT.map(lambda text: f"literal:{text}"),

@@ -116,7 +116,12 @@ LOG_FIELDS = (
     "session_id role content node_type cell_name take_index model tokens_in tokens_out cost duration_ms metadata"
 )
 _LLM = {"model": "model", "tokens_in": "result.tokens_in", "tokens_out": "result.tokens_out", "cost": "result.cost"}
-_STREAMED = {"model": "model", "tokens_in": "item.usage.0", "tokens_out": "item.usage.1", "response_model": "item.by"}
+_STREAMED = {
+    "model": "model",
+    "tokens_in": "yielded.usage.0",
+    "tokens_out": "yielded.usage.1",
+    "response_model": "yielded.by",
+}
 SPEC = RunnerSpec(
     name="toy",
     module="tests",
