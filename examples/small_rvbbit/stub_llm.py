@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -26,13 +27,20 @@ class StubHandler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         time.sleep(self.delay_seconds)
         prompt = request["messages"][-1]["content"]
-        words = prompt.rpartition(":")[2].split()
-        answer = words[0] if words else ""
+        answer = self.answer(prompt)
+        tokens_in, tokens_out = len(prompt.split()), len(answer.split())
         body = json.dumps(
             {
+                "id": f"stub-{uuid.uuid4().hex}",
+                "object": "chat.completion",
+                "created": int(time.time()),
                 "model": request["model"],
-                "choices": [{"message": {"role": "assistant", "content": answer}}],
-                "usage": {"prompt_tokens": len(prompt.split()), "completion_tokens": len(answer.split())},
+                "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer}}],
+                "usage": {
+                    "prompt_tokens": tokens_in,
+                    "completion_tokens": tokens_out,
+                    "total_tokens": tokens_in + tokens_out,
+                },
             }
         ).encode()
         self.send_response(200)
@@ -40,6 +48,11 @@ class StubHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def answer(self, prompt: str) -> str:
+        """What the model says to a prompt."""
+        words = prompt.rpartition(":")[2].split()
+        return words[0] if words else ""
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""

@@ -28,6 +28,7 @@ class Settings:
     runners: names of the RunnerSpecs to switch on; empty means all that are installed.
     propagate_hosts: hosts that may receive our baggage, ``*.example.com`` for its subdomains; empty means none.
     trust_inbound: whether a caller named by an incoming baggage header is believed.
+    mend_runner: whether a runner that asks itself who its caller is gets our answer instead of its guess, so that its own tables are right too.
     max_sessions: live and recently ended sessions remembered at most; the oldest is forgotten first.
     session_ttl: seconds for which an ended session is remembered, for rows that are logged late.
     runner_files: TOML files with a RunnerSpec each; one goes before an installed runner of the same name.
@@ -38,6 +39,7 @@ class Settings:
     runners: tuple[str, ...] = ()
     propagate_hosts: tuple[str, ...] = ()
     trust_inbound: bool = False
+    mend_runner: bool = True
     max_sessions: int = 100_000
     session_ttl: float = 900.0
     runner_files: tuple[str, ...] = ()
@@ -49,8 +51,10 @@ class Settings:
         _check_number("content_limit", self.content_limit, 1, 1_048_576, int)
         _check_number("max_sessions", self.max_sessions, 1, 10_000_000, int)
         _check_number("session_ttl", self.session_ttl, 0.0, 86_400.0, float)
-        if not isinstance(self.trust_inbound, bool):
-            raise ConfigurationError(f"trust_inbound is {self.trust_inbound!r}; it is true or false")
+        for name in ("trust_inbound", "mend_runner"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise ConfigurationError(f"{name} is {value!r}; it is true or false")
         for name in ("runners", "propagate_hosts", "runner_files"):
             value = getattr(self, name)
             if isinstance(value, str) or not all(isinstance(item, str) and item for item in value):
@@ -138,6 +142,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "runners": _names,
     "propagate_hosts": _names,
     "trust_inbound": _boolean,
+    "mend_runner": _boolean,
     "max_sessions": _integer,
     "session_ttl": _number,
     "runner_files": _names,

@@ -19,6 +19,7 @@ FAMILIES: Final[Mapping[str, str]] = {
     "repaired": "Spans whose stamp was set or restored at export",
     "conflicts": "Spans or sessions for which two answers differed",
     "invalid_ids": "Caller or session ids that broke their format and were not used",
+    "mended": "Answers and arguments of the runner that were filled with its caller, by place",
     "evicted": "Sessions forgotten because the registry was full",
     "errors": "Errors of our own, caught, by place",
     "dropped": "Items of ours that were left out, by reason",

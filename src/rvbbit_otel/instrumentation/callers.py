@@ -7,7 +7,7 @@ connection, or in the same flow without a connection, replaces the one before; a
 from __future__ import annotations
 
 import atexit
-import uuid
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -66,13 +66,49 @@ class Callers:
         self._by_connection: dict[str, CallerScope] = {}
         self._live: dict[int, CallerScope] = {}
         self._roots: dict[str, tuple[Caller, SpanContext]] = {}
+        self._guessed: dict[str, None] = {}
         self._at_exit = False
 
     def root_of(self, caller_id: str) -> tuple[Caller, SpanContext] | None:
         """A caller that was set in this process, and its root span."""
         return self._roots.get(caller_id)
 
-    def set(self, caller_id: object, metadata: object, origin: object, connection_id: object) -> None:
+    def disown(self, caller_id: object) -> None:
+        """The runner answered with this caller where another one, or nobody, was known: a guess, which is not believed when it comes back."""
+        text = str(caller_id)
+        if text not in self._guessed:
+            self._guessed[text] = None
+            if len(self._guessed) > _MAX_ROOTS:
+                del self._guessed[next(iter(self._guessed))]
+
+    def is_guess(self, caller_id: object) -> bool:
+        """Whether the runner guessed this caller before: then only the context says whose the work is."""
+        return str(caller_id) in self._guessed
+
+    def around(self, caller_id: object, metadata: object, origin: object, query: object) -> CallerScope | None:
+        """A caller for one call, which ends with `over`; None if the call is somebody's work already. One without an id gets one."""
+        current = self._base(get_current())
+        if caller_id_of(current) is not None:
+            return None
+        kind = origin if isinstance(origin, str) and origin else "call"
+        if metadata is None:
+            metadata = {"origin": kind, **({"query": query} if isinstance(query, str) else {})}
+        try:
+            caller = Caller.of(f"{kind}-{secrets.token_hex(6)}" if caller_id is None else caller_id, metadata, kind)
+        except InvalidIdError:
+            self._counters.add("invalid_ids.caller")
+            return None
+        scope = CallerScope(caller, None, current)
+        self._begin(scope, query)
+        return scope
+
+    def over(self, scope: CallerScope) -> None:
+        """The call of a caller has returned, or raised."""
+        self._end(scope)
+
+    def set(
+        self, caller_id: object, metadata: object, origin: object, connection_id: object, query: object = None
+    ) -> None:
         """Work of this flow belongs to this caller from here on. An id that is none clears, since it is not the one before either."""
         connection = None if connection_id is None else str(connection_id)
         if caller_id is None:
@@ -91,7 +127,7 @@ class Callers:
         if before is not None:
             self._end(before)
         scope = CallerScope(caller, connection, self._base(current))
-        self._begin(scope)
+        self._begin(scope, query)
         attach(scope.context)
 
     def clear(self, connection_id: object) -> None:
@@ -125,8 +161,8 @@ class Callers:
                 context = without_attribution(context)
             else:
                 # A connection of its own: a runner that sets its caller inside must not replace this one.
-                scope = CallerScope(caller, f"block-{uuid.uuid4().hex}", self._base(context))
-                self._begin(scope)
+                scope = CallerScope(caller, f"block-{secrets.token_hex(8)}", self._base(context))
+                self._begin(scope, None)
                 context = scope.context
         except Exception as error:  # noqa: BLE001 - never into the host
             self._counters.error("called_by", error)
@@ -170,7 +206,7 @@ class Callers:
             context = lease.saved
         return context
 
-    def _begin(self, scope: CallerScope) -> None:
+    def _begin(self, scope: CallerScope, query: object) -> None:
         caller, base = scope.caller, scope.saved
         ambient = caller_id_of(base)
         known = self._roots.get(caller.id)
@@ -179,7 +215,7 @@ class Callers:
         elif known is not None:
             within = hanging_under(known[1], without_attribution(base))
         else:
-            scope.span = self._root_span(caller, base, ambient is not None)
+            scope.span = self._root_span(caller, base, ambient is not None, query)
             within = trace.set_span_in_context(scope.span, without_attribution(base))
         scope.context = with_caller(within, caller, scope)
         with self._lock:
@@ -198,16 +234,15 @@ class Callers:
         if oldest is not None:
             self._end(oldest)
 
-    def _root_span(self, caller: Caller, base: Context, another_caller: bool) -> Span:
+    def _root_span(self, caller: Caller, base: Context, another_caller: bool, query: object) -> Span:
         attributes: Attributes = {
             CALLER_ID: caller.id,
             CALLER_ORIGIN: caller.origin,
             CALLER_DIGEST: caller.digest,
             CALLER_METADATA: caller.metadata_json,
         }
-        sql = caller.metadata.get("sql_query")
-        if isinstance(sql, str):
-            attributes[DB_QUERY_TEXT] = sql
+        if isinstance(query, str) and query:
+            attributes[DB_QUERY_TEXT] = query
         within, links = without_attribution(base), None
         if another_caller:
             # One trace a caller: the caller around is linked to, not hung under.

@@ -39,6 +39,7 @@ class Interception:
         self._not_errors = frozenset(hook.not_errors)
         self.lost: dict[str, str] = {}
         self._before, self._after, self._of_items = self._getters(hook, arguments)
+        self._when = bind(hook.when, arguments) if hook.when is not None else None
         self.on = True
 
     def _getters(self, hook: Hook, arguments: Arguments) -> tuple[_Getters, _Getters, _Getters]:
@@ -63,10 +64,20 @@ class Interception:
         if not self.on:
             return None
         try:
-            return self._enter({name: getter(instance, args, kwargs, None) for name, getter in self._before})
+            if self._when is not None and self._when(instance, args, kwargs, None) is None:
+                return None
+            return self._enter(self.values(instance, args, kwargs))
         except Exception as error:  # noqa: BLE001 - never into the host
             self._counters.error(self._where, error)
             return None
+
+    def values(self, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The fields that are known before the host's call."""
+        return {name: getter(instance, args, kwargs, None) for name, getter in self._before}
+
+    def reader(self, field: str) -> Getter | None:
+        """What reads one field, None for a hook without it."""
+        return dict((*self._before, *self._after)).get(field)
 
     def saw(self, seen: dict[str, Any], item: Any) -> None:
         """An item that a generator yields: what it says goes into `seen`, for `end`."""
@@ -306,8 +317,7 @@ def replacing_wrapper(
         given = kwargs[name] if by_keyword else args[position or 0]
         if not callable(given):
             return args, kwargs
-        values = {field: getter(instance, args, kwargs, None) for field, getter in ours._before}
-        carried = carry(values, given)
+        carried = carry(ours.values(instance, args, kwargs), given)
         if by_keyword:
             return args, {**kwargs, name: carried}
         place = position or 0

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from opentelemetry.context import Context, get_current
-from opentelemetry.trace import Span, SpanKind, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, set_span_in_context
 
 from rvbbit_otel.attributes import (
     CASCADE_DEPTH,
@@ -42,6 +42,8 @@ from rvbbit_otel.instrumentation.queries import Queries
 from rvbbit_otel.instrumentation.sessions import Sessions
 from rvbbit_otel.instrumentation.spans import Attributes, Spans, Values, put, put_integer, put_number
 from rvbbit_otel.instrumentation.spec import Hook, Role
+from rvbbit_otel.instrumentation.unpriced import Unpriced, UnpricedCalls
+from rvbbit_otel.propagation import without_attribution
 
 
 class Running:
@@ -68,6 +70,7 @@ class Toolbox:
     callers: Callers
     sessions: Sessions
     queries: Queries
+    unpriced: UnpricedCalls
 
 
 def handler_for(hook: Hook, tools: Toolbox) -> Enter:
@@ -102,11 +105,39 @@ def _afterwards(note: Note, also_when_it_raised: bool) -> Enter:
 
 def _caller_set(hook: Hook, tools: Toolbox) -> Note:
     def note(values: Values) -> None:
-        tools.callers.set(
-            values.get("caller_id"), values.get("metadata"), values.get("origin"), values.get("connection_id")
-        )
+        get = values.get
+        tools.callers.set(get("caller_id"), get("metadata"), get("origin"), get("connection_id"), get("query"))
 
     return note
+
+
+def _caller(hook: Hook, tools: Toolbox) -> Enter:
+    callers, spans = tools.callers, tools.spans
+
+    def enter(values: Values) -> Running | None:
+        get = values.get
+        scope = callers.around(get("caller_id"), get("metadata"), get("origin"), get("query"))
+        if scope is None:
+            return None
+
+        def finish(after: Values, error: BaseException | None) -> None:
+            try:
+                if error is not None and scope.span is not None:
+                    spans.fail(scope.span, error)
+            finally:
+                callers.over(scope)
+
+        return Running(scope.context, finish)
+
+    return enter
+
+
+def _detached(hook: Hook, tools: Toolbox) -> Enter:
+    def enter(values: Values) -> Running:
+        nobody = set_span_in_context(INVALID_SPAN, without_attribution(get_current()))
+        return Running(nobody, lambda after, error: None)
+
+    return enter
 
 
 def _caller_cleared(hook: Hook, tools: Toolbox) -> Note:
@@ -193,6 +224,8 @@ def _log(hook: Hook, tools: Toolbox) -> Note:
         put(attributes, GEN_AI_PROVIDER_NAME, get("provider"))
         put(attributes, GEN_AI_REQUEST_MODEL, get("model"))
         _put_usage(attributes, values, hook.accounts)
+        if get("request_id") is not None and get("cost") is None:
+            tools.unpriced.put(get("request_id"), Unpriced(dict(attributes), hook.accounts))
         if content.allowed:
             _put_content(attributes, LOG_CONTENT, content.text(LOG_CONTENT, get("content")))
             _put_content(attributes, LOG_METADATA, content.text(LOG_METADATA, get("metadata")))
@@ -204,6 +237,30 @@ def _log(hook: Hook, tools: Toolbox) -> Note:
     return note
 
 
+def _usage(hook: Hook, tools: Toolbox) -> Note:
+    """The price of a call that was logged before comes as a row of its own: a row that was written is never changed."""
+
+    def note(values: Values) -> None:
+        if values.get("cost") is None:
+            return
+        known = tools.unpriced.take(values.get("request_id"))
+        if known is None:
+            return
+        attributes = known.attributes
+        if GEN_AI_INPUT_TOKENS in attributes or GEN_AI_OUTPUT_TOKENS in attributes:
+            values = {name: value for name, value in values.items() if name not in ("tokens_in", "tokens_out")}
+        for name in (GEN_AI_INPUT_TOKENS, GEN_AI_OUTPUT_TOKENS, USAGE_COUNTED):
+            attributes.pop(name, None)
+        attributes[LOG_ROLE] = attributes[LOG_NODE_TYPE] = "usage"
+        _put_usage(attributes, values, known.accounts)
+        session_id = tools.sessions.id_of(attributes.get(SESSION_ID))
+        context = get_current() if session_id is None else tools.sessions.context_for(session_id)
+        now = time.time_ns()
+        tools.spans.start("log usage", "log", context, attributes, start_time=now).end(now)
+
+    return note
+
+
 def _cascade(hook: Hook, tools: Toolbox) -> Enter:
     spans, sessions = tools.spans, tools.sessions
 
@@ -211,8 +268,11 @@ def _cascade(hook: Hook, tools: Toolbox) -> Enter:
         session_id = sessions.id_of(values.get("session_id"))
         if session_id is None:
             return None
-        file = _text(values.get("cascade_file"))
+        given = values.get("cascade_file")
+        file = _text(given) if isinstance(given, str | PurePath) else None  # Some take a definition in its place.
         cascade_id = _text(values.get("cascade_id")) or (PurePath(file).stem if file else None)
+        if sessions.is_running(session_id, cascade_id):
+            return None
         echo = sessions.open(
             session_id,
             parent=values.get("parent_session_id"),
@@ -229,7 +289,7 @@ def _cascade(hook: Hook, tools: Toolbox) -> Enter:
         _put_content(attributes, CASCADE_INPUT, spans.content.text(CASCADE_INPUT, values.get("input")))
         context = sessions.cascade_context(echo)
         span = spans.start(f"cascade {cascade_id or 'unnamed'}"[:256], "cascade", context, attributes)
-        run = sessions.begin(session_id, span)
+        run = sessions.begin(session_id, span, cascade_id)
 
         def finish(after: Values, error: BaseException | None) -> None:
             try:
@@ -351,6 +411,7 @@ _BEFORE: Final[dict[Role, _Make]] = {
     Role.SESSION_STATUS: _session_status,
     Role.SESSION_HEARTBEAT: _session_heartbeat,
     Role.LOG: _log,
+    Role.USAGE: _usage,
 }
 # Done after the call; the second: also when it raised.
 _AFTER: Final[dict[Role, tuple[_Make, bool]]] = {
@@ -361,6 +422,8 @@ _AFTER: Final[dict[Role, tuple[_Make, bool]]] = {
     Role.QUERY_FETCHED: (_query_fetched, True),
 }
 _AROUND: Final[dict[Role, Callable[[Hook, Toolbox], Enter]]] = {
+    Role.CALLER: _caller,
+    Role.DETACHED: _detached,
     Role.CASCADE: _cascade,
     Role.CELL: _cell,
     Role.TOOL: _tool,

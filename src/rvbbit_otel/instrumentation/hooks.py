@@ -26,6 +26,7 @@ from rvbbit_otel.instrumentation.calls import (
 )
 from rvbbit_otel.instrumentation.handlers import Enter
 from rvbbit_otel.instrumentation.losses import lost_with, lost_without
+from rvbbit_otel.instrumentation.mending import Mending
 from rvbbit_otel.instrumentation.patching import Patches, TargetMissingError
 from rvbbit_otel.instrumentation.paths import Arguments
 from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
@@ -59,10 +60,12 @@ class HookReport:
 
 @dataclass(frozen=True)
 class Makers:
-    """How a hook becomes a wrapper: `enter` for those around or beside a call, `carry` for those that replace a function."""
+    """How a hook becomes a wrapper: `enter` for those around or beside a call, `carry` for those that replace a function, `mending` for those by
+    which the runner learns of its caller."""
 
     enter: Callable[[Hook], Enter]
     carry: Callable[[Hook], Carry]
+    mending: Mending
 
 
 class Hooks:
@@ -150,6 +153,10 @@ class Hooks:
             arguments = Arguments(plain, bound, hook.parameters)
             if hook.role in (Role.UDF_REGISTRATION, Role.EXECUTOR):
                 wrapper, ours = replacing_wrapper(hook, arguments, self._makers.carry(hook), self._counters)
+            elif hook.role is Role.CALLER_ASKED:
+                wrapper, ours = self._makers.mending.asked(hook, arguments)
+            elif hook.role is Role.CALLER_PASSED:
+                wrapper, ours = self._makers.mending.passed(hook, arguments)
             else:
                 ours = Interception(hook, arguments, self._makers.enter(hook), self._counters)
                 wrapper = returning_wrapper(ours) if hook.of_returned else wrapper_for(plain, ours)

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from rvbbit_otel.errors import SpecError
-from rvbbit_otel.instrumentation.hooks import Hooks, Makers, installed_version
+from rvbbit_otel.instrumentation.hooks import installed_version
+from rvbbit_otel.instrumentation.instrumentor import Instrumentation
 from rvbbit_otel.instrumentation.losses import lost_with
-from rvbbit_otel.instrumentation.patching import Patches
 from rvbbit_otel.instrumentation.runners import GROUP, SHIPPED, loaded
 from rvbbit_otel.instrumentation.spec import RunnerSpec
 from rvbbit_otel.instrumentation.specfile import load_spec
-from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.settings import Settings
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -61,13 +61,8 @@ def inspect(how: str, which: str, say: Say) -> None:
     if importlib.util.find_spec(spec.module) is None:
         say({"absent": spec.module})
         return
-    # The same walk as in an instrumented program, with wrappers that do nothing.
-    counters = Counters()
-    hooks = Hooks(
-        Makers(lambda hook: lambda values: None, lambda hook: lambda values, function: function),
-        Patches(counters),
-        counters,
-    )
+    # The same walk as in an instrumented program; without a provider nothing is recorded.
+    hooks = Instrumentation(Settings(mend_runner=False), None, {}).hooks
     hooks.apply(spec, by_name=False)
     failed: dict[str, str] = {}
     for module in dict.fromkeys([spec.module, *_own_modules_first(spec)]):

@@ -25,6 +25,7 @@ from rvbbit_otel.instrumentation.callers import Callers
 from rvbbit_otel.instrumentation.content import ContentRule, Redact
 from rvbbit_otel.instrumentation.handlers import Toolbox, handler_for
 from rvbbit_otel.instrumentation.hooks import HookReport, Hooks, Makers
+from rvbbit_otel.instrumentation.mending import Mending
 from rvbbit_otel.instrumentation.patching import Patches
 from rvbbit_otel.instrumentation.processes import Carriers, carried
 from rvbbit_otel.instrumentation.providers import Providers
@@ -33,6 +34,8 @@ from rvbbit_otel.instrumentation.sessions import Sessions
 from rvbbit_otel.instrumentation.spans import Spans
 from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
 from rvbbit_otel.instrumentation.specfile import load_spec
+from rvbbit_otel.instrumentation.unpriced import UnpricedCalls
+from rvbbit_otel.instrumentation.workers import Workers
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.propagation import caller_id_of, context_from_environment
 from rvbbit_otel.registry import EchoRegistry
@@ -64,10 +67,12 @@ class Instrumentation:
         sessions = Sessions(self.registry, callers, spans, self.counters, self.renewals.append)
         queries = Queries(self.counters, lambda: self._on, callers.left_behind)
         self.renewals.append(queries.renew_locks)
-        self.tools = Toolbox(spans, callers, sessions, queries)
-        self.hooks = Hooks(Makers(self._enter_of, self._carry_of), self._patches, self.counters)
+        self.tools = Toolbox(spans, callers, sessions, queries, UnpricedCalls(self.counters))
+        mending = Mending(callers, sessions, self.counters, settings.mend_runner)
+        self.hooks = Hooks(Makers(self._enter_of, self._carry_of, mending), self._patches, self.counters)
         self._watch = Providers(self.pipeline, self._patches, self.counters)
         self._carriers = Carriers(self._patches, self.counters)
+        self._workers = Workers(self._patches, self.registry, self.counters)
         self._inherited: tuple[Context, Context] | None = None
         self._no_more_scopes: Callable[[], None] = lambda: None
         self._on = True
@@ -77,6 +82,7 @@ class Instrumentation:
         try:
             self._watch.install(*self._given)
             self._carriers.install(leave_threads)
+            self._workers.install()
             for spec in specs:
                 self.hooks.apply(spec, by_name)
             self._no_more_scopes = open_scopes_with(self.tools.callers.during)
@@ -96,6 +102,7 @@ class Instrumentation:
         self.tools.callers.end_all()
         self.hooks.remove()
         self._carriers.remove()
+        self._workers.remove()
         self.pipeline.uninstall()
         if self._inherited is not None and get_current() is self._inherited[1]:
             attach(self._inherited[0])

@@ -11,6 +11,9 @@ from rvbbit_otel.instrumentation.spec import Hook, Role
 _LOST: Final[Mapping[Role, str]] = {
     Role.CALLER_SET: "callers that are set there are not seen: their work has no caller unless its session names one",
     Role.CALLER_CLEARED: "callers that are cleared there hold on until the next one is set",
+    Role.CALLER: "the work of these calls has no caller",
+    Role.CALLER_ASKED: "the runner's own tables may name another caller there, and its guess is believed where it comes back",
+    Role.CALLER_PASSED: "the runner's own tables lack the caller of what starts there",
     Role.SESSION_OPENED: "sessions that start there are unknown until their cascade runs",
     Role.SESSION_STATUS: "status changes of sessions are not stored",
     Role.SESSION_HEARTBEAT: "heartbeats of sessions are not stored",
@@ -20,6 +23,8 @@ _LOST: Final[Mapping[Role, str]] = {
     Role.TOOL: "tool calls are not stored",
     Role.LLM: "LLM calls are not stored",
     Role.LOG: "log rows are not stored",
+    Role.USAGE: "tokens and cost that are told later are not counted",
+    Role.DETACHED: "that loop's work may be credited to whoever started it",
     Role.CONNECTION_OPENED: "connections that are opened there are unknown, and UDFs of theirs may have no caller",
     Role.QUERY: "queries that start there are unknown, and UDFs that they call may have no caller",
     Role.QUERY_FETCHED: "queries that end there seem to go on",

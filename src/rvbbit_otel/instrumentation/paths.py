@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,12 +21,12 @@ from rvbbit_otel.propagation import caller_id_of, session_of
 
 _STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|-?[0-9]{1,9}|\*", re.ASCII)
 _INDEX = re.compile(r"-?[0-9]+", re.ASCII)
-_LITERAL: Final = "literal:"
-_NEW: Final = "new:"
+LITERAL: Final = "literal:"
+NEW: Final = "new:"
 _PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
-_EACH: Final = "*"
+EACH: Final = "*"
 _OF_THE_CALL: Final = frozenset({"self", "result", "yielded"})
-_NO_ARGUMENT: Final = _OF_THE_CALL | {"ambient", _LITERAL, _NEW}
+_NO_ARGUMENT: Final = _OF_THE_CALL | {"ambient", LITERAL, NEW}
 # Of a sequence at most so many items are read: a conversation has no end.
 _MOST_ITEMS: Final = 1000
 _AMBIENT: Final[Mapping[str, Callable[[], object]]] = {
@@ -52,12 +52,12 @@ def parse(expression: str) -> tuple[Path, ...]:
 
 
 def _parse_one(text: str) -> Path:
-    if text.startswith(_LITERAL):
-        return Path(_LITERAL, (text[len(_LITERAL) :],))
-    if text.startswith(_NEW):
-        if not _PREFIX.fullmatch(text[len(_NEW) :]):
+    if text.startswith(LITERAL):
+        return Path(LITERAL, (text[len(LITERAL) :],))
+    if text.startswith(NEW):
+        if not _PREFIX.fullmatch(text[len(NEW) :]):
             raise SpecError(f"{text!r}: what a new id begins with is 1 to 64 of A-Z a-z 0-9 _ . -")
-        return Path(_NEW, (text[len(_NEW) :],))
+        return Path(NEW, (text[len(NEW) :],))
     root, *steps = text.split(".")
     if not _STEP.fullmatch(root) or not root.isidentifier() or not all(_STEP.fullmatch(step) for step in steps):
         raise SpecError(
@@ -128,6 +128,26 @@ class Arguments:
         return either
 
 
+def put_at(
+    path: Path, arguments: Arguments, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any], value: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call with `value` where `path` points: an argument is replaced, an attribute or a key of one is set."""
+    if path.steps:
+        *steps, last = path.steps
+        holder = instance if path.root == "self" else arguments.getter(path.root)(instance, args, kwargs, None)
+        for step in steps:
+            holder = _step(holder, step)
+        if isinstance(holder, MutableMapping):
+            holder[last] = value
+        elif holder is not None:
+            setattr(holder, last, value)
+        return args, kwargs
+    position = arguments.position(path.root)
+    if path.root not in kwargs and position is not None and position < len(args):
+        return (*args[:position], value, *args[position + 1 :]), kwargs
+    return args, {**kwargs, path.root: value}
+
+
 def bind(expression: str, arguments: Arguments) -> Getter:
     """A function that reads the expression's value from a call; raises SpecError where the target has no such argument."""
     paths = parse(expression)
@@ -150,10 +170,10 @@ def bind(expression: str, arguments: Arguments) -> Getter:
 
 
 def _bind_one(path: Path, arguments: Arguments) -> Getter:
-    if path.root == _LITERAL:
+    if path.root == LITERAL:
         literal = path.steps[0]
         return lambda instance, args, kwargs, result: literal
-    if path.root == _NEW:
+    if path.root == NEW:
         prefix = path.steps[0]
         return lambda instance, args, kwargs, result: f"{prefix}-{uuid.uuid4().hex}"
     if path.root == "ambient":
@@ -180,7 +200,7 @@ def _bind_one(path: Path, arguments: Arguments) -> Getter:
 
 def _walk(value: Any, steps: tuple[str | int, ...]) -> Any:
     for number, step in enumerate(steps):
-        if step == _EACH:
+        if step == EACH:
             if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray):
                 return None
             rest = steps[number + 1 :]

@@ -40,10 +40,11 @@ HEARTBEAT_SECONDS: Final = 30.0
 class Run:
     """A session whose cascade runs in this process."""
 
-    __slots__ = ("seen", "span", "status")
+    __slots__ = ("cascade_id", "seen", "span", "status")
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, span: Span, cascade_id: str | None) -> None:
         self.span = span
+        self.cascade_id = cascade_id
         self.status = RUNNING
         self.seen = time.monotonic()
 
@@ -111,6 +112,14 @@ class Sessions:
                 self.registry.hang(session_id, under if under.is_valid else start)
             return self.registry.get(session_id) or echo
 
+    def owner(self, session_id: object, parent: object) -> Caller | None:
+        """Whom a session belongs to: its Echo says, else its parent's, else the context; None if nobody is known."""
+        for known in (session_id, parent):
+            echo = self.registry.get(known) if isinstance(known, str) else None
+            if echo is not None and echo.caller is not None:
+                return echo.caller
+        return caller_of(None)
+
     def context_for(self, session_id: SessionId) -> Context:
         """Where to start a span of this session: below the current span if that is of the session too, else below the session's own."""
         current = get_current()
@@ -139,9 +148,14 @@ class Sessions:
             return get_current()
         return self._place(echo)
 
-    def begin(self, session_id: SessionId, span: Span) -> Run | None:
+    def is_running(self, session_id: SessionId, cascade_id: str | None) -> bool:
+        """Whether this context is within that very cascade of the session: some runners have several ways in, one calling the other."""
+        run = self._runs.get(session_id)
+        return run is not None and run.cascade_id == cascade_id and session_of(None) == session_id
+
+    def begin(self, session_id: SessionId, span: Span, cascade_id: str | None) -> Run | None:
         """The session's cascade runs now; None if it does already, which makes this one a part of that."""
-        run = Run(span)
+        run = Run(span, cascade_id)
         if self._runs.setdefault(session_id, run) is not run:
             return None
         if span.get_span_context().is_valid:
@@ -203,7 +217,7 @@ class Sessions:
 
     def _claimant(self, caller_id: object, metadata: object, parent: SessionId | None) -> Caller | None:
         """Who opens a session: whom the runner names, else (None here) whom its parent belongs to, else whom the context belongs to."""
-        if caller_id is not None:
+        if caller_id is not None and not self._callers.is_guess(caller_id):
             known = self._callers.root_of(str(caller_id))
             if known is not None:
                 return known[0]

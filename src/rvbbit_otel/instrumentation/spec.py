@@ -22,6 +22,9 @@ class Role(str, Enum):
         "caller_set"  # work belongs to a caller from here on; one that sets up the tracking of a query is one too
     )
     CALLER_CLEARED = "caller_cleared"
+    CALLER = "caller"  # the call is the whole work of one caller, which the runner may not name
+    CALLER_ASKED = "caller_asked"  # the runner asks whose the work is, and may get a guess from itself
+    CALLER_PASSED = "caller_passed"  # a call that is handed the caller, or should have been
     SESSION_OPENED = "session_opened"
     SESSION_STATUS = "session_status"
     SESSION_HEARTBEAT = "session_heartbeat"
@@ -31,6 +34,8 @@ class Role(str, Enum):
     TOOL = "tool"
     LLM = "llm"
     LOG = "log"
+    USAGE = "usage"  # tokens and cost of a call that a log row named before
+    DETACHED = "detached"  # a loop that lives on, and works for nobody who happened to start it
     CONNECTION_OPENED = "connection_opened"  # a database connection, and which database it shares with others
     QUERY = "query"  # a connection starts a query in this context
     QUERY_FETCHED = "query_fetched"  # nothing is left of a connection's query
@@ -53,8 +58,11 @@ def _fields(required: str, optional: str = "") -> Fields:
 _USAGE: Final = "model tokens_in tokens_out cost"
 FIELDS: Final[Mapping[Role, Fields]] = MappingProxyType(
     {
-        Role.CALLER_SET: _fields("caller_id", "metadata origin connection_id"),
+        Role.CALLER_SET: _fields("caller_id", "metadata origin connection_id query"),
         Role.CALLER_CLEARED: _fields("", "connection_id"),
+        Role.CALLER: _fields("", "caller_id metadata origin query"),
+        Role.CALLER_ASKED: _fields("", "caller_id metadata connection_id"),
+        Role.CALLER_PASSED: _fields("caller_id", "metadata session_id parent_session_id"),
         Role.SESSION_OPENED: _fields("session_id", "parent_session_id caller_id metadata cascade_id"),
         Role.SESSION_STATUS: _fields("session_id status", "error"),
         Role.SESSION_HEARTBEAT: _fields("session_id"),
@@ -66,8 +74,11 @@ FIELDS: Final[Mapping[Role, Fields]] = MappingProxyType(
         Role.TOOL: _fields("name", "session_id cell_name input"),
         Role.LLM: _fields("", f"session_id cell_name operation provider input response_model {_USAGE}"),
         Role.LOG: _fields(
-            "", f"session_id role content node_type cell_name take_index duration_ms metadata provider {_USAGE}"
+            "",
+            f"session_id role content node_type cell_name take_index duration_ms metadata provider request_id {_USAGE}",
         ),
+        Role.USAGE: _fields("request_id", _USAGE),
+        Role.DETACHED: _fields(""),
         Role.CONNECTION_OPENED: _fields("connection", "database parent"),
         Role.QUERY: _fields("connection", "text"),
         Role.QUERY_FETCHED: _fields("connection"),
@@ -80,6 +91,9 @@ REPLACED_FIELD: Final = "function"
 # Who and which: a hook that can't read one of these would credit the work to whoever is around, so it is left out as a whole.
 IDENTIFYING: Final = frozenset({"caller_id", "session_id", "connection_id", "connection", "parent", REPLACED_FIELD})
 
+# Fields that mending writes.
+_MENDED: Final = frozenset({"caller_id", "metadata"})
+_REPLACING: Final = frozenset({Role.CALLER_ASKED, Role.CALLER_PASSED, Role.UDF_REGISTRATION, Role.EXECUTOR})
 _TARGET = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*(\(\))?", re.ASCII)
 _RETURNED: Final = "()"
 _AROUND_A_CALL: Final = (Role.CASCADE, Role.CELL, Role.TOOL, Role.LLM)
@@ -87,6 +101,24 @@ _AROUND_A_CALL: Final = (Role.CASCADE, Role.CELL, Role.TOOL, Role.LLM)
 _ANSWERED: Final = ("response_model", "tokens_in", "tokens_out", "cost")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*", re.ASCII)
+
+
+def _is_answer(parsed: tuple[paths.Path, ...]) -> bool:
+    (first, *others) = parsed
+    return (
+        not others
+        and first.root == "result"
+        and (not first.steps or (len(first.steps) == 1 and first.steps[0].isdigit()))
+    )
+
+
+def _is_settable(parsed: tuple[paths.Path, ...]) -> bool:
+    return (
+        len(parsed) == 1
+        and parsed[0].root not in ("result", "yielded", "ambient", paths.LITERAL, paths.NEW)
+        and paths.EACH not in parsed[0].steps
+        and (parsed[0].root != "self" or bool(parsed[0].steps))
+    )
 
 
 @dataclass(frozen=True)
@@ -97,6 +129,7 @@ class Hook:
     With ``()`` at its end it is the callable that the target returns, and the fields are read from the call that returned it.
     fields: path expressions (see `paths`) by the role's field names.
     accounts: for log and LLM calls: these rows are the ones whose tokens and cost reports add up. Never both of one runner.
+    when: a path; a call for which it is None means nothing (a step that is counted by another hook, say).
     optional: a runner without this target is no fault (a version that has it not).
     parameters: argument names in order, for a callable whose signature Python can't read (C code).
     not_errors: exceptions by which a runner steers rather than fails, as ``module:Class``; their subclasses too.
@@ -106,6 +139,7 @@ class Hook:
     target: str
     fields: Mapping[str, str] = field(default_factory=dict)
     accounts: bool = False
+    when: str | None = None
     optional: bool = False
     parameters: tuple[str, ...] | None = None
     not_errors: tuple[str, ...] = ()
@@ -137,6 +171,19 @@ class Hook:
             plain = len(parsed) == 1 and not parsed[0].steps and parsed[0].root not in ("self", "result", "yielded")
             if name == REPLACED_FIELD and not plain:
                 raise SpecError(f"{where}, field {name}: it is the name of one argument")
+            if name in _MENDED and self.role is Role.CALLER_ASKED and not _is_answer(parsed):
+                raise SpecError(f"{where}, field {name}: it is the answer or a part of it: result, or result.1")
+            if name in _MENDED and self.role is Role.CALLER_PASSED and not _is_settable(parsed):
+                raise SpecError(f"{where}, field {name}: it is an argument, or an attribute of one, that can be filled")
+        if self.role is Role.CALLER_ASKED and not _MENDED & self.fields.keys():
+            raise SpecError(f"{where}: it answers with a caller_id, metadata or both; neither is a field")
+        if self.when is not None:
+            try:
+                late = paths.uses_result(self.when)
+            except SpecError as error:
+                raise SpecError(f"{where}, when: {error}") from None
+            if late or self.role in _REPLACING:
+                raise SpecError(f"{where}: when is decided before a call, and not for {self.role.value} hooks")
         if self.of_returned and self.role not in _AROUND_A_CALL:
             raise SpecError(f"{where}: what a callable returns can be a cascade, cell, tool or llm")
         if self.accounts and self.role not in (Role.LOG, Role.LLM):
@@ -164,6 +211,8 @@ class Hook:
             if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
                 raise SpecError(f"{where}: {names} is {value!r}; it is a list of names")
             object.__setattr__(self, names, tuple(value))
+        if not isinstance(self.when, str | None):
+            raise SpecError(f"{where}: when is {self.when!r}; a path is text")
 
     @property
     def module(self) -> str:

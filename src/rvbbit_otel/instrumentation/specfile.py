@@ -96,6 +96,8 @@ def spec_as_toml(spec: RunnerSpec) -> str:
             pairs = ", ".join(f"{name} = {_quoted(path)}" for name, path in hook.fields.items())
             lines.append(f"fields = {{ {pairs} }}")
         lines += [f"{flag} = true" for flag in ("accounts", "optional") if getattr(hook, flag)]
+        if hook.when is not None:
+            lines.append(f"when = {_quoted(hook.when)}")
         if hook.parameters is not None:
             lines.append(f"parameters = {_list(hook.parameters)}")
         if hook.not_errors:

@@ -19,6 +19,7 @@ def test_the_environment_sets_every_field() -> None:
             "OTEL_PYTHON_RVBBIT_RUNNERS": "lars, small_rvbbit",
             "OTEL_PYTHON_RVBBIT_PROPAGATE_HOSTS": "api.example.com,*.internal",
             "OTEL_PYTHON_RVBBIT_TRUST_INBOUND": "TRUE",
+            "OTEL_PYTHON_RVBBIT_MEND_RUNNER": "false",
             "OTEL_PYTHON_RVBBIT_MAX_SESSIONS": "5",
             "OTEL_PYTHON_RVBBIT_SESSION_TTL": "1.5",
             "OTEL_PYTHON_RVBBIT_RUNNER_FILES": "a.toml, /etc/b.toml",
@@ -30,6 +31,7 @@ def test_the_environment_sets_every_field() -> None:
         runners=("lars", "small_rvbbit"),
         propagate_hosts=("api.example.com", "*.internal"),
         trust_inbound=True,
+        mend_runner=False,
         max_sessions=5,
         session_ttl=1.5,
         runner_files=("a.toml", "/etc/b.toml"),
@@ -68,7 +70,8 @@ def test_a_mistyped_option_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"runners": "lars"}, {"trust_inbound": "yes"}, {"max_sessions": True}, {"runners": [""]}]
+    "options",
+    [{"runners": "lars"}, {"trust_inbound": "yes"}, {"mend_runner": 1}, {"max_sessions": True}, {"runners": [""]}],
 )
 def test_an_option_of_the_wrong_type_is_refused(options: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError):

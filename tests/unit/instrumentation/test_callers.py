@@ -313,7 +313,7 @@ def test_a_bad_id_of_a_block_is_counted_and_its_work_has_no_caller(traced: Trace
 def test_a_fault_of_ours_in_a_block_changes_nothing_for_the_application(
     traced: Traced, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(traced.ours.tools.callers, "_begin", lambda scope: 1 / 0)
+    monkeypatch.setattr(traced.ours.tools.callers, "_begin", lambda *_: 1 / 0)
     with rvbbit_otel.called_by("web-1"):
         traced.mark("inside")
     assert traced.errors() == {"errors.called_by": 1}

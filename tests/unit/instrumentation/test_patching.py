@@ -4,6 +4,7 @@ import concurrent.futures.process
 import importlib
 import multiprocessing.pool
 import multiprocessing.process
+import queue
 import subprocess
 import sys
 import threading
@@ -43,6 +44,7 @@ def everything() -> dict[str, Any]:
         concurrent.futures.process.ProcessPoolExecutor,
         multiprocessing.process.BaseProcess,
         multiprocessing.pool.Pool,
+        queue.Queue,
         subprocess.Popen,
         sys.modules[__name__],
     ]
@@ -69,6 +71,20 @@ def test_uninstrumenting_puts_every_attribute_back(
     RvbbitInstrumentor().uninstrument()
     assert differences(before, everything()) <= threading_leaves
     assert report() == []
+
+
+def test_what_only_claims_to_be_a_module_is_passed_over(
+    instrumented: Callable[..., Traced], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Pretender:
+        __class__ = ModuleType
+        __slots__ = ()
+
+    monkeypatch.setitem(sys.modules, "pretender", Pretender())  # type: ignore[arg-type]
+    monkeypatch.setattr(sys.modules[__name__], "log_by_name", toy.log, raising=False)
+    instrumented()
+    assert {line.state for line in report()} == {"matched"}
+    assert vars(sys.modules[__name__])["log_by_name"] is toy.log
 
 
 def module_file(folder: Path, name: str, text: str) -> None:

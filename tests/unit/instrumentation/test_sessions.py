@@ -239,6 +239,11 @@ def test_a_cascade_within_a_cascade_of_the_same_session_does_not_end_it(traced: 
     assert attributes(traced.named("cascade outer"))["rvbbit.session.event"] == "end"
 
 
+def test_a_cascade_with_two_ways_in_one_calling_the_other_is_one_row(traced: Traced) -> None:
+    toy.Cascade("s-1").run(lambda: toy.Cascade("s-1").run(lambda: toy.log("s-1", "inside")))
+    assert [span.name for span in traced.spans] == ["session start", "log inside", "cascade toy"]
+
+
 def test_a_broken_session_id_costs_the_row_only_and_is_counted(traced: Traced) -> None:
     assert toy.Sessions().get("bad\nid") == {"session": "bad\nid"}
     assert toy.Cascade("x" * 300).run(lambda: "ran") == "ran"

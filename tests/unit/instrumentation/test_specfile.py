@@ -35,12 +35,22 @@ def hooks(draw: Any, accounting: Role) -> Hook:
         *(draw(st.lists(st.sampled_from(optional), unique=True)) if optional else ()),
     ]
     steers = role in (Role.CASCADE, Role.CELL, Role.TOOL, Role.LLM)
+    mended = {Role.CALLER_ASKED: "result.1", Role.CALLER_PASSED: "options.caller"}.get(role)
+    if role is Role.CALLER_ASKED:
+        names = sorted({*names, "caller_id"})
+    when = st.none() if mended or REPLACED_FIELD in names else st.none() | PATHS
     return Hook(
         role,
         draw(st.from_regex(r"m(\.[a-z]{1,4}){0,2}:[A-Z][a-z]{0,4}(\.[a-z]{1,4})?", fullmatch=True))
         + draw(st.sampled_from(["", "()"]) if steers else st.just("")),
-        {name: draw(NAMES.filter(_is_argument) if name == REPLACED_FIELD else PATHS) for name in names},
+        {
+            name: mended
+            if mended and name in ("caller_id", "metadata")
+            else draw(NAMES.filter(_is_argument) if name == REPLACED_FIELD else PATHS)
+            for name in names
+        },
         accounts=draw(st.booleans()) if role is accounting else False,
+        when=draw(when.filter(lambda path: path is None or "result" not in path)),
         optional=draw(st.booleans()),
         parameters=draw(st.none() | st.lists(TEXT, max_size=3).map(tuple)),
         not_errors=draw(st.lists(st.just("m.errors:Steering"), max_size=2).map(tuple)) if steers else (),
@@ -110,6 +120,7 @@ def test_what_is_included_comes_after_the_hooks_of_the_file() -> None:
         ),
         (f'{HEAD}[[hooks]]\nrole = "log"\ntarget = "m:l"\nfields = "x"', "hook 1: log on 'm:l': fields are paths by field name"),
         (f'{HEAD}[[hooks]]\nrole = "log"\ntarget = "m:l"\nacounts = true', "r.toml: hook 1: there is no key acounts; there are "),
+        (f'{HEAD}[[hooks]]\nrole = "log"\ntarget = "m:l"\nwhen = 1', "hook 1: log on 'm:l': when is 1; a path is text"),
         (f'{HEAD}[[hooks]]\nrole = "log"\ntarget = "m:l"\noptional = 1', "hook 1: log on 'm:l': optional is 1; it is true or false"),
         (f'{HEAD}include = ["sqlite"]', "r.toml: include has 'sqlite'; there are duckdb"),
         (f'{HEAD}include = "duckdb"', "r.toml: include is text; it is a list of names"),

@@ -26,6 +26,45 @@ def track_query(query: str) -> tuple[int, float, str]:
     return 7, 1.5, f"sql-{query}"
 
 
+GUESS = ("sql-guess", {"guessed": True})
+
+
+def who(connection_id: Any = None) -> Any:
+    return GUESS[0] if connection_id is None else f"of {connection_id}"
+
+
+def what() -> Any:
+    return GUESS[1]
+
+
+def who_and_what() -> Any:
+    return GUESS
+
+
+class Job:
+    """Is handed its caller, or asks who that is, as runners do that lose it."""
+
+    def __init__(self, session_id: str, caller_id: Any = None, metadata: Any = None, parent: Any = None) -> None:
+        self.session_id = session_id
+        self.caller_id = caller_id
+        self.metadata = metadata
+
+    def keep(self, state: Any) -> Any:
+        return state
+
+
+def handle(query: str, body: Callable[[], Any]) -> Any:
+    return body()
+
+
+def loop(body: Callable[[], Any]) -> Any:
+    return body()
+
+
+def price(request_id: str, cost: Any, tokens: Any = None) -> dict[str, Any]:
+    return {"cost": cost, "tokens": tokens, "model": "m-1"}
+
+
 def log(session_id: Any = None, role: Any = None, content: Any = None, **more: Any) -> str:
     return "logged"
 
@@ -113,7 +152,8 @@ async def stream_items_async(model: str, items: list[Any]) -> AsyncIterator[Any]
 
 
 LOG_FIELDS = (
-    "session_id role content node_type cell_name take_index model tokens_in tokens_out cost duration_ms metadata"
+    "session_id role content node_type cell_name take_index model request_id tokens_in tokens_out cost duration_ms "
+    "metadata"
 )
 _LLM = {"model": "model", "tokens_in": "result.tokens_in", "tokens_out": "result.tokens_out", "cost": "result.cost"}
 _STREAMED = {
@@ -129,7 +169,12 @@ SPEC = RunnerSpec(
         Hook(
             Role.CALLER_SET,
             f"{MODULE}:set_caller",
-            {"caller_id": "caller_id", "metadata": "metadata", "connection_id": "connection_id"},
+            {
+                "caller_id": "caller_id",
+                "metadata": "metadata",
+                "connection_id": "connection_id",
+                "query": "metadata.sql_query",
+            },
         ),
         Hook(Role.CALLER_SET, f"{MODULE}:track_query", {"caller_id": "result.2", "origin": "literal:tracked"}),
         Hook(Role.CALLER_CLEARED, f"{MODULE}:clear_caller", {"connection_id": "connection_id"}),
@@ -168,5 +213,35 @@ SPEC = RunnerSpec(
         Hook(Role.LLM, f"{MODULE}:stream_items_async", _STREAMED),
         Hook(Role.LOG, f"{MODULE}:log", {name: name for name in LOG_FIELDS.split()}, accounts=True),
         Hook(Role.EXECUTOR, f"{MODULE}:submit", {"function": "function"}),
+        Hook(Role.CALLER_ASKED, f"{MODULE}:who", {"caller_id": "result", "connection_id": "connection_id"}),
+        Hook(Role.CALLER_ASKED, f"{MODULE}:what", {"metadata": "result"}),
+        Hook(Role.CALLER_ASKED, f"{MODULE}:who_and_what", {"caller_id": "result.0", "metadata": "result.1"}),
+        Hook(
+            Role.SESSION_OPENED,
+            f"{MODULE}:Job.__init__",
+            {
+                "session_id": "session_id",
+                "caller_id": "caller_id",
+                "metadata": "metadata",
+                "parent_session_id": "parent",
+            },
+        ),
+        Hook(
+            Role.CALLER_PASSED,
+            f"{MODULE}:Job.__init__",
+            {"caller_id": "caller_id", "metadata": "metadata", "parent_session_id": "parent"},
+        ),
+        Hook(
+            Role.CALLER_PASSED,
+            f"{MODULE}:Job.keep",
+            {"caller_id": "state.caller", "metadata": "state.metadata_json", "session_id": "self.session_id"},
+        ),
+        Hook(Role.CALLER, f"{MODULE}:handle", {"origin": "literal:sql", "query": "query"}),
+        Hook(Role.DETACHED, f"{MODULE}:loop"),
+        Hook(
+            Role.USAGE,
+            f"{MODULE}:price",
+            {"request_id": "request_id", "cost": "result.cost", "tokens_in": "result.tokens", "model": "result.model"},
+        ),
     ),
 )

@@ -14,7 +14,12 @@ SPEC: Final = RunnerSpec(
         Hook(
             Role.CALLER_SET,
             "small_rvbbit.caller_context:set_caller_context",
-            {"caller_id": "caller_id", "metadata": "metadata", "connection_id": "connection_id"},
+            {
+                "caller_id": "caller_id",
+                "metadata": "metadata",
+                "connection_id": "connection_id",
+                "query": "metadata.sql_query",
+            },
         ),
         Hook(
             Role.CALLER_CLEARED,

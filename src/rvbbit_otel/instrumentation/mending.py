@@ -1,0 +1,129 @@
+"""Setting right what the runner itself believes of the caller, so that its own tables are as right as ours.
+
+A runner that has lost the caller on another thread falls back to a guess. Two kinds of its callables are replaced: those that it asks whose the work
+is, and those that are handed the answer. Switched off, nothing of the runner changes, and a guess that it makes is only disowned: where it comes back
+as an argument, it is not believed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from opentelemetry.context import get_current
+
+from rvbbit_otel.caller import Caller
+from rvbbit_otel.instrumentation.callers import Callers
+from rvbbit_otel.instrumentation.calls import Interception, Wrapper
+from rvbbit_otel.instrumentation.paths import Arguments, Path, parse, put_at
+from rvbbit_otel.instrumentation.sessions import Sessions
+from rvbbit_otel.instrumentation.spans import Values
+from rvbbit_otel.instrumentation.spec import Hook
+from rvbbit_otel.propagation import caller_of
+from rvbbit_otel.telemetry import Counters
+
+_MISSING: Final[tuple[object, ...]] = (None, "", "{}", {})
+
+
+class Mending:
+    """Makes the wrappers of the hooks by which a runner learns of its caller."""
+
+    def __init__(self, callers: Callers, sessions: Sessions, counters: Counters, on: bool) -> None:
+        """`on`: the runner is told what we know; else it goes on as it was."""
+        self._callers = callers
+        self._sessions = sessions
+        self._counters = counters
+        self._on = on
+
+    def asked(self, hook: Hook, arguments: Arguments) -> tuple[Wrapper, Interception]:
+        """For a callable that answers whose the work is: the answer is ours, and None where nobody knows."""
+        ours = Interception(hook, arguments, _nothing, self._counters)
+        places = {name: _place(hook.fields[name]) for name in ("caller_id", "metadata") if name in hook.fields}
+        read_connection = ours.reader("connection_id")
+        read_theirs = ours.reader("caller_id")
+
+        def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if not ours.on:
+                return wrapped(*args, **kwargs)
+            try:
+                # One that names a connection looks that up, and guesses nothing.
+                named = read_connection is not None and read_connection(instance, args, kwargs, None) is not None
+                known = caller_of(get_current())
+                if self._on and not named:
+                    return _answer(places, known)
+            except Exception as error:  # noqa: BLE001 - the runner's own answer is used instead
+                self._counters.error("mending.asked", error)
+                return wrapped(*args, **kwargs)
+            result = wrapped(*args, **kwargs)
+            if read_theirs is not None and not named:
+                try:
+                    theirs = read_theirs(instance, args, kwargs, result)
+                    if theirs is not None and (known is None or theirs != known.id):
+                        self._callers.disown(theirs)
+                except Exception as error:  # noqa: BLE001 - never into the host
+                    self._counters.error("mending.asked", error)
+            return result
+
+        return call, ours
+
+    def passed(self, hook: Hook, arguments: Arguments) -> tuple[Wrapper, Interception]:
+        """For a callable that is handed the caller: where it is handed none, it gets that of its session."""
+        ours = Interception(hook, arguments, _nothing, self._counters)
+        there = hook.fields.keys() - ours.lost.keys()
+        paths = {name: parse(hook.fields[name])[0] for name in ("caller_id", "metadata") if name in there}
+
+        def filled(
+            instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            values = ours.values(instance, args, kwargs)
+            if not _is_missing(values.get("caller_id")):
+                return args, kwargs
+            caller = self._sessions.owner(values.get("session_id"), values.get("parent_session_id"))
+            if caller is None:
+                return args, kwargs
+            self._counters.add("mended.passed")
+            args, kwargs = put_at(paths["caller_id"], arguments, instance, args, kwargs, str(caller.id))
+            if "metadata" in paths and _is_missing(values.get("metadata")):
+                # In the shape that is there: some keep it as JSON text.
+                as_text = isinstance(values.get("metadata"), str)
+                metadata = caller.metadata_json if as_text else json.loads(caller.metadata_json)
+                args, kwargs = put_at(paths["metadata"], arguments, instance, args, kwargs, metadata)
+            return args, kwargs
+
+        def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if ours.on and self._on:
+                try:
+                    args, kwargs = filled(instance, args, kwargs)
+                except Exception as error:  # noqa: BLE001 - the host's call goes on as it is
+                    self._counters.error("mending.passed", error)
+            return wrapped(*args, **kwargs)
+
+        return call, ours
+
+
+def _nothing(values: Values) -> None:
+    return None
+
+
+def _is_missing(value: object) -> bool:
+    return any(value is missing or value == missing for missing in _MISSING)
+
+
+def _place(expression: str) -> int | None:
+    """Where in the answer a field stands; None: it is the whole answer."""
+    path: Path = parse(expression)[0]
+    return int(path.steps[0]) if path.steps else None
+
+
+def _answer(places: Mapping[str, int | None], caller: Caller | None) -> Any:
+    parts = {
+        "caller_id": None if caller is None else str(caller.id),
+        "metadata": None if caller is None else json.loads(caller.metadata_json),
+    }
+    answer: list[Any] = [None] * (1 + max(place or 0 for place in places.values()))
+    for name, place in places.items():
+        if place is None:
+            return parts[name]
+        answer[place] = parts[name]
+    return tuple(answer)

@@ -1,0 +1,1 @@
+"""Real runners, installed as they are published: `make test-runners`."""

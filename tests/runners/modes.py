@@ -1,0 +1,117 @@
+"""The ways in which a client can make the published RVBBIT run cascades, each with a marker that says whose a row is.
+
+The marker of client 3's second row in mode `map` is ``#map-03-01``: it is in the SQL text, which the runner keeps with the caller, and in the name of
+the product, which the runner keeps with the session.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+# The sizes of the acceptance table, which take three quarters of an hour; else a bounded form of the same.
+FULL: Final = os.environ.get("RUNNERS_SIZE") == "full"
+BRANDS: Final = ("Apple iPhone", "Samsung Galaxy", "Sony Headphones", "Bose Speaker", "Canon Camera")
+MARKER: Final = re.compile(r"#([a-z_]+-\d\d)(?:-\d\d)?")
+# (statement, bound parameters)
+Statement = tuple[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How clients ask: how many at once, how many rows each, by which protocol, and how many sessions that makes for one client.
+
+    few, many: clients in the bounded run, and in the full one.
+    """
+
+    name: str
+    few: int
+    many: int
+    rows: int
+    sessions: int
+    statements: Callable[[Mode, int], list[Statement]]
+    protocol: Literal["psql", "psycopg", "http", "cli"] = "psql"
+
+    @property
+    def clients(self) -> int:
+        """How many ask at once."""
+        return self.many if FULL else self.few
+
+    @property
+    def expected(self) -> int:
+        """The sessions that all its clients cause."""
+        return self.clients * self.sessions
+
+    def products(self, client: int) -> list[str]:
+        """The products of one client."""
+        return [f"{BRANDS[row % len(BRANDS)]} #{self.name}-{client:02}-{row:02}" for row in range(self.rows)]
+
+
+def _values(products: list[str]) -> str:
+    return "SELECT * FROM (VALUES " + ", ".join(f"('{product}')" for product in products) + ") AS t(product_name)"
+
+
+def _map(cascade: str, how: str = "") -> Callable[[Mode, int], list[Statement]]:
+    def statements(mode: Mode, client: int) -> list[Statement]:
+        using = _values(mode.products(client))
+        return [(f"LARS MAP {how}'traits/{cascade}.yaml' AS brand USING ({using})", ())]
+
+    return statements
+
+
+def _two_statements(mode: Mode, client: int) -> list[Statement]:
+    return [
+        (f"LARS MAP 'traits/extract_brand.yaml' AS brand USING ({_values([product])})", ())
+        for product in mode.products(client)
+    ]
+
+
+def _bound(mode: Mode, client: int) -> list[Statement]:
+    products = mode.products(client)
+    rows = ", ".join("(%s)" for _ in products)
+    using = f"SELECT * FROM (VALUES {rows}) AS t(product_name)"
+    return [
+        (
+            f"/* #{mode.name}-{client:02} */ LARS MAP 'traits/extract_brand.yaml' AS brand USING ({using})",
+            tuple(products),
+        )
+    ]
+
+
+def _means(mode: Mode, client: int) -> list[Statement]:
+    return [
+        (
+            f"SELECT product_name FROM ({_values(mode.products(client))}) WHERE product_name MEANS 'is a product: true'",
+            (),
+        )
+    ]
+
+
+def _pipeline(mode: Mode, client: int) -> list[Statement]:
+    return [(f"{_values(mode.products(client))} THEN ANALYZE 'which brands? #{mode.name}-{client:02}'", ())]
+
+
+def _command(mode: Mode, client: int) -> list[Statement]:
+    return [("traits/extract_brand.yaml", (product,)) for product in mode.products(client)]
+
+
+MODES: Final = (
+    Mode("map", 3, 8, 3, 3, _map("extract_brand")),
+    Mode("many", 4, 20, 3, 3, _map("tool_brand")),
+    Mode("multi", 2, 4, 2, 2, _two_statements),
+    # The runner runs every row of a parallel MAP twice.
+    Mode("parallel", 2, 8, 2, 4, _map("extract_brand", "PARALLEL 4 ")),
+    Mode("distinct", 2, 4, 2, 2, _map("extract_brand", "DISTINCT ")),
+    Mode("extended", 3, 8, 2, 2, _bound, "psycopg"),
+    Mode("means", 2, 8, 3, 3, _means),
+    Mode("subcascades", 2, 4, 1, 3, _map("parent")),
+    Mode("celltakes", 2, 4, 1, 1, _map("cell_takes")),
+    Mode("cascadetakes", 2, 4, 1, 3, _map("cascade_takes")),
+    Mode("independent", 2, 4, 1, 1, _map("independent")),
+    Mode("pipeline", 2, 4, 2, 1, _pipeline),
+    Mode("http", 3, 4, 3, 3, _map("extract_brand"), "http"),
+    Mode("cli", 1, 4, 1, 1, _command, "cli"),
+)

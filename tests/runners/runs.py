@@ -1,0 +1,111 @@
+"""One run of the published RVBBIT through every mode, and what it left in its own tables and in ours."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.runners import server, stub, truth, workspace
+from tests.runners.modes import MODES, Mode
+from tests.runners.server import Larsql
+from tests.runners.truth import Tables, Verdict
+from tests.support.all_in_one import AllInOne
+
+from rvbbit_otel.storage.client import ClickHouseDatabase
+
+# Its tracking thread was seen to lag by 27 s.
+_SETTLE_SECONDS: Final = 120
+
+
+@dataclass
+class Run:
+    """errors: what clients of each mode got. tokens: (in, out) of each request to the model. ours: None for a run without this package."""
+
+    theirs: Tables
+    ours: Tables | None
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    tokens: list[tuple[int, int]] = field(default_factory=list)
+
+
+def run(
+    folder: Path,
+    venv: Path,
+    store: AllInOne | None,
+    modes: tuple[Mode, ...] = MODES,
+    more: dict[str, str] | None = None,
+) -> Run:
+    """Drive a new workspace in `folder` through the modes; with this package on if there is a store to send to."""
+    log = folder / "larsql.log"
+    environment = dict(more or {})
+    if store is not None:
+        environment |= {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{store.otlp_grpc}",
+            # The markers are in what users and models wrote.
+            "OTEL_PYTHON_RVBBIT_CONTENT": "full",
+        }
+    on = store is not None
+    errors: dict[str, list[str]] = {}
+    with stub.serving() as model:
+        larsql = Larsql(venv, workspace.make(folder / "workspace", model.url))
+        by_protocol = {
+            protocol: [mode for mode in modes if mode.protocol in names] for protocol, names in _PLACES.items()
+        }
+        if by_protocol["server"]:
+            with server.serving(larsql, log, on, environment) as dsn:
+                errors |= {mode.name: server.ask(dsn, mode) for mode in by_protocol["server"]}
+                _settle(larsql, store)
+        if by_protocol["http"]:
+            with server.serving_http(larsql, log, on, environment) as url:
+                errors |= {mode.name: server.ask(url, mode) for mode in by_protocol["http"]}
+                _settle(larsql, store)
+        for mode in by_protocol["cli"]:
+            errors[mode.name] = server.ask(larsql, mode, environment, on)
+        _settle(larsql, store)
+        database = ClickHouseDatabase(store.clickhouse) if store is not None else None
+        return Run(
+            truth.runners_own(larsql.workspace),
+            truth.ours(database) if database is not None else None,
+            errors,
+            list(model.tokens),
+        )
+
+
+_PLACES: Final = {"server": ("psql", "psycopg"), "http": ("http",), "cli": ("cli",)}
+
+
+def _settle(larsql: Larsql, store: AllInOne | None) -> None:
+    """Wait until both sides hold the same log rows, and the runner writes no more. A difference that stays is for the tests to show."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    before: tuple[Counter[str], ...] = ()
+    while time.monotonic() < deadline:
+        theirs = truth.runners_own(larsql.workspace)
+        now = (theirs.rows_by_session(), Counter(row.session_id for row in theirs.cascade_sessions))
+        stored = truth.ours(ClickHouseDatabase(store.clickhouse)).rows_by_session() if store is not None else now[0]
+        if now == before and stored == now[0]:
+            return
+        before = now
+        time.sleep(1.5)
+
+
+def table(with_us: Run, without: Run) -> list[str]:
+    """The acceptance table: a line a mode."""
+    lines = [
+        "sessions right/wrong/missing/mixed, and rows without a caller of all rows",
+        f"{'mode':<14}{'sessions':<10}{'our tables':<28}{'its own, mended':<28}{'its own, without us':<28}",
+    ]
+    assert with_us.ours is not None
+    ours, mended, plain = (tables.verdicts() for tables in (with_us.ours, with_us.theirs, without.theirs))
+    for mode in MODES:
+        cells = [_worst(verdicts, mode.name) for verdicts in (ours, mended, plain)]
+        if cells[0] != "":
+            lines.append(f"{mode.name:<14}{mode.expected:<10}" + "".join(f"{cell:<28}" for cell in cells))
+    return lines
+
+
+def _worst(by_table: dict[str, dict[str, Verdict]], mode: str) -> str:
+    """Of the three tables the one that is right least often."""
+    found = [verdicts[mode] for verdicts in by_table.values() if mode in verdicts]
+    return str(min(found, key=lambda verdict: (verdict.right, -verdict.rows_without, verdict.rows))) if found else ""
