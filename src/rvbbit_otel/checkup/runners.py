@@ -52,14 +52,10 @@ def asked_for(how: str, which: str, environ: Mapping[str, str]) -> Link:
 
 
 def _inspected(how: str, which: str, environ: Mapping[str, str]) -> Link:
-    quiet = {**environ, OTEL_SDK_DISABLED: "true", OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: "*"}
-    text, status = run_module(inspection.__name__, [how, which], quiet, SECONDS)
-    said: dict[str, Any] = {}
-    for line in text.splitlines():
-        try:
-            said.update(json.loads(line))
-        except ValueError:
-            break  # Cut off in the middle: the process was ended.
+    # Some runners make folders wherever they are imported, and some read their configuration there: so elsewhere first, and here if that fails.
+    said, status = _said(how, which, environ, here=False)
+    if status is not None and ("failed" in said or ("spec" in said and not {"hooks", "absent"} & said.keys())):
+        said, status = _said(how, which, environ, here=True)
     name = f"runner {said['spec']['name'] if 'spec' in said else which if how == 'name' else Path(which).name}"
     if "error" in said:
         return Link(name, "broken", said["error"], "correct the spec", {"error": said["error"]})
@@ -70,6 +66,19 @@ def _inspected(how: str, which: str, environ: Mapping[str, str]) -> Link:
         how_it_ended = f"did not end within {SECONDS:.0f} s" if status is None else f"ended the process with {status}"
         return Link(name, "broken", f"{what} {how_it_ended}", "import it by hand and see why")
     return _judged(name, said)
+
+
+def _said(how: str, which: str, environ: Mapping[str, str], here: bool) -> tuple[dict[str, Any], int | None]:
+    quiet = {**environ, OTEL_SDK_DISABLED: "true", OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: "*"}
+    where = str(Path(which).absolute()) if how == "file" else which
+    text, status = run_module(inspection.__name__, [how, where], quiet, SECONDS, here=here)
+    said: dict[str, Any] = {}
+    for line in text.splitlines():
+        try:
+            said.update(json.loads(line))
+        except ValueError:
+            break  # Cut off in the middle: the process was ended.
+    return said, status
 
 
 def _absent(name: str, module: str) -> Link:

@@ -110,6 +110,20 @@ def test_a_module_that_can_not_be_imported_costs_its_hooks_and_says_why(text: st
     assert f"(odd_runner.work can't be imported: {why}): log rows are not stored, nor are their tokens" in link.seen
 
 
+def test_a_runner_that_makes_folders_leaves_none_and_one_that_reads_its_own_finds_them(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "configuration").write_text("mine")
+    monkeypatch.chdir(here)
+    link = make(work="import pathlib; pathlib.Path('data').mkdir()\n" + WORK)
+    assert (link.state, [path.name for path in here.iterdir()]) == ("ok", ["configuration"])
+    (tmp_path / "odd_runner" / "work.py").write_text("open('configuration').read()\n" + WORK)
+    (link,) = examine_runners([], ["../odd.toml"], {**os.environ, "PYTHONPATH": ".."})
+    assert link.state == "ok"
+
+
 def test_a_runner_that_ends_the_process_is_named_with_the_module_that_did(make: Make) -> None:
     link = make(work="import os; os._exit(7)")
     assert (link.state, link.seen) == ("broken", "importing odd_runner.work ended the process with 7")
