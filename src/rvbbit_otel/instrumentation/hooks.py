@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.machinery import PathFinder
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import wrapt
 from packaging.specifiers import SpecifierSet
@@ -36,6 +37,8 @@ _logger = logging.getLogger("rvbbit_otel")
 
 # Runners and modules of which the log has been told what they lack.
 _told: set[tuple[str, str]] = set()
+# Hooks named in one line; a runner that is quite another one lacks dozens.
+_MOST_SAID: Final = 8
 State = Literal["matched", "partial", "missing", "waiting", "unsupported"]
 
 
@@ -98,21 +101,22 @@ class Hooks:
             )
             by_module.setdefault(hook.module, []).append(number)
         if not supported:
+            self._when_there(spec, lambda: self._tell_unsupported(spec, version))
             return
         foreign = {name: numbers for name, numbers in by_module.items() if name.partition(".")[0] != spec.module}
-        for module in by_module.keys() - foreign.keys():
-            self._when_imported(module, partial(self._wrap_all, spec, by_module[module], by_name))
+        own = {name: numbers for name, numbers in by_module.items() if name not in foreign}
+        for module, numbers in own.items():
+            self._when_imported(module, partial(self._wrap_all, spec, numbers, by_name))
 
-        def wrap_foreign(_: ModuleType) -> None:
-            while foreign:
-                module, numbers = foreign.popitem()
+        def there() -> None:
+            # What belongs to others (a database, a client) is wrapped only in a process that has the runner.
+            for module, numbers in foreign.items():
                 self._when_imported(module, partial(self._wrap_all, spec, numbers, by_name))
+            for module, numbers in own.items():
+                if not can_be_imported(module):
+                    self._all_gone(spec, numbers, module, by_name)
 
-        # What belongs to others (a database, a client) is wrapped only in a process that has the runner. A namespace package is never
-        # imported by itself, so any module of the runner will do.
-        for module in {spec.module, *by_module} if foreign else ():
-            if module.partition(".")[0] == spec.module:
-                self._when_imported(module, wrap_foreign)
+        self._when_there(spec, there)
 
     def report(self) -> list[HookReport]:
         """What became of each hook, in the order of the specs."""
@@ -138,6 +142,28 @@ class Hooks:
             wrap(sys.modules[module])
         else:
             wrapt.register_post_import_hook(wrap, module)
+
+    def _when_there(self, spec: RunnerSpec, action: Callable[[], None]) -> None:
+        """Once the first of the runner's modules is imported: a namespace package is never imported by itself."""
+        left = [action]
+
+        def once(_: ModuleType) -> None:
+            while left:
+                left.pop()()
+
+        for module in dict.fromkeys([spec.module, *(hook.module for hook in spec.hooks)]):
+            if module.partition(".")[0] == spec.module:
+                self._when_imported(module, once)
+
+    def _all_gone(self, spec: RunnerSpec, numbers: list[int], module: str, by_name: bool) -> None:
+        for number in numbers:
+            self._reports[spec.name, number] = replace(
+                self._reports[spec.name, number],
+                state="missing",
+                detail=f"there is no module {module}",
+                lost=lost_with(spec.hooks[number]),
+            )
+        self._tell(spec, [self._reports[spec.name, number] for number in numbers], module, by_name)
 
     def _wrap_all(self, spec: RunnerSpec, numbers: list[int], by_name: bool, module: ModuleType) -> None:
         for number in numbers:
@@ -181,16 +207,47 @@ class Hooks:
             return
         _told.add((spec.name, module))
         version = f" {lost[0].version}" if lost[0].version else ""
+        said = [f"{line.role} on {line.target.partition(':')[2]} ({line.detail}): {line.lost}" for line in lost]
+        more = f"; and {len(said) - _MOST_SAID} more" if len(said) > _MOST_SAID else ""
         _logger.log(
             logging.ERROR if by_name else logging.WARNING,
-            "rvbbit-otel: runner %s: %s%s is not what the spec knows, and the rest works; lost: %s; "
+            "rvbbit-otel: runner %s: %s%s is not what the spec knows, and the rest works; lost: %s%s; "
             "`rvbbit-otel doctor --runner %s` shows each hook",
             spec.name,
             module,
             version,
-            "; ".join(f"{line.role} on {line.target.partition(':')[2]} ({line.detail}): {line.lost}" for line in lost),
+            "; ".join(said[:_MOST_SAID]),
+            more,
             spec.name,
         )
+
+    @staticmethod
+    def _tell_unsupported(spec: RunnerSpec, version: str | None) -> None:
+        if (spec.name, "") not in _told:
+            _told.add((spec.name, ""))
+            _logger.warning(
+                "rvbbit-otel: runner %s: %s %s is installed, and the hooks are for %s; lost: nothing of it is instrumented",
+                spec.name,
+                spec.distribution,
+                version,
+                spec.versions,
+            )
+
+
+def can_be_imported(module: str) -> bool:
+    """Whether a module of a package that is loaded could be imported, found out without importing anything."""
+    name, _, rest = module.partition(".")
+    path = getattr(sys.modules.get(name), "__path__", None)
+    for part in rest.split(".") if rest else ():
+        name = f"{name}.{part}"
+        if name in sys.modules:
+            path = getattr(sys.modules[name], "__path__", None)
+            continue
+        spec = PathFinder.find_spec(name, path) if path is not None else None
+        if spec is None:
+            return False
+        path = spec.submodule_search_locations
+    return True
 
 
 def installed_version(spec: RunnerSpec) -> str | None:

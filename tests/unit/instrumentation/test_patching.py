@@ -242,6 +242,62 @@ def test_a_missing_target_of_a_runner_asked_for_by_name_is_an_error_in_the_log(
     assert f"lost: log on gone ({library} has no gone): log rows are not stored; " in told.getMessage()
 
 
+def test_a_module_that_a_version_has_no_more_is_said_as_soon_as_the_runner_is_there(
+    tmp_path: Path,
+    instrumented: Callable[..., Traced],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    forget_modules: list[str],
+) -> None:
+    package = tmp_path / "rvbbit_test_package"
+    (package / "deep").mkdir(parents=True)
+    (package / "deep" / "there.py").write_text("def log(): ...\n")
+    (package / "first.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    names = ["rvbbit_test_package", *(f"rvbbit_test_package.{name}" for name in ("deep", "deep.there", "first"))]
+    forget_modules += names
+    hooks = (
+        Hook(Role.LOG, "rvbbit_test_package.deep.there:log"),
+        Hook(Role.LOG, "rvbbit_test_package.first:gone", optional=True),
+        Hook(Role.LOG, "rvbbit_test_package.deep.moved:log"),
+        *(Hook(Role.TOOL, "rvbbit_test_package.gone.at_all:call", {"name": "name"}) for _ in range(10)),
+    )
+    monkeypatch.setattr(runners, "SHIPPED", (RunnerSpec("package", names[0], hooks),))
+    instrumented()
+    assert [line.state for line in report()] == ["waiting"] * 13
+    importlib.import_module("rvbbit_test_package.first")
+    # A package without an __init__.py is a namespace, and what is not imported yet stays so.
+    assert [line.state for line in report()] == ["waiting", *["missing"] * 12]
+    assert "rvbbit_test_package.deep" not in sys.modules
+    moved, gone = (record.getMessage() for record in caplog.records)
+    assert "lost: log on log (there is no module rvbbit_test_package.deep.moved): log rows are not stored; " in moved
+    assert gone.count("tool on call (there is no module rvbbit_test_package.gone.at_all)") == 8
+    assert "; and 2 more; `rvbbit-otel doctor --runner package`" in gone
+    importlib.import_module("rvbbit_test_package.deep.there")
+    assert report()[0].state == "matched"
+
+
+def test_a_version_that_the_hooks_are_not_for_is_one_line_once_the_runner_is_imported(
+    library: str, instrumented: Callable[..., Traced], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hooks = (Hook(Role.LOG, f"{library}:log"),)
+    spec = RunnerSpec("library", library, hooks, distribution="pytest", versions="<1")
+    monkeypatch.setattr(runners, "SHIPPED", (spec,))
+    traced = instrumented()
+    assert caplog.records == []
+    importlib.import_module(library).log("s-1")
+    (told,) = caplog.records
+    assert told.levelname == "WARNING"
+    assert told.getMessage() == (
+        f"rvbbit-otel: runner library: pytest {pytest.__version__} is installed, and the hooks are for <1; lost: nothing of it is "
+        "instrumented"
+    )
+    assert traced.spans == ()
+    RvbbitInstrumentor().uninstrument()
+    instrumented()
+    assert len(caplog.records) == 1
+
+
 def test_nothing_is_said_of_what_is_optional_or_there(
     library: str, instrumented: Callable[..., Traced], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
