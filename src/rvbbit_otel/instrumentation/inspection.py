@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rvbbit_otel.errors import SpecError
-from rvbbit_otel.instrumentation.hooks import installed_version
+from rvbbit_otel.instrumentation.hooks import can_be_imported, installed_version
 from rvbbit_otel.instrumentation.instrumentor import Instrumentation
 from rvbbit_otel.instrumentation.losses import lost_with
 from rvbbit_otel.instrumentation.runners import GROUP, SHIPPED, loaded
@@ -66,6 +66,8 @@ def inspect(how: str, which: str, say: Say) -> None:
     hooks.apply(spec, by_name=False)
     failed: dict[str, str] = {}
     for module in dict.fromkeys([spec.module, *_own_modules_first(spec)]):
+        if not can_be_imported(module):
+            continue  # The walk knows that already.
         say({"importing": module})
         try:
             importlib.import_module(module)
