@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-runners lint bench clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -22,5 +22,9 @@ lint: $(VENV)/.ready  ## ruff, mypy, import-linter
 test: lint  ## every test that needs nothing but the package registries
 	$(BIN)/python -m pytest
 
+test-runners: $(VENV)/.ready  ## the published RVBBIT, installed in an environment of its own; RUNNERS_SIZE=full for the sizes of docs/runners.md
+	$(BIN)/python -m tests.runners.environment
+	$(BIN)/python -m pytest tests/runners
+
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) .runners build dist

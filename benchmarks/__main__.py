@@ -9,7 +9,7 @@ import sys
 
 from benchmarks.harness import report
 
-NAMES = ("stamp", "registry", "ingest")
+NAMES = ("stamp", "registry", "ingest", "larsql")
 
 
 def main() -> int:

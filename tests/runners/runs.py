@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.runners import server, stub, truth, workspace
-from tests.runners.modes import MODES, Mode
+from tests.runners.modes import MODES, WARM_UP, Mode
 from tests.runners.server import Larsql
 from tests.runners.truth import Tables, Verdict
 from tests.support.all_in_one import AllInOne
@@ -55,6 +55,7 @@ def run(
         }
         if by_protocol["server"]:
             with server.serving(larsql, log, on, environment) as dsn:
+                server.ask(dsn, WARM_UP)
                 errors |= {mode.name: server.ask(dsn, mode) for mode in by_protocol["server"]}
                 _settle(larsql, store)
         if by_protocol["http"]:
@@ -83,11 +84,14 @@ def _settle(larsql: Larsql, store: AllInOne | None) -> None:
     while time.monotonic() < deadline:
         theirs = truth.runners_own(larsql.workspace)
         now = (theirs.rows_by_session(), Counter(row.session_id for row in theirs.cascade_sessions))
-        stored = truth.ours(ClickHouseDatabase(store.clickhouse)).rows_by_session() if store is not None else now[0]
-        if now == before and stored == now[0]:
+        if now == before and (store is None or _is_stored(now[0], truth.ours(ClickHouseDatabase(store.clickhouse)))):
             return
         before = now
         time.sleep(1.5)
+
+
+def _is_stored(logged: Counter[str], ours: Tables) -> bool:
+    return ours.rows_by_session() == logged and {row.caller_id for row in ours.session_state} <= ours.queries.keys()
 
 
 def table(with_us: Run, without: Run) -> list[str]:

@@ -138,9 +138,9 @@ class Tables:
 def runners_own(workspace: Path) -> Tables:
     """The runner's own tables, which it keeps as Parquet files."""
 
-    def read(table: str, columns: str) -> list[dict[str, Any]]:
+    def read(table: str, columns: str, where: str = "") -> list[dict[str, Any]]:
         files = workspace / "data" / "system" / table / "**" / "*.parquet"
-        relation = duckdb.sql(f"SELECT {columns} FROM read_parquet('{files}', union_by_name=true)")
+        relation = duckdb.sql(f"SELECT {columns} FROM read_parquet('{files}', union_by_name=true) {where}")
         return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
     logs = read(
@@ -155,6 +155,7 @@ def runners_own(workspace: Path) -> Tables:
     cascades = read(
         "cascade_sessions",
         "session_id, coalesce(caller_id, '') AS caller_id, input_data, invocation_metadata_json, parent_session_id",
+        "WHERE created_at IS NOT NULL",  # The others are updates of single columns.
     )
     by_session = {row["session_id"]: row for row in cascades}
     queries: dict[str, str] = {}
@@ -173,7 +174,7 @@ def runners_own(workspace: Path) -> Tables:
 
 def ours(database: ClickHouseDatabase) -> Tables:
     """Our three tables."""
-    logs = database.query("SELECT session_id, caller_id, content || cascade_input FROM unified_logs").rows
+    logs = database.query("SELECT session_id, caller_id, content FROM unified_logs").rows
     state = database.query("SELECT session_id, caller_id, '' FROM session_state").rows
     cascades = database.query("SELECT session_id, caller_id, input FROM cascade_sessions").rows
     logged = database.query("SELECT session_id FROM unified_logs WHERE kind = 'log' AND role != 'usage'").rows

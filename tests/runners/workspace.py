@@ -49,22 +49,20 @@ CASCADES: Final = {
     "independent": _cascade("independent", _cell("first"), _cell("second"), more="max_parallel: 2\n"),
     "parent": _cascade(
         "parent",
-        _TOOL_CELL.format(name="items", code='[input.get("product_name", "") + " " + part for part in ("a", "b")]'),
         """
   - name: children
     tool: map_cascade
     inputs:
       cascade: traits/extract_brand.yaml
-      map_over: "{{ outputs.items.result }}"
+      map_over: "{{ input.product_name }} a,{{ input.product_name }} b"
       input_key: product_name
       mode: aggregate
       max_parallel: "2"
-    context: {from: [items]}
 """,
     ),
     "failing": _cascade("failing", _TOOL_CELL.format(name="fail", code="1 / 0  # {{ input.product_name }}")),
 }
-_TIERS: Final = ("standard", "fast", "quality", "reasoning", "vision", "coding")
+_TIERS: Final = ("standard", "fast", "quality", "reasoning")
 
 
 def make(folder: Path, llm: str) -> Path:

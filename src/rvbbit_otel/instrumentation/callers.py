@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,7 +20,7 @@ from rvbbit_otel.attributes import CALLER_DIGEST, CALLER_ID, CALLER_METADATA, CA
 from rvbbit_otel.caller import Caller
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.instrumentation.flows import RenewedLock, current_flow, enter, leave
-from rvbbit_otel.instrumentation.spans import Attributes, Spans, hanging_under
+from rvbbit_otel.instrumentation.spans import Attributes, Spans, hanging_under, without_span
 from rvbbit_otel.propagation import caller_id_of, lease_of, session_of, with_caller, without_attribution
 from rvbbit_otel.telemetry import Counters
 
@@ -53,6 +54,17 @@ class CallerScope:
         return self.ended and (self.revoked or self.flow is current_flow())
 
 
+class Root:
+    """Where the work of a caller hangs: its root span, which tells of the caller when it ends, unless that was told before."""
+
+    __slots__ = ("caller", "span_context", "told")
+
+    def __init__(self, caller: Caller, span_context: SpanContext, told: bool) -> None:
+        self.caller = caller
+        self.span_context = span_context
+        self.told = told
+
+
 class Callers:
     """The callers of this process."""
 
@@ -65,13 +77,40 @@ class Callers:
         register_after_fork(self._disown)
         self._by_connection: dict[str, CallerScope] = {}
         self._live: dict[int, CallerScope] = {}
-        self._roots: dict[str, tuple[Caller, SpanContext]] = {}
+        self._roots: dict[str, Root] = {}
         self._guessed: dict[str, None] = {}
         self._at_exit = False
 
-    def root_of(self, caller_id: str) -> tuple[Caller, SpanContext] | None:
-        """A caller that was set in this process, and its root span."""
+    def root_of(self, caller_id: str) -> Root | None:
+        """The root of a caller that was set in this process, or that a session here named."""
         return self._roots.get(caller_id)
+
+    def introduce(self, caller: Caller) -> None:
+        """A session of this caller starts: tell of the caller now, once, since its root span does so only when it ends, and some have none."""
+        root = self._roots.get(caller.id)
+        if root is not None:
+            if not root.told:
+                root.told = True
+                self._told_by(caller, hanging_under(root.span_context, without_attribution(None)), "caller start")
+            return
+        current = get_current()
+        if caller_id_of(current) == caller.id:
+            return  # It came from another process, which knows it better.
+        span_context = self._told_by(caller, without_span(without_attribution(current)), f"caller {caller.origin}")
+        if span_context.is_valid:
+            with self._lock:
+                self._keep(Root(caller, span_context, told=True))
+
+    def _told_by(self, caller: Caller, context: Context, name: str) -> SpanContext:
+        now = time.time_ns()
+        span = self._spans.start(name, "caller", context, self._facts(caller), start_time=now)
+        span.end(now)
+        return span.get_span_context()
+
+    def _keep(self, root: Root) -> None:
+        self._roots[root.caller.id] = root
+        if len(self._roots) > _MAX_ROOTS:
+            del self._roots[next(iter(self._roots))]
 
     def disown(self, caller_id: object) -> None:
         """The runner answered with this caller where another one, or nobody, was known: a guess, which is not believed when it comes back."""
@@ -213,7 +252,7 @@ class Callers:
         if ambient == caller.id:
             within = base
         elif known is not None:
-            within = hanging_under(known[1], without_attribution(base))
+            within = hanging_under(known.span_context, without_attribution(base))
         else:
             scope.span = self._root_span(caller, base, ambient is not None, query)
             within = trace.set_span_in_context(scope.span, without_attribution(base))
@@ -223,9 +262,7 @@ class Callers:
                 self._by_connection[scope.connection_id] = scope
             self._live[id(scope)] = scope
             if scope.span is not None:
-                self._roots[caller.id] = (caller, scope.span.get_span_context())
-                if len(self._roots) > _MAX_ROOTS:
-                    del self._roots[next(iter(self._roots))]
+                self._keep(Root(caller, scope.span.get_span_context(), told=False))
             oldest = next(iter(self._live.values())) if len(self._live) > _MAX_LIVE else None
             if not self._at_exit:
                 self._at_exit = True
@@ -235,20 +272,24 @@ class Callers:
             self._end(oldest)
 
     def _root_span(self, caller: Caller, base: Context, another_caller: bool, query: object) -> Span:
-        attributes: Attributes = {
-            CALLER_ID: caller.id,
-            CALLER_ORIGIN: caller.origin,
-            CALLER_DIGEST: caller.digest,
-            CALLER_METADATA: caller.metadata_json,
-        }
+        attributes = self._facts(caller)
         if isinstance(query, str) and query:
             attributes[DB_QUERY_TEXT] = query
         within, links = without_attribution(base), None
         if another_caller:
             # One trace a caller: the caller around is linked to, not hung under.
             links = [Link(trace.get_current_span(base).get_span_context())]
-            within = trace.set_span_in_context(trace.INVALID_SPAN, within)
+            within = without_span(within)
         return self._spans.start(f"caller {caller.origin}", "caller", within, attributes, links=links)
+
+    @staticmethod
+    def _facts(caller: Caller) -> Attributes:
+        return {
+            CALLER_ID: caller.id,
+            CALLER_ORIGIN: caller.origin,
+            CALLER_DIGEST: caller.digest,
+            CALLER_METADATA: caller.metadata_json,
+        }
 
     def _end(self, scope: CallerScope) -> None:
         with self._lock:
@@ -261,4 +302,7 @@ class Callers:
             if connection is not None and self._by_connection.get(connection) is scope:
                 del self._by_connection[connection]
         if scope.span is not None:
+            root = self._roots.get(scope.caller.id)
+            if root is not None:
+                root.told = True
             scope.span.end()

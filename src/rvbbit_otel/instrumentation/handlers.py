@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from opentelemetry.context import Context, get_current
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, set_span_in_context
+from opentelemetry.trace import Span, SpanKind, set_span_in_context
 
 from rvbbit_otel.attributes import (
     CASCADE_DEPTH,
@@ -40,7 +40,7 @@ from rvbbit_otel.instrumentation.callers import Callers
 from rvbbit_otel.instrumentation.paths import uses_result
 from rvbbit_otel.instrumentation.queries import Queries
 from rvbbit_otel.instrumentation.sessions import Sessions
-from rvbbit_otel.instrumentation.spans import Attributes, Spans, Values, put, put_integer, put_number
+from rvbbit_otel.instrumentation.spans import Attributes, Spans, Values, put, put_integer, put_number, without_span
 from rvbbit_otel.instrumentation.spec import Hook, Role
 from rvbbit_otel.instrumentation.unpriced import Unpriced, UnpricedCalls
 from rvbbit_otel.propagation import without_attribution
@@ -134,7 +134,7 @@ def _caller(hook: Hook, tools: Toolbox) -> Enter:
 
 def _detached(hook: Hook, tools: Toolbox) -> Enter:
     def enter(values: Values) -> Running:
-        nobody = set_span_in_context(INVALID_SPAN, without_attribution(get_current()))
+        nobody = without_span(without_attribution(get_current()))
         return Running(nobody, lambda after, error: None)
 
     return enter
@@ -163,7 +163,7 @@ def _session_status(hook: Hook, tools: Toolbox) -> Note:
     def note(values: Values) -> None:
         session_id = tools.sessions.id_of(values.get("session_id"))
         if session_id is not None and values.get("status") is not None:
-            tools.sessions.status(session_id, values["status"])
+            tools.sessions.status(session_id, values["status"], values.get("error"))
 
     return note
 

@@ -235,9 +235,11 @@ class Hooks:
 
 
 def can_be_imported(module: str) -> bool:
-    """Whether a module of a package that is loaded could be imported, found out without importing anything."""
+    """Whether a module could be imported, found out without importing anything; true where its package is not loaded, since then nobody knows."""
     name, _, rest = module.partition(".")
-    path = getattr(sys.modules.get(name), "__path__", None)
+    if name not in sys.modules:
+        return True
+    path = getattr(sys.modules[name], "__path__", None)
     for part in rest.split(".") if rest else ():
         name = f"{name}.{part}"
         if name in sys.modules:

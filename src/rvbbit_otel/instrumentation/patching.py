@@ -95,6 +95,6 @@ def _replace_everywhere(old: Any, new: Any) -> None:
 
 def _namespaces() -> Iterator[dict[str, Any]]:
     for module in list(sys.modules.values()):
-        # By its real type, since what stands in for a module may claim to be one (`_cffi_backend.Lib`), and not `vars(module)`, which would load a lazy one.
+        # By its real type: what stands in for a module may claim to be one (`_cffi_backend.Lib`). Not `vars(module)`: that would load a lazy one.
         if issubclass(type(module), ModuleType):
             yield object.__getattribute__(module, "__dict__")

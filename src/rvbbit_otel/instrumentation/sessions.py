@@ -23,7 +23,7 @@ from rvbbit_otel.echo import Echo
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.instrumentation.callers import Callers
 from rvbbit_otel.instrumentation.flows import RenewedLock
-from rvbbit_otel.instrumentation.spans import Attributes, Spans, hanging_under, put
+from rvbbit_otel.instrumentation.spans import Attributes, Spans, hanging_under, put, without_span
 from rvbbit_otel.propagation import caller_id_of, caller_of, session_of, with_caller, with_session
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.telemetry import Counters
@@ -32,7 +32,8 @@ RUNNING: Final = "running"
 COMPLETED: Final = "completed"
 ERROR: Final = "error"
 # Said by the cascade's own span when it ends, so that a status gets no second row.
-_FINAL: Final = frozenset({COMPLETED, ERROR, "failed", "cancelled", "aborted", "timeout"})
+_FAILED: Final = frozenset({ERROR, "failed", "aborted", "timeout"})
+_FINAL: Final = frozenset({COMPLETED, "cancelled"}) | _FAILED
 # Seconds between two heartbeat rows of a session, however often the runner sends one.
 HEARTBEAT_SECONDS: Final = 30.0
 
@@ -40,12 +41,13 @@ HEARTBEAT_SECONDS: Final = 30.0
 class Run:
     """A session whose cascade runs in this process."""
 
-    __slots__ = ("cascade_id", "seen", "span", "status")
+    __slots__ = ("cascade_id", "error", "seen", "span", "status")
 
     def __init__(self, span: Span, cascade_id: str | None) -> None:
         self.span = span
         self.cascade_id = cascade_id
         self.status = RUNNING
+        self.error: object = None
         self.seen = time.monotonic()
 
 
@@ -105,6 +107,8 @@ class Sessions:
             echo = self.registry.open(session_id, caller, parent_session_id=parent_id, cascade_id=cascade_id)
             if not fresh:
                 return echo
+            if echo.caller is not None:
+                self._callers.introduce(echo.caller)
             place = self._place(echo)
             start = self._event(echo, "start", RUNNING, place)
             under = trace.get_current_span(place).get_span_context()
@@ -130,7 +134,7 @@ class Sessions:
             # The caller around stays: where it is another one, the stamp says that two answers differed.
             return hanging_under(echo.span_context, current)
         if echo is not None and echo.caller is not None and echo.caller.id != caller_id_of(current):
-            return trace.set_span_in_context(trace.INVALID_SPAN, current)
+            return without_span(current)
         return current
 
     def attached(self, session_id: SessionId | None, context: Context) -> Context:
@@ -172,17 +176,21 @@ class Sessions:
         ending: Attributes = {SESSION_EVENT: "end"}
         put(ending, SESSION_STATUS, run.status)
         run.span.set_attributes(ending)
+        if not failed and run.status in _FAILED:
+            # Some runners note an error and return as if all were well.
+            self.spans.fail_as_told(run.span, run.status, run.error)
         self.registry.end(session_id)
 
-    def status(self, session_id: SessionId, status: object) -> None:
-        """The runner says how a session is doing."""
+    def status(self, session_id: SessionId, status: object, error: object = None) -> None:
+        """The runner says how a session is doing, and what went wrong."""
         text = str(status)
         run = self._runs.get(session_id)
         if run is not None:
             before, run.status = run.status, text
+            run.error = error if text in _FAILED else None
             if text in _FINAL or text == before:
                 return
-        self._emit(session_id, "status", text)
+        self._emit(session_id, "status", text, error)
 
     def heartbeat(self, session_id: SessionId) -> None:
         """The runner says that a session lives; a row of that every `HEARTBEAT_SECONDS`."""
@@ -201,17 +209,21 @@ class Sessions:
         self._emit(session_id, "end", COMPLETED if status is None else str(status))
         self.registry.end(session_id)
 
-    def _emit(self, session_id: SessionId, event: SessionEvent, status: str) -> None:
+    def _emit(self, session_id: SessionId, event: SessionEvent, status: str, error: object = None) -> None:
         echo = self.registry.get(session_id) or Echo(session_id)
-        self._event(echo, event, status, self.context_for(session_id))
+        self._event(echo, event, status, self.context_for(session_id), error)
 
-    def _event(self, echo: Echo, event: SessionEvent, status: str, context: Context) -> SpanContext:
+    def _event(
+        self, echo: Echo, event: SessionEvent, status: str, context: Context, error: object = None
+    ) -> SpanContext:
         attributes: Attributes = {SESSION_ID: echo.session_id, SESSION_EVENT: event}
         put(attributes, SESSION_STATUS, status)
         put(attributes, SESSION_PARENT_ID, echo.parent_session_id)
         put(attributes, CASCADE_ID, echo.cascade_id)
         now = time.time_ns()
         span = self.spans.start(f"session {event}", "session", context, attributes, start_time=now)
+        if status in _FAILED:
+            self.spans.fail_as_told(span, status, error)
         span.end(now)
         return span.get_span_context()
 
@@ -220,7 +232,7 @@ class Sessions:
         if caller_id is not None and not self._callers.is_guess(caller_id):
             known = self._callers.root_of(str(caller_id))
             if known is not None:
-                return known[0]
+                return known.caller
             try:
                 return Caller.of(caller_id, metadata)
             except InvalidIdError:
@@ -243,11 +255,11 @@ class Sessions:
             return hanging_under(parent.span_context, current)
         root = self._callers.root_of(echo.caller.id)
         if root is not None:
-            return hanging_under(root[1], current)
+            return hanging_under(root.span_context, current)
         if caller_id_of(current) is None:
             return current
         # A caller of which nothing else is known, in a context of another one: a trace of its own.
-        return trace.set_span_in_context(trace.INVALID_SPAN, current)
+        return without_span(current)
 
 
 def _nothing_new(known: Echo, parent: object, caller_id: object, cascade_id: str | None, starts: bool) -> bool:

@@ -69,6 +69,11 @@ class Spans:
         span.add_event("exception", event)
         span.set_status(Status(StatusCode.ERROR, message))
 
+    def fail_as_told(self, span: Span, status: str, error: object) -> None:
+        """Say on a span that the runner called its work failed, without an exception; what it says of that is content."""
+        span.set_attribute(ERROR_TYPE, status)
+        span.set_status(Status(StatusCode.ERROR, self.content.text(exception_attributes.EXCEPTION_MESSAGE, error)))
+
     def _tell_if_there_is_no_sdk(self) -> None:
         if not isinstance(trace.get_tracer_provider(), TracerProvider):
             self._once.warn(
@@ -85,6 +90,11 @@ def _type_name(error: BaseException) -> str:
 def hanging_under(span_context: SpanContext, context: Context) -> Context:
     """The same context with another span as the current one."""
     return trace.set_span_in_context(trace.NonRecordingSpan(span_context), context)
+
+
+def without_span(context: Context) -> Context:
+    """The same context without a current span: what starts in it begins a trace."""
+    return trace.set_span_in_context(trace.INVALID_SPAN, context)
 
 
 def put(attributes: Attributes, name: str, value: object) -> None:

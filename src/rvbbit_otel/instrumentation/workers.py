@@ -11,10 +11,10 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-from opentelemetry import trace
 from opentelemetry.context import attach, get_current
 
 from rvbbit_otel.instrumentation.patching import Patches
+from rvbbit_otel.instrumentation.spans import without_span
 from rvbbit_otel.propagation import lease_of, session_of, without_attribution
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.telemetry import Counters
@@ -60,7 +60,7 @@ class Workers:
         echo = self._registry.get(session_id) if session_id is not None else None
         session_over = session_id is not None and (echo is None or echo.ended is not None)
         if session_over or getattr(lease_of(context), "ended", False):
-            attach(trace.set_span_in_context(trace.INVALID_SPAN, without_attribution(context)))
+            attach(without_span(without_attribution(context)))
 
 
 def _is_of_a_pool(thread: threading.Thread) -> bool:

@@ -35,7 +35,7 @@ def test_an_unedited_runner_leaves_every_row_with_its_caller(name: str, run: Run
     callers = {attributes.get("rvbbit.caller.id") for _, attributes in sink.spans}
     rows = [attributes for _, attributes in sink.spans if "session.id" in attributes]
     assert len(callers) == 1
-    assert (len(rows), len(sink.spans), len(sink.trace_ids)) == (20, 21, 1)
+    assert (len(rows), len(sink.spans), len(sink.trace_ids)) == (20, 22, 1)
     assert {attributes["rvbbit.caller.source"] for attributes in rows} == {"echo"}
     assert sum(attributes.get("rvbbit.usage.counted") is True for attributes in rows) == 2
     if name == "rvbbit-otel run":

@@ -33,7 +33,7 @@ def work():
     for span in exporter.get_finished_spans(): print(span.name, span.attributes.get("rvbbit.caller.source"))
     for record in records.get_finished_logs(): print(record.log_record.body, record.log_record.attributes["rvbbit.caller.id"])
 """
-EXPECTED = "session start echo\nthird baggage\ncaller unknown explicit\nhello c-1\n"
+EXPECTED = "caller start explicit\nsession start echo\nthird baggage\ncaller unknown explicit\nhello c-1\n"
 
 
 def program(run: Run, body: str, **more: str) -> tuple[int, str, str]:

@@ -29,8 +29,22 @@ def test_a_session_leaves_its_start_its_cascade_and_its_rows_in_one_trace_under_
     assert toy.Cascade("s-1").run(body) == "result"
     toy.clear_caller()
 
-    start, log, cascade, root = traced.spans
+    told, start, log, cascade, root = traced.spans
     assert len({span.context.trace_id for span in traced.spans}) == 1
+    # What the caller's span tells when it ends is told when its first session starts, so that a query can be seen while it runs.
+    assert (told.name, told.parent.span_id) == ("caller start", root.context.span_id)
+    assert (
+        attributes(told)
+        == attributes(root)
+        == {
+            "rvbbit.kind": "caller",
+            "rvbbit.caller.id": "c-1",
+            "rvbbit.caller.source": "explicit",
+            "rvbbit.caller.origin": "sql",
+            "rvbbit.caller.digest": attributes(root)["rvbbit.caller.digest"],
+            "rvbbit.caller.metadata": '{"origin": "sql"}',
+        }
+    )
     assert (start.parent.span_id, cascade.parent.span_id, log.parent.span_id) == (
         root.context.span_id,
         root.context.span_id,
@@ -79,7 +93,7 @@ def test_looking_a_session_up_again_starts_it_once_even_after_its_end(traced: Tr
     toy.Cascade("s-1").run(lambda: manager.get("s-1"))
     manager.get("s-1")
     manager.get("s-1", None, "c-1")
-    assert [span.name for span in traced.spans] == ["session start", "cascade toy"]
+    assert [span.name for span in traced.spans] == ["caller start", "session start", "cascade toy"]
 
 
 def test_a_session_opened_by_many_threads_at_once_starts_once(traced: Traced) -> None:
@@ -92,7 +106,7 @@ def test_a_session_opened_by_many_threads_at_once_starts_once(traced: Traced) ->
     with ThreadPoolExecutor(8) as pool:
         for future in [pool.submit(open_it) for _ in range(8)]:
             future.result()
-    assert [span.name for span in traced.spans] == ["session start"]
+    assert [span.name for span in traced.spans] == ["caller unknown", "session start"]
 
 
 def test_a_session_id_used_again_by_another_caller_after_its_end_is_a_new_session(traced: Traced) -> None:
@@ -100,8 +114,10 @@ def test_a_session_id_used_again_by_another_caller_after_its_end_is_a_new_sessio
         toy.Sessions().get("s-1", None, caller)
         toy.Cascade("s-1").run(lambda: None)
     assert [(span.name, attributes(span)["rvbbit.caller.id"]) for span in traced.spans] == [
+        ("caller unknown", "c-1"),
         ("session start", "c-1"),
         ("cascade toy", "c-1"),
+        ("caller unknown", "c-2"),
         ("session start", "c-2"),
         ("cascade toy", "c-2"),
     ]
@@ -131,6 +147,17 @@ def test_a_session_whose_caller_is_named_on_a_thread_without_context_hangs_under
     root, start = traced.spans
     assert start.parent.span_id == root.context.span_id
     assert attributes(start)["rvbbit.caller.origin"] == "sql"
+
+
+def test_the_sessions_of_a_caller_that_only_they_name_are_one_trace_with_what_is_known_of_it(traced: Traced) -> None:
+    for number in (1, 2):
+        toy.Sessions().get(f"s-{number}", None, "cli-1", {"origin": "cli", "command": "run"})
+        toy.Cascade(f"s-{number}").run(lambda: None)
+    root, *rest = traced.spans
+    assert (root.name, root.parent) == ("caller cli", None)
+    assert attributes(root)["rvbbit.caller.metadata"] == '{"command": "run", "origin": "cli"}'
+    assert [span.name for span in rest] == ["session start", "cascade toy"] * 2
+    assert {span.parent.span_id for span in rest} == {root.context.span_id}
 
 
 def test_rows_of_a_session_keep_its_caller_in_the_context_of_another_and_say_so(traced: Traced) -> None:
@@ -207,6 +234,22 @@ def test_a_final_status_is_said_by_the_cascades_end_and_another_one_by_a_row(tra
         ("session status", "waiting"),
         ("cascade toy", "cancelled"),
     ]
+
+
+@pytest.mark.parametrize(("content", "message"), [("off", None), ("full", "no such tool")])
+def test_an_error_that_the_runner_notes_without_raising_is_on_the_cascade(
+    instrumented: Callable[..., Traced], content: str, message: str | None
+) -> None:
+    traced = instrumented(content=content)
+    toy.Cascade("s-1").run(lambda: toy.Sessions().status("s-1", "error", "no such tool"))
+    toy.Sessions().status("s-2", "failed", "no such tool")
+    toy.Cascade("s-3").run(lambda: toy.Sessions().status("s-3", "cancelled"))
+    for name in ("cascade toy", "session status"):
+        span = next(span for span in traced.spans if span.name == name)
+        assert (span.status.status_code.name, span.status.description) == ("ERROR", message)
+        assert attributes(span)["error.type"] == attributes(span)["rvbbit.session.status"]
+    cancelled = traced.spans[-1]
+    assert (attributes(cancelled)["rvbbit.session.status"], cancelled.status.status_code.name) == ("cancelled", "UNSET")
 
 
 def test_a_session_without_a_cascade_ends_by_its_own_hook(traced: Traced) -> None:

@@ -77,7 +77,7 @@ class Sessions:
     def get(self, session_id: Any, parent: Any = None, caller_id: Any = None, metadata: Any = None) -> dict[str, Any]:
         return {"session": session_id}
 
-    def status(self, session_id: Any, status: Any) -> str:
+    def status(self, session_id: Any, status: Any, error: Any = None) -> str:
         return "noted"
 
     def heartbeat(self, session_id: Any) -> str:
@@ -188,7 +188,11 @@ SPEC = RunnerSpec(
                 "metadata": "metadata",
             },
         ),
-        Hook(Role.SESSION_STATUS, f"{MODULE}:Sessions.status", {"session_id": "session_id", "status": "status"}),
+        Hook(
+            Role.SESSION_STATUS,
+            f"{MODULE}:Sessions.status",
+            {"session_id": "session_id", "status": "status", "error": "error"},
+        ),
         Hook(Role.SESSION_HEARTBEAT, f"{MODULE}:Sessions.heartbeat", {"session_id": "session_id"}),
         Hook(Role.SESSION_ENDED, f"{MODULE}:Sessions.end", {"session_id": "session_id", "status": "status"}),
         Hook(

@@ -16,7 +16,7 @@ _CASCADE: Final = {
     "session_id": "self.session_id",
     "cascade_id": "self.config.cascade_id",
     "cascade_file": "self.config_path",
-    "parent_session_id": "self.parent_session_id",
+    "parent_session_id": "self.parent_session_id|ambient.session_id",
     "depth": "self.depth",
     "input": "input_data",
 }
@@ -65,7 +65,8 @@ SESSIONS: Final = (
         f"{_RUNNER}.__init__",
         {
             "session_id": "session_id",
-            "parent_session_id": "parent_session_id",
+            # It loses the parent of a sub-cascade with the context.
+            "parent_session_id": "parent_session_id|ambient.session_id",
             "caller_id": "caller_id",
             "metadata": "invocation_metadata",
         },
@@ -196,6 +197,6 @@ SPEC: Final = RunnerSpec(
     name="lars",
     module="lars",
     distribution="larsql",
-    versions=">=2,<4",
+    versions=">=3,<4",
     hooks=(*CALLERS, *SESSIONS, *STEPS, *LOOPS, *duckdb.HOOKS),
 )
