@@ -59,7 +59,12 @@ def rows(sink: Sink) -> list[tuple[str, object, object]]:
 def test_options_in_the_file_are_ours_and_the_spans_go_where_it_says(configured: Configured, sink: Sink) -> None:
     done = configured(section("{content: truncated, content_limit: 4, max_sessions: 5, runners: [small_rvbbit]}"))
     assert done == (0, "('truncated', 5)\n", "")
-    assert rows(sink) == [("session start", "c-1", None), ("log user", "c-1", "what"), ("caller unknown", "c-1", None)]
+    assert rows(sink) == [
+        ("caller start", "c-1", None),
+        ("session start", "c-1", None),
+        ("log user", "c-1", "what"),
+        ("caller unknown", "c-1", None),
+    ]
     assert sink.services == {"from-the-file"}
 
 
@@ -68,7 +73,12 @@ def test_without_options_the_defaults_are_the_private_ones(
     instrumentation: str, configured: Configured, sink: Sink
 ) -> None:
     assert configured(instrumentation) == (0, "('off', 100000)\n", "")
-    assert rows(sink) == [("session start", "c-1", None), ("log user", "c-1", None), ("caller unknown", "c-1", None)]
+    assert rows(sink) == [
+        ("caller start", "c-1", None),
+        ("session start", "c-1", None),
+        ("log user", "c-1", None),
+        ("caller unknown", "c-1", None),
+    ]
 
 
 @pytest.mark.parametrize("options", ["{contnet: full}", "{content: loud}", "{max_sessions: many}"])

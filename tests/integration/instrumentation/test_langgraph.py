@@ -169,8 +169,9 @@ def test_every_span_of_every_session_has_the_caller_whose_marker_it_carries(
         assert [end["rvbbit.session.status"] for end in ends] == ["completed"]
         assert len({span.context.trace_id for span in spans}) == 1
     rest = [span for span in stage.spans if "session.id" not in said(span)]
-    assert Counter(said(span)["rvbbit.caller.id"] for span in rest) == dict.fromkeys(
-        (f"c{caller}" for caller in range(CALLERS)), 1
+    # A caller is told of when its first session starts, and when it ends.
+    assert Counter((said(span)["rvbbit.caller.id"], said(span)["rvbbit.kind"]) for span in rest) == dict.fromkeys(
+        ((f"c{caller}", "caller") for caller in range(CALLERS)), 2
     )
     counted = [said(span) for span in stage.spans if said(span).get("rvbbit.usage.counted")]
     assert len(counted) == 2 * len(everyone)
