@@ -6,12 +6,16 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from rvbbit_otel.all_in_one.engine import Engine
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.storage.migrations import apply
 from rvbbit_otel.storage.otlp import logs_insert, traces_insert
 
+# How long an example takes says how busy the machine is, and nothing else.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 _numbers = itertools.count()
 
 

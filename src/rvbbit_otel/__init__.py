@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rvbbit_otel.caller import Caller, CallerId, SessionId
+from rvbbit_otel.scope import called_by
 
 __version__ = "0.1.0"
 
-__all__ = ["Caller", "CallerId", "SessionId", "__version__"]
+__all__ = ["Caller", "CallerId", "SessionId", "__version__", "called_by"]

@@ -31,6 +31,7 @@ class Settings:
     mend_runner: whether a runner that asks itself who its caller is gets our answer instead of its guess, so that its own tables are right too.
     max_sessions: live and recently ended sessions remembered at most; the oldest is forgotten first.
     session_ttl: seconds for which an ended session is remembered, for rows that are logged late.
+    runner_files: TOML files with a RunnerSpec each; one goes before an installed runner of the same name.
     """
 
     content: Content = "off"
@@ -41,6 +42,7 @@ class Settings:
     mend_runner: bool = True
     max_sessions: int = 100_000
     session_ttl: float = 900.0
+    runner_files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError, naming the field, for a value that it can't have."""
@@ -53,7 +55,7 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, bool):
                 raise ConfigurationError(f"{name} is {value!r}; it is true or false")
-        for name in ("runners", "propagate_hosts"):
+        for name in ("runners", "propagate_hosts", "runner_files"):
             value = getattr(self, name)
             if isinstance(value, str) or not all(isinstance(item, str) and item for item in value):
                 raise ConfigurationError(f"{name} is {value!r}; it is a list of names")
@@ -143,4 +145,5 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "mend_runner": _boolean,
     "max_sessions": _integer,
     "session_ttl": _number,
+    "runner_files": _names,
 }

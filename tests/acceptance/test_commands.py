@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ import grpc
 import pytest
 from tests.support.all_in_one import AllInOne, running_all_in_one
 from tests.support.otlp import row, traces
+
+from rvbbit_otel.checkup import probe
+from rvbbit_otel.storage.client import ClickHouseDatabase
 
 COMMAND = [sys.executable, "-m", "rvbbit_otel"]
 
@@ -77,15 +81,73 @@ def test_migrate_of_a_store_that_is_up_to_date_says_so(server: AllInOne) -> None
     assert json.loads(run("migrate", "--dry-run", "--dsn", server.clickhouse, "--json").stdout) == []
 
 
-def test_doctor_walks_the_chain(server: AllInOne) -> None:
-    links = {
-        link["name"]: link["state"] for link in json.loads(run("doctor", "--dsn", server.clickhouse, "--json").stdout)
+def test_doctor_walks_the_chain_and_follows_a_span_into_the_store(
+    server: AllInOne, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.otlp_http)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer-hidden-word")
+    finished = run("doctor", "--dsn", server.clickhouse, "--json")
+    links = {link["name"]: link for link in json.loads(finished.stdout)}
+    names = ("settings", "SDK", "instrumentation", "runner langgraph", "endpoint", "store", "schema", "probe")
+    assert {name: links[name]["state"] for name in names} == dict.fromkeys(names, "ok")
+    probe = links["probe"]["details"]
+    assert (probe["instrumented"], probe["processor"], probe["stamped"]) == (True, True, True)
+    assert 0 < probe["latency_ms"] < 15_000
+    found = ClickHouseDatabase(server.clickhouse).query(
+        "SELECT SpanName, caller_id LIKE 'doctor-%' FROM otel_traces WHERE TraceId = {trace:String}",
+        {"trace": probe["trace_id"]},
+    )
+    assert found.rows == [("rvbbit-otel doctor", 1)]
+    rows = ClickHouseDatabase(server.clickhouse).query(
+        "SELECT count() FROM unified_logs WHERE caller_id LIKE 'doctor-%'"
+    )
+    assert rows.rows == [(0,)]
+    assert "hidden-word" not in finished.stdout + finished.stderr
+
+
+def test_a_probe_of_the_wrong_protocol_is_no_row_and_doctor_says_what_to_look_at(
+    server: AllInOne, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "_ARRIVAL_SECONDS", 1.0)
+    environ = {
+        **os.environ,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": server.otlp_http,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
     }
-    assert {
-        name: links[name] for name in ("settings", "SDK", "instrumentation", "endpoint", "store", "schema")
-    } == dict.fromkeys(("settings", "SDK", "instrumentation", "endpoint", "store", "schema"), "ok")
-    down = run("doctor", "--dsn", "http://127.0.0.1:9")
-    assert (down.returncode, "no store answers" in down.stdout) == (1, True)
+    link = probe.probe(ClickHouseDatabase(server.clickhouse), environ, [])
+    assert (link.state, "does OTEL_EXPORTER_OTLP_PROTOCOL fit" in link.remedy) == ("broken", True)
+
+
+def test_doctor_says_what_is_broken_and_sends_nothing_where_nothing_would_arrive(server: AllInOne) -> None:
+    down = run("doctor", "--dsn", "http://127.0.0.1:9", "--json")
+    links = {link["name"]: link for link in json.loads(down.stdout)}
+    assert down.returncode == 1
+    assert "no store answers" in links["store"]["seen"]
+    assert (links["probe"]["state"], "store would stop it" in links["probe"]["seen"]) == ("note", True)
+    without = run("doctor", "--dsn", server.clickhouse, "--no-probe", "--json")
+    assert "probe" not in {link["name"] for link in json.loads(without.stdout)}
+
+
+def test_doctor_looks_at_one_runner_hook_by_hook(tmp_path: Path) -> None:
+    seen = run("doctor", "--runner", "langgraph")
+    assert (seen.returncode, "16 of 16 hook" in seen.stdout, "run_with_retry" in seen.stdout) == (0, True, True)
+    spec = tmp_path / "mine.toml"
+    spec.write_text('name = "mine"\nmodule = "json"\n[[hooks]]\nrole = "log"\ntarget = "json:gone"\n')
+    lost = run("doctor", "--runner-file", str(spec), "--json")
+    (link,) = json.loads(lost.stdout)
+    assert (lost.returncode, link["state"], link["details"]["hooks"][0]["lost"]) == (
+        1,
+        "broken",
+        "log rows are not stored",
+    )
+    spec.write_text("name = ")
+    wrong = run("doctor", "--runner-file", str(spec))
+    assert (wrong.returncode, "mine.toml: it is no TOML" in wrong.stderr, "Traceback" in wrong.stderr) == (
+        2,
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize("status", [0, 3])

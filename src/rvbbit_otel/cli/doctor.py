@@ -4,24 +4,47 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from rvbbit_otel.cli import options
 from rvbbit_otel.cli.output import print_json, print_table
 
+if TYPE_CHECKING:
+    from rvbbit_otel.checkup import Link
+
 
 @click.command(epilog="Example: rvbbit-otel doctor --dsn http://127.0.0.1:8123/default")
 @options.dsn
+@click.option(
+    "--runner", "runners", multiple=True, metavar="NAME", help="Only this runner, hook by hook; may be given again."
+)
+@click.option(
+    "--runner-file",
+    "files",
+    multiple=True,
+    metavar="F",
+    help="Only the RunnerSpec in this TOML file, before it is published.",
+)
+@click.option(
+    "--probe/--no-probe",
+    default=True,
+    show_default=True,
+    help="Send one span, without a session, and follow it into otel_traces.",
+)
 @options.as_json
-def doctor(dsn: str, as_json: bool) -> None:
+def doctor(dsn: str, runners: tuple[str, ...], files: tuple[str, ...], probe: bool, as_json: bool) -> None:
     """Walk the chain from the runner to the store, and say of each link whether it is wired and what to do.
 
-    Exit status 0: everything is; 1: something is not.
-    """
-    from rvbbit_otel.checkup import examine
+    Each runner is imported, in a process of its own. Nothing secret is printed.
 
-    links = examine(dsn)
+    Exit status 0: everything is wired; 1: something is not; 2: it could not be found out (a DSN or a spec that can't be one).
+    """
+    from rvbbit_otel.checkup import examine, examine_runners
+
+    only = bool(runners or files)
+    links = examine_runners(runners, files) if only else examine(dsn, send_probe=probe)
     if as_json:
         print_json([asdict(link) for link in links])
     else:
@@ -29,4 +52,24 @@ def doctor(dsn: str, as_json: bool) -> None:
             ("link", "state", "what was seen", "what to do"),
             [(each.name, each.state, each.seen, each.remedy) for each in links],
         )
+        for link in links if only else ():
+            _print_hooks(link)
     sys.exit(1 if any(each.state == "broken" for each in links) else 0)
+
+
+def _print_hooks(link: Link) -> None:
+    hooks = link.details.get("hooks", [])
+    if hooks:
+        print_table(
+            ("role", "target", "state", "what is lost"),
+            [
+                (hook["role"], hook["target"], _state(hook), hook["lost"] if not hook["optional"] else "")
+                for hook in hooks
+            ],
+            title=link.name,
+        )
+
+
+def _state(hook: dict[str, str]) -> str:
+    state = hook["state"] + (" (optional)" if hook["optional"] and hook["state"] != "matched" else "")
+    return f"{state}: {hook['detail']}" if hook["detail"] else state

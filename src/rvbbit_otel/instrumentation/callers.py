@@ -9,7 +9,8 @@ from __future__ import annotations
 import atexit
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
@@ -18,7 +19,7 @@ from opentelemetry.trace import Link, Span, SpanContext
 from rvbbit_otel.attributes import CALLER_DIGEST, CALLER_ID, CALLER_METADATA, CALLER_ORIGIN, DB_QUERY_TEXT
 from rvbbit_otel.caller import Caller
 from rvbbit_otel.errors import InvalidIdError
-from rvbbit_otel.instrumentation.flows import RenewedLock, current_flow
+from rvbbit_otel.instrumentation.flows import RenewedLock, current_flow, enter, leave
 from rvbbit_otel.instrumentation.spans import Attributes, Spans, hanging_under, without_span
 from rvbbit_otel.propagation import caller_id_of, lease_of, session_of, with_caller, without_attribution
 from rvbbit_otel.telemetry import Counters
@@ -187,6 +188,30 @@ class Callers:
         elif scope is None:
             # A worker that inherited its caller says that it works for nobody: true for it, not for whom it inherited from.
             attach(without_attribution(current))
+
+    @contextmanager
+    def during(self, caller: Caller | None) -> Iterator[None]:
+        """Work of this block belongs to this caller, or to nobody; blocks nest, and what a runner sets inside nests too."""
+        scope: CallerScope | None = None
+        context = get_current()
+        try:
+            if caller is None:
+                self._counters.add("invalid_ids.caller")
+                context = without_attribution(context)
+            else:
+                # A connection of its own: a runner that sets its caller inside must not replace this one.
+                scope = CallerScope(caller, f"block-{secrets.token_hex(8)}", self._base(context))
+                self._begin(scope, None)
+                context = scope.context
+        except Exception as error:  # noqa: BLE001 - never into the host
+            self._counters.error("called_by", error)
+        token = enter(context)
+        try:
+            yield
+        finally:
+            leave(token)
+            if scope is not None:
+                self._end(scope)
 
     def left_behind(self) -> None:
         """A piece of work is over: end the caller that it set for itself and did not clear."""

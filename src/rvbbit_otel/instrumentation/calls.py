@@ -10,13 +10,15 @@ from typing import Any, Final
 import wrapt
 from opentelemetry.context import get_current
 
+from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.handlers import Enter, Running
-from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, uses_result
-from rvbbit_otel.instrumentation.spec import REPLACED_FIELD, Hook
+from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, uses_items, uses_result
+from rvbbit_otel.instrumentation.spec import FIELDS, IDENTIFYING, REPLACED_FIELD, Hook
 from rvbbit_otel.telemetry import Counters
 
 _NOTHING: Final[Mapping[str, Any]] = {}
+_Getters = tuple[tuple[str, Getter], ...]
 # (wrapped, instance, args, kwargs) -> result, as wrapt calls it.
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 # (the fields of the call, the function) -> the function to use instead.
@@ -24,17 +26,38 @@ Carry = Callable[[Mapping[str, Any], Callable[..., Any]], Callable[..., Any]]
 
 
 class Interception:
-    """Our part of one hook's calls. Whatever goes wrong in it is counted, logged once, and the host's call goes on."""
+    """Our part of one hook's calls. Whatever goes wrong in it is counted, logged once, and the host's call goes on.
+
+    lost: the fields that name an argument which the target has not, and what is wrong with each; the hook does without them.
+    """
 
     def __init__(self, hook: Hook, arguments: Arguments, enter: Enter, counters: Counters) -> None:
-        """Raise SpecError where a field names an argument that the target has not."""
+        """Raise SpecError where such a field is one that the hook can't do without."""
         self._where = f"hook.{hook.role.value}"
         self._enter = enter
         self._counters = counters
-        self._before = _getters(hook, arguments, late=False)
-        self._after = _getters(hook, arguments, late=True)
+        self._not_errors = frozenset(hook.not_errors)
+        self.lost: dict[str, str] = {}
+        self._before, self._after, self._of_items = self._getters(hook, arguments)
         self._when = bind(hook.when, arguments) if hook.when is not None else None
         self.on = True
+
+    def _getters(self, hook: Hook, arguments: Arguments) -> tuple[_Getters, _Getters, _Getters]:
+        before: list[tuple[str, Getter]] = []
+        after: list[tuple[str, Getter]] = []
+        of_items: list[tuple[str, Getter]] = []
+        for name, expression in hook.fields.items():
+            try:
+                getter = bind(expression, arguments)
+            except SpecError as error:
+                if name in FIELDS[hook.role].required | IDENTIFYING:
+                    raise
+                self.lost[name] = str(error)
+            else:
+                if name != REPLACED_FIELD:
+                    when = of_items if uses_items(expression) else after if uses_result(expression) else before
+                    when.append((name, getter))
+        return tuple(before), tuple(after), tuple(of_items)
 
     def begin(self, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Running | None:
         """Before the host's call."""
@@ -56,6 +79,15 @@ class Interception:
         """What reads one field, None for a hook without it."""
         return dict((*self._before, *self._after)).get(field)
 
+    def saw(self, seen: dict[str, Any], item: Any) -> None:
+        """An item that a generator yields: what it says goes into `seen`, for `end`."""
+        try:
+            for name, getter in self._of_items:
+                if (value := getter(None, (), _NOTHING, item)) is not None:
+                    seen[name] = value
+        except Exception as error:  # noqa: BLE001 - never into the host
+            self._counters.error(self._where, error)
+
     def end(
         self,
         running: Running,
@@ -64,23 +96,23 @@ class Interception:
         kwargs: Mapping[str, Any],
         result: Any,
         error: BaseException | None,
+        seen: Mapping[str, Any] = _NOTHING,
     ) -> None:
-        """After it returned, or raised `error`."""
+        """After it returned, or raised `error`; `seen` is what its items said."""
         try:
+            if error is not None and self._not_errors and self._steers(error):
+                error = None
             values = _NOTHING
             if self._after and error is None:
                 values = {name: getter(instance, args, kwargs, result) for name, getter in self._after}
+            if seen:
+                values = {**values, **seen}
             running.finish(values, error)
         except Exception as failure:  # noqa: BLE001 - never into the host
             self._counters.error(self._where, failure)
 
-
-def _getters(hook: Hook, arguments: Arguments, late: bool) -> tuple[tuple[str, Getter], ...]:
-    return tuple(
-        (name, bind(expression, arguments))
-        for name, expression in hook.fields.items()
-        if name != REPLACED_FIELD and uses_result(expression) is late
-    )
+    def _steers(self, error: BaseException) -> bool:
+        return any(f"{kind.__module__}:{kind.__qualname__}" in self._not_errors for kind in type(error).__mro__)
 
 
 def wrapper_for(target: Callable[..., Any], interception: Interception) -> Wrapper:
@@ -170,6 +202,7 @@ def _of_generator_function(ours: Interception) -> Wrapper:
             return (yield from inner)
         # Attached while the body runs, and off again while the consumer does.
         context = running.context or get_current()
+        seen: dict[str, Any] = {}
         advance: Callable[[Any], Any] = inner.send
         given: Any = None
         try:
@@ -184,14 +217,15 @@ def _of_generator_function(ours: Interception) -> Wrapper:
                     context = get_current()
                     flows.leave(token)
                 if over:
-                    ours.end(running, instance, args, kwargs, None, None)
+                    ours.end(running, instance, args, kwargs, None, None, seen)
                     return item
+                ours.saw(seen, item)
                 try:
                     given = yield item
                     advance = inner.send
                 except GeneratorExit:
                     inner.close()
-                    ours.end(running, instance, args, kwargs, None, None)
+                    ours.end(running, instance, args, kwargs, None, None, seen)
                     raise
                 except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the host's body gets
                     advance, given = inner.throw, error
@@ -217,6 +251,7 @@ def _of_async_generator_function(ours: Interception) -> Wrapper:
         context = running.context if running is not None and running.context is not None else get_current()
         advance: Callable[[Any], Any] = inner.asend
         given: Any = None
+        seen: dict[str, Any] = {}
         outcome: BaseException | None = None
         try:
             while True:
@@ -228,6 +263,7 @@ def _of_async_generator_function(ours: Interception) -> Wrapper:
                 finally:
                     context = get_current()
                     flows.leave(token)
+                ours.saw(seen, item)
                 try:
                     given = yield item
                     advance = inner.asend
@@ -243,7 +279,7 @@ def _of_async_generator_function(ours: Interception) -> Wrapper:
             raise
         finally:
             if running is not None:
-                ours.end(running, instance, args, kwargs, None, outcome)
+                ours.end(running, instance, args, kwargs, None, outcome, seen)
 
     def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not ours.on:

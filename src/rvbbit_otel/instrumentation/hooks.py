@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.machinery import PathFinder
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import wrapt
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation.calls import (
@@ -25,6 +26,7 @@ from rvbbit_otel.instrumentation.calls import (
     wrapper_for,
 )
 from rvbbit_otel.instrumentation.handlers import Enter
+from rvbbit_otel.instrumentation.losses import lost_with, lost_without
 from rvbbit_otel.instrumentation.mending import Mending
 from rvbbit_otel.instrumentation.patching import Patches, TargetMissingError
 from rvbbit_otel.instrumentation.paths import Arguments
@@ -33,15 +35,20 @@ from rvbbit_otel.telemetry import Counters
 
 _logger = logging.getLogger("rvbbit_otel")
 
-State = Literal["matched", "missing", "waiting", "unsupported"]
+# Runners and modules of which the log has been told what they lack.
+_told: set[tuple[str, str]] = set()
+# Hooks named in one line; a runner that is quite another one lacks dozens.
+_MOST_SAID: Final = 8
+State = Literal["matched", "partial", "missing", "waiting", "unsupported"]
 
 
 @dataclass(frozen=True)
 class HookReport:
     """What became of one hook.
 
-    state: matched; missing (the runner has no such callable, or not those arguments); waiting (its module is not imported yet); unsupported
-    (the installed version is not one of the spec's). version: of the runner's distribution, None where it has none.
+    state: matched; partial (some fields name arguments that the callable has not); missing (the runner has no such callable, or not the
+    arguments that say whose a call is); waiting (its module is not imported yet); unsupported (the installed version is not one of the spec's).
+    detail: what was looked for and not found. lost: what that costs, in plain words. version: of the runner's distribution, None where it has none.
     """
 
     runner: str
@@ -50,6 +57,8 @@ class HookReport:
     target: str
     state: State
     detail: str = ""
+    lost: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,7 @@ class Hooks:
 
     def apply(self, spec: RunnerSpec, by_name: bool) -> None:
         """Wrap a runner's callables as they are imported; `by_name`: the user asked for it, so what is missing is an error."""
-        version = _version(spec)
+        version = installed_version(spec)
         if by_name and spec.module not in sys.modules and importlib.util.find_spec(spec.module) is None:
             raise ConfigurationError(f"runners names {spec.name}, but its module {spec.module} can't be imported")
         supported = _is_supported(spec, version)
@@ -87,20 +96,27 @@ class Hooks:
         by_module: dict[str, list[int]] = {}
         for number, hook in enumerate(spec.hooks):
             state: State = "waiting" if supported else "unsupported"
-            self._reports[spec.name, number] = HookReport(spec.name, version, hook.role.value, hook.target, state)
+            self._reports[spec.name, number] = HookReport(
+                spec.name, version, hook.role.value, hook.target, state, optional=hook.optional
+            )
             by_module.setdefault(hook.module, []).append(number)
         if not supported:
+            self._when_there(spec, lambda: self._tell_unsupported(spec, version))
             return
         foreign = {name: numbers for name, numbers in by_module.items() if name.partition(".")[0] != spec.module}
-        for module in by_module.keys() - foreign.keys():
-            self._when_imported(module, partial(self._wrap_all, spec, by_module[module], by_name))
+        own = {name: numbers for name, numbers in by_module.items() if name not in foreign}
+        for module, numbers in own.items():
+            self._when_imported(module, partial(self._wrap_all, spec, numbers, by_name))
 
-        def wrap_foreign(_: ModuleType) -> None:
+        def there() -> None:
+            # What belongs to others (a database, a client) is wrapped only in a process that has the runner.
             for module, numbers in foreign.items():
                 self._when_imported(module, partial(self._wrap_all, spec, numbers, by_name))
+            for module, numbers in own.items():
+                if not can_be_imported(module):
+                    self._all_gone(spec, numbers, module, by_name)
 
-        # What belongs to others (a database, a client) is wrapped only in a process that has the runner.
-        self._when_imported(spec.module, wrap_foreign)
+        self._when_there(spec, there)
 
     def report(self) -> list[HookReport]:
         """What became of each hook, in the order of the specs."""
@@ -127,13 +143,37 @@ class Hooks:
         else:
             wrapt.register_post_import_hook(wrap, module)
 
+    def _when_there(self, spec: RunnerSpec, action: Callable[[], None]) -> None:
+        """Once the first of the runner's modules is imported: a namespace package is never imported by itself."""
+        left = [action]
+
+        def once(_: ModuleType) -> None:
+            while left:
+                left.pop()()
+
+        for module in dict.fromkeys([spec.module, *(hook.module for hook in spec.hooks)]):
+            if module.partition(".")[0] == spec.module:
+                self._when_imported(module, once)
+
+    def _all_gone(self, spec: RunnerSpec, numbers: list[int], module: str, by_name: bool) -> None:
+        for number in numbers:
+            self._reports[spec.name, number] = replace(
+                self._reports[spec.name, number],
+                state="missing",
+                detail=f"there is no module {module}",
+                lost=lost_with(spec.hooks[number]),
+            )
+        self._tell(spec, [self._reports[spec.name, number] for number in numbers], module, by_name)
+
     def _wrap_all(self, spec: RunnerSpec, numbers: list[int], by_name: bool, module: ModuleType) -> None:
         for number in numbers:
-            self._wrap(spec, number, module, by_name)
+            self._reports[spec.name, number] = self._wrapped(
+                spec.hooks[number], self._reports[spec.name, number], module
+            )
+        self._tell(spec, [self._reports[spec.name, number] for number in numbers], module.__name__, by_name)
 
-    def _wrap(self, spec: RunnerSpec, number: int, module: ModuleType, by_name: bool) -> None:
-        hook = spec.hooks[number]
-        before = self._reports[spec.name, number]
+    def _wrapped(self, hook: Hook, before: HookReport, module: ModuleType) -> HookReport:
+        made: list[Interception] = []
 
         def make(plain: Callable[..., Any], bound: bool) -> Wrapper:
             arguments = Arguments(plain, bound, hook.parameters)
@@ -146,22 +186,74 @@ class Hooks:
             else:
                 ours = Interception(hook, arguments, self._makers.enter(hook), self._counters)
                 wrapper = returning_wrapper(ours) if hook.of_returned else wrapper_for(plain, ours)
-            self._interceptions.append(ours)
+            made.append(ours)
             return wrapper
 
         try:
             self._patches.put(module, hook.qualname, make)
         except (TargetMissingError, SpecError, AttributeError, TypeError) as error:
-            self._reports[spec.name, number] = replace(before, state="missing", detail=str(error))
-            if by_name and not hook.optional:
-                _logger.error(
-                    "rvbbit-otel: runner %s, hook %s on %s: %s", spec.name, hook.role.value, hook.target, error
-                )
-        else:
-            self._reports[spec.name, number] = replace(before, state="matched")
+            return replace(before, state="missing", detail=str(error), lost=lost_with(hook))
+        self._interceptions += made
+        (ours,) = made
+        if ours.lost:
+            detail = "; ".join(f"field {name}: {why}" for name, why in ours.lost.items())
+            return replace(before, state="partial", detail=detail, lost=lost_without(ours.lost))
+        return replace(before, state="matched")
+
+    def _tell(self, spec: RunnerSpec, lines: list[HookReport], module: str, by_name: bool) -> None:
+        """One line in the log for what a module of the runner lacks, once a process however often we are switched on."""
+        lost = [line for line in lines if line.state in ("missing", "partial") and not line.optional]
+        if not lost or (spec.name, module) in _told:
+            return
+        _told.add((spec.name, module))
+        version = f" {lost[0].version}" if lost[0].version else ""
+        said = [f"{line.role} on {line.target.partition(':')[2]} ({line.detail}): {line.lost}" for line in lost]
+        more = f"; and {len(said) - _MOST_SAID} more" if len(said) > _MOST_SAID else ""
+        _logger.log(
+            logging.ERROR if by_name else logging.WARNING,
+            "rvbbit-otel: runner %s: %s%s is not what the spec knows, and the rest works; lost: %s%s; "
+            "`rvbbit-otel doctor --runner %s` shows each hook",
+            spec.name,
+            module,
+            version,
+            "; ".join(said[:_MOST_SAID]),
+            more,
+            spec.name,
+        )
+
+    @staticmethod
+    def _tell_unsupported(spec: RunnerSpec, version: str | None) -> None:
+        if (spec.name, "") not in _told:
+            _told.add((spec.name, ""))
+            _logger.warning(
+                "rvbbit-otel: runner %s: %s %s is installed, and the hooks are for %s; lost: nothing of it is instrumented",
+                spec.name,
+                spec.distribution,
+                version,
+                spec.versions,
+            )
 
 
-def _version(spec: RunnerSpec) -> str | None:
+def can_be_imported(module: str) -> bool:
+    """Whether a module could be imported, found out without importing anything; true where its package is not loaded, since then nobody knows."""
+    name, _, rest = module.partition(".")
+    if name not in sys.modules:
+        return True
+    path = getattr(sys.modules[name], "__path__", None)
+    for part in rest.split(".") if rest else ():
+        name = f"{name}.{part}"
+        if name in sys.modules:
+            path = getattr(sys.modules[name], "__path__", None)
+            continue
+        spec = PathFinder.find_spec(name, path) if path is not None else None
+        if spec is None:
+            return False
+        path = spec.submodule_search_locations
+    return True
+
+
+def installed_version(spec: RunnerSpec) -> str | None:
+    """The version of the runner's distribution, None where there is none."""
     if spec.distribution is None:
         return None
     try:
@@ -171,9 +263,4 @@ def _version(spec: RunnerSpec) -> str | None:
 
 
 def _is_supported(spec: RunnerSpec, version: str | None) -> bool:
-    if not spec.versions or version is None:
-        return True
-    try:
-        return SpecifierSet(spec.versions).contains(version, prereleases=True)
-    except InvalidSpecifier as error:
-        raise SpecError(f"runner {spec.name}: versions {spec.versions!r}: {error}") from None
+    return not spec.versions or version is None or SpecifierSet(spec.versions).contains(version, prereleases=True)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
+from opentelemetry.instrumentation import auto_instrumentation
 from opentelemetry.instrumentation.environment_variables import OTEL_PYTHON_DISABLED_INSTRUMENTATIONS
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.semconv.schemas import Schemas
 
 from rvbbit_otel import __version__
-from rvbbit_otel.errors import ConfigurationError
+from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation import runners
 from rvbbit_otel.instrumentation.callers import Callers
 from rvbbit_otel.instrumentation.content import ContentRule, Redact
@@ -30,11 +33,13 @@ from rvbbit_otel.instrumentation.queries import Queries
 from rvbbit_otel.instrumentation.sessions import Sessions
 from rvbbit_otel.instrumentation.spans import Spans
 from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.specfile import load_spec
 from rvbbit_otel.instrumentation.unpriced import UnpricedCalls
 from rvbbit_otel.instrumentation.workers import Workers
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.propagation import caller_id_of, context_from_environment
 from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.scope import open_scopes_with
 from rvbbit_otel.settings import PREFIX, Settings
 from rvbbit_otel.telemetry import Counters
 
@@ -69,6 +74,7 @@ class Instrumentation:
         self._carriers = Carriers(self._patches, self.counters)
         self._workers = Workers(self._patches, self.registry, self.counters)
         self._inherited: tuple[Context, Context] | None = None
+        self._no_more_scopes: Callable[[], None] = lambda: None
         self._on = True
 
     def start(self, specs: list[RunnerSpec], by_name: bool, leave_threads: bool) -> None:
@@ -79,6 +85,7 @@ class Instrumentation:
             self._workers.install()
             for spec in specs:
                 self.hooks.apply(spec, by_name)
+            self._no_more_scopes = open_scopes_with(self.tools.callers.during)
         except BaseException:
             self.stop()
             raise
@@ -90,6 +97,7 @@ class Instrumentation:
     def stop(self) -> None:
         """Take everything out again; root spans that are still open end."""
         self._on = False
+        self._no_more_scopes()
         self._watch.remove()
         self.tools.callers.end_all()
         self.hooks.remove()
@@ -113,21 +121,27 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     Options of `instrument()`: the fields of Settings, which go before the environment's; `tracer_provider`, `logger_provider`, `meter_provider`;
     and `redact`, a function (attribute name, text) -> text or None that sees content before it is written. An option that does not exist
-    raises ConfigurationError. What is wrong in the environment is logged, one line a setting, and that setting's default is used.
+    raises ConfigurationError, a runner file that can't be used SpecError. What is wrong in the environment is logged, one line a setting, and
+    that setting's default is used.
     """
 
     # What a declarative configuration file may say of us.
     configuration = Settings
     _current: Instrumentation | None = None
     _by_launcher = False
+    _by_file = False
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """None here: each runner is looked for by its own spec."""
         return ()
 
     def instrument(self, **kwargs: Any) -> Any:
-        """Switch on. A second call only warns."""
-        self._by_launcher = "skip_dep_check" in kwargs
+        """Switch on. A second call only warns, and a launcher's after that of a configuration file does nothing: there nobody could act on it."""
+        by_launcher = "skip_dep_check" in kwargs
+        if by_launcher and self._by_file and self._current is not None:
+            return None
+        self._by_file = not by_launcher and _is_launching()
+        self._by_launcher = by_launcher or self._by_file
         return super().instrument(**kwargs)
 
     @property
@@ -147,8 +161,9 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         for problem in problems:
             _logger.error("rvbbit-otel: %s; its default is used", problem)
         settings = replace(settings, **kwargs)
+        files = _from_files(settings.runner_files, asked_in_code="runner_files" in kwargs)
         instrumentation = Instrumentation(settings, redact, providers)
-        specs, by_name = self._specs(settings, instrumentation, asked_in_code="runners" in kwargs)
+        specs, by_name = self._specs(settings, instrumentation, files, asked_in_code="runners" in kwargs)
         try:
             instrumentation.start(specs, by_name, self._leaves_threads())
         except ConfigurationError as error:
@@ -156,7 +171,7 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
                 raise
             _logger.error("rvbbit-otel: %sRUNNERS: %s; every installed runner is instrumented", PREFIX, error)
             instrumentation = Instrumentation(replace(settings, runners=()), redact, providers)
-            specs, by_name = self._specs(instrumentation.settings, instrumentation, asked_in_code=False)
+            specs, by_name = self._specs(instrumentation.settings, instrumentation, files, asked_in_code=False)
             instrumentation.start(specs, by_name, self._leaves_threads())
         type(self)._current = instrumentation
 
@@ -172,9 +187,9 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     @staticmethod
     def _specs(
-        settings: Settings, instrumentation: Instrumentation, asked_in_code: bool
+        settings: Settings, instrumentation: Instrumentation, files: dict[str, RunnerSpec], asked_in_code: bool
     ) -> tuple[list[RunnerSpec], bool]:
-        known = runners.installed(instrumentation.counters)
+        known = {**runners.installed(instrumentation.counters), **files}
         unknown = [name for name in settings.runners if name not in known]
         if not unknown:
             names = settings.runners or tuple(known)
@@ -184,6 +199,31 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
             raise ConfigurationError(f"runners: {message}")
         _logger.error("rvbbit-otel: %sRUNNERS: %s; every installed runner is instrumented", PREFIX, message)
         return list(known.values()), False
+
+
+def _is_launching() -> bool:
+    """Whether a launcher is setting this process up just now: what it calls by then, a configuration file asked for."""
+    launching = sys.modules.get("sitecustomize")
+    spec = getattr(launching, "__spec__", None)
+    folder = Path(auto_instrumentation.__file__).parent
+    return (
+        bool(getattr(spec, "_initializing", False)) and Path(getattr(launching, "__file__", "") or "").parent == folder
+    )
+
+
+def _from_files(files: tuple[str, ...], asked_in_code: bool) -> dict[str, RunnerSpec]:
+    """The specs in these files by name. One that can't be read raises SpecError where code named it; else it is logged and left out."""
+    specs: dict[str, RunnerSpec] = {}
+    for file in files:
+        try:
+            spec = load_spec(file)
+        except SpecError as error:
+            if asked_in_code:
+                raise
+            _logger.error("rvbbit-otel: %sRUNNER_FILES: %s; this file is left out", PREFIX, error)
+        else:
+            specs[spec.name] = spec
+    return specs
 
 
 def report() -> list[HookReport]:

@@ -21,8 +21,10 @@ from opentelemetry.sdk.environment_variables import (
 )
 
 from rvbbit_otel.errors import ConfigurationError
-from rvbbit_otel.settings import Settings
+from rvbbit_otel.instrumentation.specfile import load_spec
+from rvbbit_otel.settings import PREFIX, Settings
 
+RUNNER_FILES: Final = f"{PREFIX}RUNNER_FILES"
 _HTTP_PORT: Final = re.compile(r":4318(/|$)")
 # A query of a thousand rows is 20,000 spans within seconds; the SDK's default of 2,048 would drop most of them. About 2 KB a span.
 _QUEUE_SIZE: Final = "65536"
@@ -51,11 +53,17 @@ def launch(command: Sequence[str], endpoint: str | None = None) -> NoReturn:
 def environment_for(command: Sequence[str], environ: Mapping[str, str], endpoint: str | None = None) -> dict[str, str]:
     """The environment in which `command` is instrumented: `environ`, with defaults only where it says nothing.
 
-    Raises ConfigurationError for an OTEL_PYTHON_RVBBIT_* variable that does not exist or has a wrong value, or if there is no distro.
+    Raises ConfigurationError for an OTEL_PYTHON_RVBBIT_* variable that does not exist or has a wrong value, or if there is no distro, and
+    SpecError for a runner file that can't be used.
     """
-    Settings.from_environment(environ)
+    settings = Settings.from_environment(environ)
+    for file in settings.runner_files:
+        load_spec(file)
     _require_distro()
     environment = dict(environ)
+    if settings.runner_files:
+        # The program, or a child of it, may change its folder.
+        environment[RUNNER_FILES] = ",".join(str(Path(file).absolute()) for file in settings.runner_files)
     if endpoint is not None:
         if not re.match(r"https?://[^/\s]+", endpoint):
             raise ConfigurationError(f"endpoint {endpoint!r} is no address; one reads like http://127.0.0.1:4318")
@@ -63,7 +71,7 @@ def environment_for(command: Sequence[str], environ: Mapping[str, str], endpoint
     address = environment.get(OTEL_EXPORTER_OTLP_ENDPOINT, "")
     defaults = {
         OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4317",
-        OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf" if _HTTP_PORT.search(address) else "grpc",
+        OTEL_EXPORTER_OTLP_PROTOCOL: protocol_for(address),
         OTEL_TRACES_EXPORTER: "otlp",
         OTEL_LOGS_EXPORTER: "otlp",
         OTEL_METRICS_EXPORTER: "none",
@@ -76,6 +84,11 @@ def environment_for(command: Sequence[str], environ: Mapping[str, str], endpoint
             environment[name] = value
     environment["PYTHONPATH"] = _python_path(environment.get("PYTHONPATH", ""))
     return environment
+
+
+def protocol_for(address: str) -> str:
+    """The protocol that the port of an endpoint stands for."""
+    return "http/protobuf" if _HTTP_PORT.search(address) else "grpc"
 
 
 def service_name(command: Sequence[str]) -> str:

@@ -70,7 +70,8 @@ class Mending:
     def passed(self, hook: Hook, arguments: Arguments) -> tuple[Wrapper, Interception]:
         """For a callable that is handed the caller: where it is handed none, it gets that of its session."""
         ours = Interception(hook, arguments, _nothing, self._counters)
-        paths = {name: parse(hook.fields[name])[0] for name in ("caller_id", "metadata") if name in hook.fields}
+        there = hook.fields.keys() - ours.lost.keys()
+        paths = {name: parse(hook.fields[name])[0] for name in ("caller_id", "metadata") if name in there}
 
         def filled(
             instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]

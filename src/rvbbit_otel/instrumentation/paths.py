@@ -1,7 +1,9 @@
 """Where a value comes from, as a small path: ``connection_id``, ``self.session_id``, ``result.2``, ``literal:sql``.
 
-A path starts at an argument of the call, at ``self``, at ``result``, at ``ambient`` (what the context already knows: ``ambient.caller_id``,
-``ambient.session_id``) or at ``literal:``, and goes on by attributes, mapping keys and indexes. ``a|b`` is the first of them that is not None.
+A path starts at an argument of the call, at ``self``, at ``result``, at ``yielded`` (of what a generator yields, the last that has it), at
+``ambient`` (what the context already knows: ``ambient.caller_id``, ``ambient.session_id``), at ``literal:`` or at ``new:`` (an id that is made
+for this call). It goes on by attributes, mapping keys, indexes and ``*``, which goes on from each item of a sequence. ``a|b`` is the first that
+is not None.
 Everything that can be decided before a call is decided when the target is wrapped: a call costs look-ups only.
 """
 
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import uuid
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,14 +19,22 @@ from typing import Any, Final
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.propagation import caller_id_of, session_of
 
-_STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+", re.ASCII)
+_STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|-?[0-9]{1,9}|\*", re.ASCII)
+_INDEX = re.compile(r"-?[0-9]+", re.ASCII)
 LITERAL: Final = "literal:"
+NEW: Final = "new:"
+_PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+EACH: Final = "*"
+_OF_THE_CALL: Final = frozenset({"self", "result", "yielded"})
+_NO_ARGUMENT: Final = _OF_THE_CALL | {"ambient", LITERAL, NEW}
+# Of a sequence at most so many items are read: a conversation has no end.
+_MOST_ITEMS: Final = 1000
 _AMBIENT: Final[Mapping[str, Callable[[], object]]] = {
     "caller_id": lambda: caller_id_of(None),
     "session_id": lambda: session_of(None),
 }
 
-# (instance, positional arguments, keyword arguments, result) -> value
+# (instance, positional arguments, keyword arguments, result or item) -> value
 Getter = Callable[[Any, Sequence[Any], Mapping[str, Any], Any], Any]
 
 
@@ -43,9 +54,15 @@ def parse(expression: str) -> tuple[Path, ...]:
 def _parse_one(text: str) -> Path:
     if text.startswith(LITERAL):
         return Path(LITERAL, (text[len(LITERAL) :],))
+    if text.startswith(NEW):
+        if not _PREFIX.fullmatch(text[len(NEW) :]):
+            raise SpecError(f"{text!r}: what a new id begins with is 1 to 64 of A-Z a-z 0-9 _ . -")
+        return Path(NEW, (text[len(NEW) :],))
     root, *steps = text.split(".")
-    if not _STEP.fullmatch(root) or root.isdigit() or not all(_STEP.fullmatch(step) for step in steps):
-        raise SpecError(f"{text!r} is no path; one reads like session_id, self.session_id, result.2 or literal:sql")
+    if not _STEP.fullmatch(root) or not root.isidentifier() or not all(_STEP.fullmatch(step) for step in steps):
+        raise SpecError(
+            f"{text!r} is no path; one reads like session_id, self.session_id, result.2, literal:sql or new:run"
+        )
     if root == "ambient" and (len(steps) != 1 or steps[0] not in _AMBIENT):
         raise SpecError(f"{text!r}: of the context there are ambient.{' and ambient.'.join(_AMBIENT)}")
     return Path(root, tuple(steps))
@@ -54,6 +71,11 @@ def _parse_one(text: str) -> Path:
 def uses_result(expression: str) -> bool:
     """Whether the value is known only once the call has returned."""
     return any(path.root == "result" for path in parse(expression))
+
+
+def uses_items(expression: str) -> bool:
+    """Whether the value is looked for in each item that a generator yields."""
+    return any(path.root == "yielded" for path in parse(expression))
 
 
 class Arguments:
@@ -128,7 +150,12 @@ def put_at(
 
 def bind(expression: str, arguments: Arguments) -> Getter:
     """A function that reads the expression's value from a call; raises SpecError where the target has no such argument."""
-    getters = [_bind_one(path, arguments) for path in parse(expression)]
+    paths = parse(expression)
+    # Of several arguments that an expression names, a version of the runner may have one: the others are what it is called elsewhere.
+    there = [path for path in paths if path.root in _NO_ARGUMENT or arguments.has(path.root)]
+    if not any(path.root in _OF_THE_CALL or path.root not in _NO_ARGUMENT for path in there):
+        there = list(paths)
+    getters = [_bind_one(path, arguments) for path in there]
     if len(getters) == 1:
         return getters[0]
 
@@ -146,13 +173,16 @@ def _bind_one(path: Path, arguments: Arguments) -> Getter:
     if path.root == LITERAL:
         literal = path.steps[0]
         return lambda instance, args, kwargs, result: literal
+    if path.root == NEW:
+        prefix = path.steps[0]
+        return lambda instance, args, kwargs, result: f"{prefix}-{uuid.uuid4().hex}"
     if path.root == "ambient":
         read = _AMBIENT[path.steps[0]]
         return lambda instance, args, kwargs, result: read()
     start: Getter
     if path.root == "self":
         start = lambda instance, args, kwargs, result: instance  # noqa: E731
-    elif path.root == "result":
+    elif path.root in ("result", "yielded"):
         start = lambda instance, args, kwargs, result: result  # noqa: E731
     elif arguments.has(path.root):
         start = arguments.getter(path.root)
@@ -160,15 +190,24 @@ def _bind_one(path: Path, arguments: Arguments) -> Getter:
         raise SpecError(f"the target has no argument {path.root}")
     if not path.steps:
         return start
-    steps = tuple(int(step) if step.isdigit() else step for step in path.steps)
+    steps = tuple(int(step) if _INDEX.fullmatch(step) else step for step in path.steps)
 
     def walk(instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> Any:
-        value = start(instance, args, kwargs, result)
-        for step in steps:
-            value = _step(value, step)
-        return value
+        return _walk(start(instance, args, kwargs, result), steps)
 
     return walk
+
+
+def _walk(value: Any, steps: tuple[str | int, ...]) -> Any:
+    for number, step in enumerate(steps):
+        if step == EACH:
+            if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray):
+                return None
+            rest = steps[number + 1 :]
+            found = [_walk(item, rest) for item in value[:_MOST_ITEMS]]
+            return found if any(item is not None for item in found) else None
+        value = _step(value, step)
+    return value
 
 
 def _step(value: Any, step: str | int) -> Any:
@@ -177,5 +216,5 @@ def _step(value: Any, step: str | int) -> Any:
     if isinstance(value, Mapping):
         return value.get(step)
     if isinstance(step, int):
-        return value[step] if isinstance(value, Sequence) and step < len(value) else None
+        return value[step] if isinstance(value, Sequence) and -len(value) <= step < len(value) else None
     return getattr(value, step, None)

@@ -9,6 +9,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import paths
 
@@ -86,6 +88,8 @@ FIELDS: Final[Mapping[Role, Fields]] = MappingProxyType(
 )
 # Of these the field names the argument that is replaced, so it must be one.
 REPLACED_FIELD: Final = "function"
+# Who and which: a hook that can't read one of these would credit the work to whoever is around, so it is left out as a whole.
+IDENTIFYING: Final = frozenset({"caller_id", "session_id", "connection_id", "connection", "parent", REPLACED_FIELD})
 
 # Fields that mending writes.
 _MENDED: Final = frozenset({"caller_id", "metadata"})
@@ -93,7 +97,10 @@ _REPLACING: Final = frozenset({Role.CALLER_ASKED, Role.CALLER_PASSED, Role.UDF_R
 _TARGET = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*(\(\))?", re.ASCII)
 _RETURNED: Final = "()"
 _AROUND_A_CALL: Final = (Role.CASCADE, Role.CELL, Role.TOOL, Role.LLM)
+# What a model says of its answer, and may say in the middle of a stream.
+_ANSWERED: Final = ("response_model", "tokens_in", "tokens_out", "cost")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*", re.ASCII)
 
 
 def _is_answer(parsed: tuple[paths.Path, ...]) -> bool:
@@ -108,7 +115,8 @@ def _is_answer(parsed: tuple[paths.Path, ...]) -> bool:
 def _is_settable(parsed: tuple[paths.Path, ...]) -> bool:
     return (
         len(parsed) == 1
-        and parsed[0].root not in ("result", "ambient", paths.LITERAL)
+        and parsed[0].root not in ("result", "yielded", "ambient", paths.LITERAL, paths.NEW)
+        and paths.EACH not in parsed[0].steps
         and (parsed[0].root != "self" or bool(parsed[0].steps))
     )
 
@@ -124,6 +132,7 @@ class Hook:
     when: a path; a call for which it is None means nothing (a step that is counted by another hook, say).
     optional: a runner without this target is no fault (a version that has it not).
     parameters: argument names in order, for a callable whose signature Python can't read (C code).
+    not_errors: exceptions by which a runner steers rather than fails, as ``module:Class``; their subclasses too.
     """
 
     role: Role
@@ -133,14 +142,16 @@ class Hook:
     when: str | None = None
     optional: bool = False
     parameters: tuple[str, ...] | None = None
+    not_errors: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise SpecError, naming the hook and the field, for what does not fit the role."""
         where = f"hook {getattr(self.role, 'value', self.role)} on {self.target!r}"
         if not isinstance(self.role, Role):
             raise SpecError(f"{where}: the role is one of {', '.join(role.value for role in Role)}")
-        if not _TARGET.fullmatch(self.target):
+        if not isinstance(self.target, str) or not _TARGET.fullmatch(self.target):
             raise SpecError(f"{where}: a target reads like package.module:Class.method")
+        self._check_types(where)
         known = FIELDS[self.role]
         for name in sorted(known.required - self.fields.keys()):
             raise SpecError(f"{where}: field {name} is missing")
@@ -152,7 +163,12 @@ class Hook:
                 parsed = paths.parse(expression)
             except SpecError as error:
                 raise SpecError(f"{where}, field {name}: {error}") from None
-            plain = len(parsed) == 1 and not parsed[0].steps and parsed[0].root not in ("self", "result")
+            of_items = {path.root == "yielded" for path in parsed}
+            if True in of_items and (self.role is not Role.LLM or name not in _ANSWERED or False in of_items):
+                raise SpecError(
+                    f"{where}, field {name}: what is yielded is for {', '.join(_ANSWERED)} of an llm, and has no other kind of path beside it"
+                )
+            plain = len(parsed) == 1 and not parsed[0].steps and parsed[0].root not in ("self", "result", "yielded")
             if name == REPLACED_FIELD and not plain:
                 raise SpecError(f"{where}, field {name}: it is the name of one argument")
             if name in _MENDED and self.role is Role.CALLER_ASKED and not _is_answer(parsed):
@@ -172,7 +188,31 @@ class Hook:
             raise SpecError(f"{where}: what a callable returns can be a cascade, cell, tool or llm")
         if self.accounts and self.role not in (Role.LOG, Role.LLM):
             raise SpecError(f"{where}: only log and llm hooks can account for tokens and cost")
+        if self.not_errors and self.role not in _AROUND_A_CALL:
+            raise SpecError(f"{where}: only a cascade, cell, tool or llm can end by an exception that is no error")
+        for name in self.not_errors:
+            if not _CLASS.fullmatch(name):
+                raise SpecError(f"{where}: not_errors has {name!r}; an exception reads like package.module:Class")
         object.__setattr__(self, "fields", MappingProxyType(dict(self.fields)))
+
+    def _check_types(self, where: str) -> None:
+        if not isinstance(self.fields, Mapping) or not all(isinstance(name, str) for name in self.fields):
+            raise SpecError(f"{where}: fields are paths by field name")
+        for name, expression in self.fields.items():
+            if not isinstance(expression, str):
+                raise SpecError(f"{where}, field {name}: {expression!r} is no path; a path is text")
+        for flag in ("accounts", "optional"):
+            if not isinstance(getattr(self, flag), bool):
+                raise SpecError(f"{where}: {flag} is {getattr(self, flag)!r}; it is true or false")
+        for names in ("parameters", "not_errors"):
+            value = getattr(self, names)
+            if value is None and names == "parameters":
+                continue
+            if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+                raise SpecError(f"{where}: {names} is {value!r}; it is a list of names")
+            object.__setattr__(self, names, tuple(value))
+        if not isinstance(self.when, str | None):
+            raise SpecError(f"{where}: when is {self.when!r}; a path is text")
 
     @property
     def module(self) -> str:
@@ -207,14 +247,22 @@ class RunnerSpec:
 
     def __post_init__(self) -> None:
         """Raise SpecError for a spec that can't work."""
-        if not _NAME.fullmatch(self.name):
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise SpecError(f"runner {self.name!r}: a name is 1 to 64 of a-z 0-9 _ -")
-        if not self.module.isidentifier():
+        if not isinstance(self.module, str) or not self.module.isidentifier():
             raise SpecError(f"runner {self.name}: {self.module!r} is no top-level module")
-        if not self.hooks:
-            raise SpecError(f"runner {self.name}: it has no hooks")
+        if not self.hooks or not all(isinstance(hook, Hook) for hook in self.hooks):
+            raise SpecError(
+                f"runner {self.name}: it has no hooks" if not self.hooks else f"runner {self.name}: a hook is a Hook"
+            )
+        if not isinstance(self.distribution, str | None) or self.distribution == "":
+            raise SpecError(f"runner {self.name}: distribution is {self.distribution!r}; it is the name of a package")
         if self.versions and self.distribution is None:
             raise SpecError(f"runner {self.name}: versions {self.versions!r} need a distribution to ask")
+        try:
+            SpecifierSet(self.versions)
+        except (InvalidSpecifier, TypeError, AttributeError):
+            raise SpecError(f"runner {self.name}: versions is {self.versions!r}; it reads like >=3.2,<4") from None
         accounting = {hook.role for hook in self.hooks if hook.accounts}
         if len(accounting) > 1:
             raise SpecError(f"runner {self.name}: log and llm hooks both account; the same tokens would count twice")

@@ -11,7 +11,9 @@ import pytest
 from tests.integration.instrumentation.conftest import Run, Sink
 
 from rvbbit_otel.instrumentation import launcher
+from rvbbit_otel.instrumentation.runners import SHIPPED
 
+KNOWN = ", ".join(sorted(spec.name for spec in SHIPPED))
 LAUNCHERS = {
     "opentelemetry-instrument": ("opentelemetry-instrument",),
     "rvbbit-otel run": (
@@ -119,7 +121,7 @@ def test_under_opentelemetrys_own_launcher_a_wrong_setting_is_one_line_and_the_p
             "its default is used"
         ),
         (
-            "rvbbit-otel: OTEL_PYTHON_RVBBIT_RUNNERS: there is no runner nope; there are lars, small_rvbbit; every installed runner is "
+            f"rvbbit-otel: OTEL_PYTHON_RVBBIT_RUNNERS: there is no runner nope; there are {KNOWN}; every installed runner is "
             "instrumented"
         ),
     ]
@@ -137,3 +139,49 @@ def test_without_a_distro_the_launcher_says_what_to_install(monkeypatch: pytest.
     monkeypatch.setattr(launcher.importlib.metadata, "entry_points", lambda group: ())
     with pytest.raises(launcher.ConfigurationError, match=r"pip install 'rvbbit-otel\[run\]'"):
         launcher.environment_for(["python"], {})
+
+
+SPEC = """
+name = "own"
+module = "own_runner"
+[[hooks]]
+role = "cascade"
+target = "own_runner:run"
+fields = { session_id = "session", cascade_id = "literal:own" }
+"""
+OWN = "import rvbbit_otel\ndef run(session): print('ran', session)\n"
+USE = "import rvbbit_otel, own_runner\nwith rvbbit_otel.called_by('web-1'): own_runner.run('s-1')"
+
+
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_a_runner_in_a_file_that_the_settings_name_is_instrumented(
+    name: str, run: Run, sink: Sink, tmp_path: Path
+) -> None:
+    (tmp_path / "own.toml").write_text(SPEC)
+    (tmp_path / "own_runner.py").write_text(OWN)
+    done = run(*LAUNCHERS[name], "python", "-c", USE, OTEL_PYTHON_RVBBIT_RUNNER_FILES="own.toml")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ran s-1\n", "")
+    assert [attributes["rvbbit.caller.id"] for attributes in sink.of("cascade own")] == ["web-1"]
+
+
+def test_a_child_in_another_folder_finds_the_same_runner_file(run: Run, sink: Sink, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(SPEC)
+    (tmp_path / "own_runner.py").write_text(OWN)
+    child = f"import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', {USE!r}], cwd='/').returncode)"
+    done = run(*LAUNCHERS["rvbbit-otel run"], "python", "-c", child, OTEL_PYTHON_RVBBIT_RUNNER_FILES="own.toml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [attributes["rvbbit.caller.id"] for attributes in sink.of("cascade own")] == ["web-1"]
+
+
+def test_a_runner_file_that_can_not_be_used_stops_run_and_costs_the_other_launcher_one_line(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "own.toml").write_text(SPEC.replace("role", "rol"))
+    said = "own.toml: hook 1: there is no key rol; there are accounts, fields, not_errors, optional, parameters, role, target, when"
+    command = ("python", "-c", "print('started')")
+    ours = run(*LAUNCHERS["rvbbit-otel run"], *command, OTEL_PYTHON_RVBBIT_RUNNER_FILES="own.toml")
+    assert ours.returncode != 0
+    assert (said in ours.stderr, ours.stdout) == (True, "")
+    theirs = run("opentelemetry-instrument", *command, OTEL_PYTHON_RVBBIT_RUNNER_FILES="own.toml")
+    assert (theirs.returncode, theirs.stdout) == (0, "started\n")
+    assert theirs.stderr == f"rvbbit-otel: OTEL_PYTHON_RVBBIT_RUNNER_FILES: {said}; this file is left out\n"

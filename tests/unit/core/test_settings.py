@@ -22,9 +22,20 @@ def test_the_environment_sets_every_field() -> None:
             "OTEL_PYTHON_RVBBIT_MEND_RUNNER": "false",
             "OTEL_PYTHON_RVBBIT_MAX_SESSIONS": "5",
             "OTEL_PYTHON_RVBBIT_SESSION_TTL": "1.5",
+            "OTEL_PYTHON_RVBBIT_RUNNER_FILES": "a.toml, /etc/b.toml",
             "OTEL_SERVICE_NAME": "not ours",
         }
-    ) == Settings("truncated", 100, ("lars", "small_rvbbit"), ("api.example.com", "*.internal"), True, False, 5, 1.5)
+    ) == Settings(
+        content="truncated",
+        content_limit=100,
+        runners=("lars", "small_rvbbit"),
+        propagate_hosts=("api.example.com", "*.internal"),
+        trust_inbound=True,
+        mend_runner=False,
+        max_sessions=5,
+        session_ttl=1.5,
+        runner_files=("a.toml", "/etc/b.toml"),
+    )
 
 
 def test_an_empty_variable_is_an_unset_one() -> None:

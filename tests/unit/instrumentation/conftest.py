@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tests.unit.instrumentation import toy
 
-from rvbbit_otel.instrumentation import RvbbitInstrumentor, runners
+from rvbbit_otel.instrumentation import RvbbitInstrumentor, hooks, runners
 from rvbbit_otel.instrumentation.instrumentor import Instrumentation
 
 ROOT = Path(__file__).parents[3]
@@ -68,6 +68,8 @@ def _context_left_as_it_was() -> Iterator[None]:
 @pytest.fixture
 def instrumented(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Traced]]:
     monkeypatch.setattr(runners, "SHIPPED", (toy.SPEC,))
+    # What the log was told once a process, each test wants to be told.
+    monkeypatch.setattr(hooks, "_told", set())
 
     def instrument(**options: Any) -> Traced:
         traced = Traced()

@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.context import Context, attach, get_current
@@ -13,6 +14,8 @@ from opentelemetry.trace import format_trace_id
 from tests.unit.instrumentation import toy
 from tests.unit.instrumentation.conftest import Traced
 
+import rvbbit_otel
+from rvbbit_otel.instrumentation import RvbbitInstrumentor
 from rvbbit_otel.instrumentation.callers import CallerScope
 from rvbbit_otel.propagation import caller_id_of, lease_of
 
@@ -248,3 +251,77 @@ def test_a_scope_is_the_lease_of_the_context_it_made(traced: Traced) -> None:
     assert not scope.lapsed
     toy.clear_caller()
     assert scope.lapsed
+
+
+def test_a_block_of_the_application_is_a_caller_with_a_root_span(traced: Traced) -> None:
+    with rvbbit_otel.called_by("web-1", {"origin": "http"}):
+        traced.mark("inside")
+        with rvbbit_otel.called_by("web-2"):
+            traced.mark("nested")
+        traced.mark("inside again")
+    traced.mark("outside")
+    assert traced.callers() == {"inside": "web-1", "nested": "web-2", "inside again": "web-1", "outside": None}
+    root = traced.named("caller http")
+    assert traced.named("inside").parent == root.context
+    assert (root.attributes or {})["rvbbit.caller.metadata"] == '{"origin": "http"}'
+
+
+def test_a_runner_that_sets_and_clears_its_caller_inside_a_block_nests(traced: Traced) -> None:
+    with rvbbit_otel.called_by("web-1"):
+        toy.set_caller("inner")
+        traced.mark("inner")
+        toy.clear_caller()
+        traced.mark("back")
+        toy.set_caller("first")
+        toy.set_caller("second")
+        traced.mark("second")
+        toy.clear_caller()
+        traced.mark("back again")
+    traced.mark("outside")
+    assert traced.callers() == {
+        "inner": "inner",
+        "back": "web-1",
+        "second": "second",
+        "back again": "web-1",
+        "outside": None,
+    }
+
+
+def test_work_handed_on_inside_a_block_goes_on_for_its_caller_and_later_work_does_not(traced: Traced) -> None:
+    go = threading.Event()
+
+    def later() -> None:
+        go.wait(10)
+        traced.mark("handed on")
+
+    with rvbbit_otel.called_by("web-1"):
+        thread = threading.Thread(target=later)
+        thread.start()
+    traced.mark("after")
+    go.set()
+    thread.join()
+    assert traced.callers() == {"handed on": "web-1", "after": None}
+
+
+def test_a_bad_id_of_a_block_is_counted_and_its_work_has_no_caller(traced: Traced) -> None:
+    with rvbbit_otel.called_by("web-1"), rvbbit_otel.called_by("no id"):
+        traced.mark("inside")
+    assert traced.callers() == {"inside": None}
+    assert traced.ours.counters.snapshot()["invalid_ids.caller"] == 1
+
+
+def test_a_fault_of_ours_in_a_block_changes_nothing_for_the_application(
+    traced: Traced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traced.ours.tools.callers, "_begin", lambda *_: 1 / 0)
+    with rvbbit_otel.called_by("web-1"):
+        traced.mark("inside")
+    assert traced.errors() == {"errors.called_by": 1}
+
+
+def test_a_block_that_outlives_the_instrumentation_ends_well(traced: Traced) -> None:
+    with rvbbit_otel.called_by("web-1"):
+        RvbbitInstrumentor().uninstrument()
+    with rvbbit_otel.called_by("web-2"):
+        assert caller_id_of(None) == "web-2"
+    assert caller_id_of(None) is None

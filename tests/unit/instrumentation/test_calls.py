@@ -13,7 +13,7 @@ from opentelemetry.context import get_current
 from tests.unit.instrumentation import toy
 from tests.unit.instrumentation.conftest import Traced
 
-from rvbbit_otel.instrumentation import Role, RvbbitInstrumentor, runners
+from rvbbit_otel.instrumentation import Hook, Role, RunnerSpec, RvbbitInstrumentor, runners
 from rvbbit_otel.instrumentation.calls import Interception
 from rvbbit_otel.instrumentation.handlers import Running
 
@@ -163,6 +163,73 @@ def test_an_async_generator_has_its_context_while_its_body_runs(traced: Traced) 
     assert {span.parent.span_id for span in traced.spans if span.name == "body"} == {llm.context.span_id}
     assert {span.parent for span in traced.spans if span.name == "consumer"} == {None}
     assert traced.named("chat early").end_time is not None
+
+
+ITEMS: list[Any] = [{"by": "m-1"}, {"usage": (1, 1)}, {"text": "no usage"}, {"usage": (7, 3)}, None]
+LATE = ("gen_ai.response.model", "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens")
+
+
+def late(span: Any) -> list[Any]:
+    return [(span.attributes or {}).get(name) for name in LATE]
+
+
+def test_what_a_stream_says_of_itself_is_read_from_the_last_item_that_has_it(traced: Traced) -> None:
+    async def collect() -> list[Any]:
+        return [item async for item in toy.stream_items_async("async", ITEMS)]
+
+    assert list(toy.stream_items("sync", ITEMS)) == ITEMS
+    assert asyncio.run(collect()) == ITEMS
+    early = toy.stream_items("early", ITEMS)
+    assert [next(early), next(early)] == ITEMS[:2]
+    early.close()
+    assert late(traced.named("chat sync")) == late(traced.named("chat async")) == ["m-1", 7, 3]
+    assert late(traced.named("chat early")) == ["m-1", 1, 1]
+
+
+def test_an_item_that_can_not_be_read_is_counted_and_yielded(traced: Traced) -> None:
+    class Hostile:
+        @property
+        def usage(self) -> Any:
+            raise RuntimeError("no usage of me")
+
+    hostile = Hostile()
+    assert list(toy.stream_items("m", [hostile, {"usage": (7, 3)}])) == [hostile, {"usage": (7, 3)}]
+    assert late(traced.named("chat m")) == [None, 7, 3]
+    assert traced.errors() == {"errors.hook.llm": 1}
+
+
+class Steering(toy.ToyError):
+    pass
+
+
+def test_an_exception_that_steers_is_no_error_of_the_call_and_passes(
+    instrumented: Callable[..., Traced], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steers = {"not_errors": (f"{toy.MODULE}:ToyError",)}
+    hooks = (
+        Hook(Role.CASCADE, f"{toy.MODULE}:Cascade.run", {"session_id": "self.session_id"}, **steers),
+        Hook(Role.CELL, f"{toy.MODULE}:Cascade.cell", {"name": "name"}, **steers),
+    )
+    monkeypatch.setattr(runners, "SHIPPED", (RunnerSpec("toy", "tests", hooks),))
+    traced = instrumented()
+    steering, failing = Steering("over to you"), KeyError("x")
+    for session, error in (("s-1", steering), ("s-2", failing)):
+        cascade = toy.Cascade(session)
+
+        def stop(error: BaseException = error) -> None:
+            raise error
+
+        with pytest.raises(type(error)) as caught:
+            cascade.run(lambda cascade=cascade, stop=stop: cascade.cell("c", stop))
+        assert caught.value is error
+    ended = [
+        (attributes["rvbbit.session.status"], attributes.get("error.type"))
+        for span in traced.spans
+        if (attributes := dict(span.attributes or {})).get("rvbbit.session.event") == "end"
+    ]
+    assert ended == [("completed", None), ("error", "KeyError")]
+    cells = [(span.attributes or {}).get("error.type") for span in traced.spans if span.name == "cell c"]
+    assert cells == [None, "KeyError"]
 
 
 def test_a_callable_that_a_look_up_returns_is_intercepted_with_the_fields_of_the_look_up(traced: Traced) -> None:

@@ -5,15 +5,23 @@ from pathlib import Path
 
 from rvbbit_otel.instrumentation import Role, RunnerSpec, report
 from rvbbit_otel.instrumentation.spec import FIELDS
+from rvbbit_otel.instrumentation.specfile import parse_spec
 
 PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "write-a-runner-spec.md").read_text()
 
 
-def test_the_examples_of_the_page_run() -> None:
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_the_spec_in_python_runs_and_is_equal_to_the_one_in_the_file() -> None:
     namespace: dict[str, object] = {}
-    for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
-        exec(block, namespace)
+    for block in blocks("python"):
+        if not block.startswith("# "):  # Those are files of their own.
+            exec(block, namespace)
     assert isinstance(namespace["SPEC"], RunnerSpec)
+    (file,) = [block for block in blocks("toml") if block.startswith("# assistant.toml")]
+    assert parse_spec(file) == namespace["SPEC"]
     assert report() == []
 
 

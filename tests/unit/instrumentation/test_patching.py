@@ -180,27 +180,51 @@ def test_a_wrapper_that_somebody_wrapped_in_turn_stays_and_does_nothing_any_more
         toy.log = ours.__wrapped__
 
 
-def test_a_missing_target_or_argument_is_silent_and_in_the_report(
+def test_what_a_version_lacks_is_in_the_report_and_one_line_in_the_log_and_the_rest_works(
     library: str,
     instrumented: Callable[..., Traced],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     hooks = (
-        Hook(Role.LOG, f"{library}:gone", {}),
-        Hook(Role.LOG, f"{library}:log", {"role": "no_such_argument"}),
-        Hook(Role.LOG, f"{library}:log", {"session_id": "session_id"}),
+        Hook(Role.CASCADE, f"{library}:gone", {"session_id": "session_id"}),
+        Hook(Role.LOG, f"{library}:log", {"session_id": "renamed"}, accounts=True),
+        Hook(
+            Role.LOG,
+            f"{library}:log",
+            {"session_id": "session_id", "role": "role", "tokens_in": "n", "tokens_out": "n"},
+        ),
+        Hook(Role.LOG, f"{library}:log", {"session_id": "renamed|session_id"}),
+        Hook(Role.TOOL, f"{library}:gone_too", {"name": "name"}, optional=True),
+        Hook(Role.EXECUTOR, f"{library}:log", {"function": "no_function"}),
     )
+    without = (("role", "role"), ("tokens_in", "n"), ("tokens_out", "n"))
     monkeypatch.setattr(runners, "SHIPPED", (spec_of(library, *hooks),))
-    instrumented()
+    traced = instrumented()
     module = importlib.import_module(library)
     assert [(line.state, line.detail) for line in report()] == [
         ("missing", f"{library} has no gone"),
-        ("missing", "the target has no argument no_such_argument"),
+        ("missing", "the target has no argument renamed"),
+        ("partial", "; ".join(f"field {field}: the target has no argument {name}" for field, name in without)),
         ("matched", ""),
+        ("missing", f"{library} has no gone_too"),
+        ("missing", "the target has no argument no_function"),
     ]
     assert module.log("s-1") == "s-1"
-    assert caplog.records == []
+    assert [(span.attributes or {})["session.id"] for span in traced.spans if span.name == "log"] == ["s-1", "s-1"]
+    (told,) = caplog.records
+    assert told.levelname == "WARNING"
+    assert told.getMessage() == (
+        f"rvbbit-otel: runner library: {library} is not what the spec knows, and the rest works; lost: "
+        f"cascade on gone ({library} has no gone): cascades that run there are not stored, and neither is how their sessions "
+        "end; log on log (the target has no argument renamed): log rows are not stored, nor are their tokens and cost; "
+        "log on log (field role: the target has no argument role; field tokens_in: the target has no argument n; field "
+        "tokens_out: the target has no argument n): role, tokens of these are not stored; executor on log (the target has no "
+        "argument no_function): work that is handed on there has no caller; `rvbbit-otel doctor --runner library` shows each hook"
+    )
+    RvbbitInstrumentor().uninstrument()
+    instrumented()
+    assert len(caplog.records) == 1
 
 
 def test_a_missing_target_of_a_runner_asked_for_by_name_is_an_error_in_the_log(
@@ -213,9 +237,79 @@ def test_a_missing_target_of_a_runner_asked_for_by_name_is_an_error_in_the_log(
     monkeypatch.setattr(runners, "SHIPPED", (spec_of(library, *hooks),))
     instrumented(runners=("library",))
     importlib.import_module(library)
-    assert [record.getMessage() for record in caplog.records] == [
-        f"rvbbit-otel: runner library, hook log on {library}:gone: {library} has no gone"
-    ]
+    (told,) = caplog.records
+    assert told.levelname == "ERROR"
+    assert f"lost: log on gone ({library} has no gone): log rows are not stored; " in told.getMessage()
+
+
+def test_a_module_that_a_version_has_no_more_is_said_as_soon_as_the_runner_is_there(
+    tmp_path: Path,
+    instrumented: Callable[..., Traced],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    forget_modules: list[str],
+) -> None:
+    package = tmp_path / "rvbbit_test_package"
+    (package / "deep").mkdir(parents=True)
+    (package / "deep" / "there.py").write_text("def log(): ...\n")
+    (package / "first.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    names = ["rvbbit_test_package", *(f"rvbbit_test_package.{name}" for name in ("deep", "deep.there", "first"))]
+    forget_modules += names
+    hooks = (
+        Hook(Role.LOG, "rvbbit_test_package.deep.there:log"),
+        Hook(Role.LOG, "rvbbit_test_package.first:gone", optional=True),
+        Hook(Role.LOG, "rvbbit_test_package.deep.moved:log"),
+        *(Hook(Role.TOOL, "rvbbit_test_package.gone.at_all:call", {"name": "name"}) for _ in range(10)),
+    )
+    monkeypatch.setattr(runners, "SHIPPED", (RunnerSpec("package", names[0], hooks),))
+    instrumented()
+    assert [line.state for line in report()] == ["waiting"] * 13
+    importlib.import_module("rvbbit_test_package.first")
+    # A package without an __init__.py is a namespace, and what is not imported yet stays so.
+    assert [line.state for line in report()] == ["waiting", *["missing"] * 12]
+    assert "rvbbit_test_package.deep" not in sys.modules
+    moved, gone = (record.getMessage() for record in caplog.records)
+    assert "lost: log on log (there is no module rvbbit_test_package.deep.moved): log rows are not stored; " in moved
+    assert gone.count("tool on call (there is no module rvbbit_test_package.gone.at_all)") == 8
+    assert "; and 2 more; `rvbbit-otel doctor --runner package`" in gone
+    importlib.import_module("rvbbit_test_package.deep.there")
+    assert report()[0].state == "matched"
+
+
+def test_a_version_that_the_hooks_are_not_for_is_one_line_once_the_runner_is_imported(
+    library: str, instrumented: Callable[..., Traced], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hooks = (Hook(Role.LOG, f"{library}:log"),)
+    spec = RunnerSpec("library", library, hooks, distribution="pytest", versions="<1")
+    monkeypatch.setattr(runners, "SHIPPED", (spec,))
+    traced = instrumented()
+    assert caplog.records == []
+    importlib.import_module(library).log("s-1")
+    (told,) = caplog.records
+    assert told.levelname == "WARNING"
+    assert told.getMessage() == (
+        f"rvbbit-otel: runner library: pytest {pytest.__version__} is installed, and the hooks are for <1; lost: nothing of it is "
+        "instrumented"
+    )
+    assert traced.spans == ()
+    RvbbitInstrumentor().uninstrument()
+    instrumented()
+    assert len(caplog.records) == 1
+
+
+def test_nothing_is_said_of_what_is_optional_or_there(
+    library: str, instrumented: Callable[..., Traced], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hooks = (
+        Hook(Role.LOG, f"{library}:gone", {}, optional=True),
+        Hook(Role.LOG, f"{library}:log", {"session_id": "session_id", "role": "gone"}, optional=True),
+    )
+    monkeypatch.setattr(runners, "SHIPPED", (spec_of(library, *hooks),))
+    instrumented()
+    importlib.import_module(library)
+    assert [line.state for line in report()] == ["missing", "partial"]
+    assert caplog.records == []
 
 
 def test_a_runner_asked_for_by_name_must_exist_and_be_installed(

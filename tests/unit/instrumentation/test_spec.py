@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -24,6 +25,32 @@ LOG = Hook(Role.LOG, "m:log", {})
         (lambda: Hook(Role.EXECUTOR, "m:s", {"function": "self.f"}), "field function: it is the name of one argument"),
         (lambda: Hook(Role.CELL, "m:c", {"name": "x"}, accounts=True), "only log and llm hooks can account"),
         (lambda: Hook(Role.LOG, "m:log()", {}), "what a callable returns can be a cascade, cell, tool or llm"),
+        (lambda: Hook(Role.LOG, "m:log", {"role": 7}), "hook log on 'm:log', field role: 7 is no path; a path is text"),  # type: ignore[dict-item]
+        (lambda: Hook(Role.LOG, "m:log", ["role"]), "fields are paths by field name"),  # type: ignore[arg-type]
+        (lambda: Hook(Role.LOG, "m:log", accounts="yes"), "accounts is 'yes'; it is true or false"),  # type: ignore[arg-type]
+        (lambda: Hook(Role.LOG, "m:log", parameters="name"), "parameters is 'name'; it is a list of names"),  # type: ignore[arg-type]
+        (lambda: Hook(Role.LOG, "m:log", {"role": "new:"}), "'new:': what a new id begins with is 1 to 64 of"),
+        (lambda: Hook(Role.LOG, "m:log", {"role": "*.x"}), "'*.x' is no path"),
+        (
+            lambda: Hook(Role.LOG, "m:log", not_errors=("m:E",)),
+            "only a cascade, cell, tool or llm can end by an exception",
+        ),
+        (
+            lambda: Hook(Role.LLM, "m:log", not_errors=("E",)),
+            "not_errors has 'E'; an exception reads like package.module:Class",
+        ),
+        (lambda: RunnerSpec("a", "m", ("log",)), "runner a: a hook is a Hook"),  # type: ignore[arg-type]
+        (lambda: RunnerSpec("a", "m", (LOG,), "d", "about 3"), "versions is 'about 3'; it reads like >=3.2,<4"),
+        (lambda: RunnerSpec("a", "m", (LOG,), ""), "distribution is ''; it is the name of a package"),
+        (
+            lambda: Hook(Role.LOG, "m:log", {"cost": "yielded.cost"}),
+            "field cost: what is yielded is for response_model,",
+        ),
+        (lambda: Hook(Role.LLM, "m:log", {"cost": "yielded.cost|price"}), "has no other kind of path beside it"),
+        (
+            lambda: Hook(Role.LLM, "m:log", {"model": "yielded.model"}),
+            "field model: what is yielded is for response_model",
+        ),
         (lambda: RunnerSpec("A b", "m", (LOG,)), "runner 'A b': a name is"),
         (lambda: RunnerSpec("a", "m.n", (LOG,)), "'m.n' is no top-level module"),
         (lambda: RunnerSpec("a", "m", ()), "runner a: it has no hooks"),
@@ -80,6 +107,13 @@ def read(expression: str, *args: Any, result: Any = None, **kwargs: Any) -> Any:
         (read("result.2", 1, result=(7, 1.5, "caller")), "caller"),
         (read("result.9", 1, result=(7,)), None),
         (read("result.0", 1, result=7), None),
+        (read("result.-1", 1, result=(7, 8)), 8),
+        (read("result.-3", 1, result=(7, 8)), None),
+        (read("result.*.key", 1, result=[{"key": 1}, {}, {"key": 3}]), [1, None, 3]),
+        (read("result.*.*.key", 1, result=[[{"key": 1}], [{"key": 2}]]), [[1], [2]]),
+        (read("result.*.key|literal:none", 1, result=[{}]), "none"),
+        (read("result.*.key", 1, result="text"), None),
+        (read("result.*", 1, result=range(2000)), list(range(1000))),
         (read("a.x.y", None), None),
         (read("a.x", {"x": 5}), 5),
         (read("literal:some text. Yes", 1), "some text. Yes"),
@@ -97,6 +131,25 @@ def test_a_path_to_an_argument_that_the_target_lacks_is_known_before_any_call() 
 
     with pytest.raises(SpecError, match="the target has no argument nope"):
         bind("nope", Arguments(fixed, bound_first=False))
+
+
+def test_of_the_arguments_that_an_expression_names_a_version_may_have_one() -> None:
+    def fixed(sid: Any = None, **_: Any) -> None: ...
+
+    def narrow(sid: Any = None) -> None: ...
+
+    assert bind("session_id|sid", Arguments(narrow, bound_first=False))(None, (5,), {}, None) == 5
+    assert bind("session_id|sid", Arguments(fixed, bound_first=False))(None, (5,), {"session_id": 6}, None) == 6
+    for nothing_left in ("nope|nope_too", "nope|ambient.session_id", "nope|new:x", "ambient.caller_id|nope"):
+        with pytest.raises(SpecError, match="the target has no argument nope"):
+            bind(nothing_left, Arguments(narrow, bound_first=False))
+
+
+def test_a_new_id_is_one_for_each_call() -> None:
+    first, second = read("new:run", 1), read("c|new:run", 1)
+    assert first != second
+    assert re.fullmatch("run-[0-9a-f]{32}", first)
+    assert re.fullmatch("run-[0-9a-f]{32}", second)
 
 
 def test_a_callable_without_a_signature_is_read_by_declared_names() -> None:

@@ -142,11 +142,26 @@ async def stream_async(model: str, body: Callable[[], Any]) -> AsyncIterator[Any
         yield number
 
 
+def stream_items(model: str, items: list[Any]) -> Generator[Any, Any, None]:
+    yield from items
+
+
+async def stream_items_async(model: str, items: list[Any]) -> AsyncIterator[Any]:
+    for item in items:
+        yield item
+
+
 LOG_FIELDS = (
     "session_id role content node_type cell_name take_index model request_id tokens_in tokens_out cost duration_ms "
     "metadata"
 )
 _LLM = {"model": "model", "tokens_in": "result.tokens_in", "tokens_out": "result.tokens_out", "cost": "result.cost"}
+_STREAMED = {
+    "model": "model",
+    "tokens_in": "yielded.usage.0",
+    "tokens_out": "yielded.usage.1",
+    "response_model": "yielded.by",
+}
 SPEC = RunnerSpec(
     name="toy",
     module="tests",
@@ -198,6 +213,8 @@ SPEC = RunnerSpec(
         Hook(Role.LLM, f"{MODULE}:complete_async", _LLM),
         Hook(Role.LLM, f"{MODULE}:stream", {"model": "model"}),
         Hook(Role.LLM, f"{MODULE}:stream_async", {"model": "model"}),
+        Hook(Role.LLM, f"{MODULE}:stream_items", _STREAMED),
+        Hook(Role.LLM, f"{MODULE}:stream_items_async", _STREAMED),
         Hook(Role.LOG, f"{MODULE}:log", {name: name for name in LOG_FIELDS.split()}, accounts=True),
         Hook(Role.EXECUTOR, f"{MODULE}:submit", {"function": "function"}),
         Hook(Role.CALLER_ASKED, f"{MODULE}:who", {"caller_id": "result", "connection_id": "connection_id"}),

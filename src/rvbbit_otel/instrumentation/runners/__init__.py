@@ -1,4 +1,4 @@
-"""The runners we know: shipped ones, and those that other packages announce."""
+"""The runners we know: shipped ones, those that other packages announce, and those in files that the user names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import importlib.metadata
 from collections.abc import Mapping
 from typing import Final
 
-from rvbbit_otel.instrumentation.runners import lars, small_rvbbit
+from rvbbit_otel.errors import SpecError
+from rvbbit_otel.instrumentation.runners import langgraph, lars, small_rvbbit
 from rvbbit_otel.instrumentation.spec import RunnerSpec
 from rvbbit_otel.telemetry import Counters
 
 # An entry point of this group names a RunnerSpec.
 GROUP: Final = "rvbbit_otel_runners"
-SHIPPED: Final = (lars.SPEC, small_rvbbit.SPEC)
+SHIPPED: Final = (lars.SPEC, small_rvbbit.SPEC, langgraph.SPEC)
 
 
 def installed(counters: Counters) -> Mapping[str, RunnerSpec]:
@@ -20,10 +21,16 @@ def installed(counters: Counters) -> Mapping[str, RunnerSpec]:
     specs = {spec.name: spec for spec in SHIPPED}
     for entry_point in importlib.metadata.entry_points(group=GROUP):
         try:
-            spec = entry_point.load()
-            if not isinstance(spec, RunnerSpec):
-                raise TypeError(f"entry point {entry_point.name} of {GROUP} is {type(spec).__name__}, not a RunnerSpec")
+            spec = loaded(entry_point)
             specs[spec.name] = spec
         except Exception as error:  # noqa: BLE001 - somebody else's package must not keep the others from working
             counters.error(f"runners.{entry_point.name}", error)
     return specs
+
+
+def loaded(entry_point: importlib.metadata.EntryPoint) -> RunnerSpec:
+    """The spec that an entry point names; raise SpecError if it is none, and whatever importing it raises."""
+    spec = entry_point.load()
+    if not isinstance(spec, RunnerSpec):
+        raise SpecError(f"entry point {entry_point.name} of {GROUP} is {type(spec).__name__}, not a RunnerSpec")
+    return spec

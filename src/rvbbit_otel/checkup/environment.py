@@ -1,0 +1,152 @@
+"""What the environment says to a launcher: settings, distro, configuration file, what is disabled and what is skipped."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
+from opentelemetry.instrumentation.environment_variables import (
+    OTEL_PYTHON_CONFIGURATOR,
+    OTEL_PYTHON_DISABLED_INSTRUMENTATIONS,
+    OTEL_PYTHON_DISTRO,
+)
+from opentelemetry.sdk.environment_variables import OTEL_CONFIG_FILE, OTEL_SDK_DISABLED
+
+from rvbbit_otel.checkup.links import Link
+from rvbbit_otel.errors import ConfigurationError, SpecError
+from rvbbit_otel.instrumentation.specfile import load_spec
+from rvbbit_otel.settings import Settings
+
+NAME: Final = "rvbbit"
+_GROUP: Final = "opentelemetry_instrumentor"
+_SECTION: Final = "instrumentation/development"
+
+
+def links(environ: Mapping[str, str]) -> list[Link]:
+    """Each link of this part, in order."""
+    listed, file = _configuration_file(environ)
+    return [_settings(environ), _sdk(environ), *file, _instrumentation(environ, listed), _others(environ)]
+
+
+def _settings(environ: Mapping[str, str]) -> Link:
+    settings, problems = Settings.lenient(environ)
+    for each in settings.runner_files:
+        try:
+            load_spec(each)
+        except SpecError as error:
+            problems.append(str(error))
+    if problems:
+        return Link("settings", "broken", "; ".join(problems), "correct the variables and files named")
+    return Link("settings", "ok", "every OTEL_PYTHON_RVBBIT_* variable is known")
+
+
+def _sdk(environ: Mapping[str, str]) -> Link:
+    if environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
+        return Link("SDK", "broken", "OTEL_SDK_DISABLED=true", "unset it: nothing is recorded while it is set")
+    found = _entry_points("opentelemetry_distro")
+    configurators = _entry_points("opentelemetry_configurator")
+    if not found or not configurators:
+        return Link(
+            "SDK", "broken", "no distro is installed, so no launcher sets an SDK up", "pip install 'rvbbit-otel[run]'"
+        )
+    for variable, there in ((OTEL_PYTHON_DISTRO, found), (OTEL_PYTHON_CONFIGURATOR, configurators)):
+        name = environ.get(variable)
+        if name and name not in there:
+            return Link("SDK", "broken", f"{variable}={name}, which is not installed", f"one of {', '.join(there)}")
+    if len(found) > 1 and not environ.get(OTEL_PYTHON_DISTRO):
+        return Link(
+            "SDK",
+            "note",
+            f"several distros: {_described(found)}",
+            "name one by OTEL_PYTHON_DISTRO, or the first one found is taken",
+        )
+    return Link("SDK", "ok", _described(found))
+
+
+def _configuration_file(environ: Mapping[str, str]) -> tuple[Mapping[str, Any] | None, list[Link]]:
+    """What a declarative configuration says of instrumentations by name, None if there is none."""
+    name = environ.get(OTEL_CONFIG_FILE, "").strip()
+    if not name:
+        return None, []
+    if importlib.util.find_spec("opentelemetry.configuration") is None:
+        missing = f"{OTEL_CONFIG_FILE}={name}, and nothing here reads such a file"
+        return None, [Link("configuration file", "broken", missing, "pip install opentelemetry-configuration")]
+    try:
+        from opentelemetry.configuration import load_config_file
+
+        section = load_config_file(name).instrumentation_development
+        listed = dict(section.python or {}) if section is not None else {}
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the file is what there is to say
+        reason = " ".join(str(error).split())[:300]
+        return None, [Link("configuration file", "broken", f"{name} can't be used: {reason}", "correct the file")]
+    options = {key: value for key, value in listed.get(NAME, {}).items() if key != "enabled"}
+    try:
+        Settings.from_options(options)
+    except (ConfigurationError, TypeError) as error:
+        seen = f"{name}: {NAME}: {error}; the launcher goes on with defaults and environment"
+        return listed, [Link("configuration file", "broken", seen, f"correct {NAME} in {_SECTION}.python")]
+    if NAME not in listed:
+        return listed, [Link("configuration file", "ok", f"{name} does not name {NAME}; the launcher switches it on")]
+    seen = f"{name} switches {NAME} on" + (f", {', '.join(sorted(options))} set" if options else "")
+    return listed, [Link("configuration file", "ok", seen)]
+
+
+def _instrumentation(environ: Mapping[str, str], listed: Mapping[str, Any] | None) -> Link:
+    if NAME not in _entry_points(_GROUP):
+        return Link(
+            "instrumentation",
+            "broken",
+            f"the entry point {NAME} is not installed",
+            "install rvbbit-otel in this environment",
+        )
+    disabled = _disabled(environ) & {NAME, "*"}
+    in_file = listed is not None and NAME in listed and listed[NAME].get("enabled", True) is not False
+    if disabled and in_file:
+        seen = f"{OTEL_PYTHON_DISABLED_INSTRUMENTATIONS} does not stop what the configuration file switches on"
+        return Link("instrumentation", "note", seen, f"to switch it off, write `enabled: false` for {NAME} in the file")
+    if disabled:
+        seen = f"{' and '.join(sorted(disabled))} is in {OTEL_PYTHON_DISABLED_INSTRUMENTATIONS}"
+        return Link("instrumentation", "broken", seen, "take it out of the list")
+    if listed is not None and NAME in listed and not in_file:
+        seen = "the configuration file says `enabled: false`, and the launcher switches it on all the same"
+        remedy = f"to switch it off, add {NAME} to {OTEL_PYTHON_DISABLED_INSTRUMENTATIONS}"
+        return Link("instrumentation", "note", seen, remedy)
+    return Link("instrumentation", "ok", f"the entry point {NAME} is installed and enabled")
+
+
+def _others(environ: Mapping[str, str]) -> Link:
+    """Instrumentations beside ours that a launcher skips without a word."""
+    disabled = _disabled(environ)
+    skipped, used = [], []
+    for point in sorted(importlib.metadata.entry_points(group=_GROUP), key=lambda point: point.name):
+        if point.name == NAME:
+            continue
+        conflict = None if point.dist is None else get_dist_dependency_conflicts(point.dist)
+        if "*" in disabled or point.name in disabled:
+            skipped.append(f"{point.name} (disabled)")
+        elif conflict is not None:
+            skipped.append(f"{point.name} ({conflict})")
+        else:
+            used.append(point.name)
+    seen = f"beside ours: {', '.join(used) or 'none'}"
+    if skipped:
+        return Link("other instrumentations", "note", f"{seen}; the launcher skips {'; '.join(skipped)}")
+    return Link("other instrumentations", "ok", seen)
+
+
+def _disabled(environ: Mapping[str, str]) -> set[str]:
+    return {name.strip() for name in environ.get(OTEL_PYTHON_DISABLED_INSTRUMENTATIONS, "").split(",")} - {""}
+
+
+def _entry_points(group: str) -> dict[str, str]:
+    """Name to the distribution that has it."""
+    return {
+        point.name: point.dist.name if point.dist else "?" for point in importlib.metadata.entry_points(group=group)
+    }
+
+
+def _described(found: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} of {distribution}" for name, distribution in sorted(found.items()))

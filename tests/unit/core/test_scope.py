@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry.context import Context, attach, get_current
+
+import rvbbit_otel
+from rvbbit_otel import scope
+from rvbbit_otel.caller import Caller, SessionId
+from rvbbit_otel.propagation import caller_id_of, local_caller_of, session_of, with_session
+
+
+@pytest.fixture(autouse=True)
+def _an_empty_context(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(scope, "_told", [])
+    before = get_current()
+    attach(Context())
+    yield
+    attach(before)
+
+
+def test_a_block_has_its_caller_blocks_nest_and_what_was_before_is_back() -> None:
+    before = get_current()
+    with rvbbit_otel.called_by("web-1", {"origin": "http", "path": "/ask"}):
+        assert local_caller_of(None) == Caller.of("web-1", {"origin": "http", "path": "/ask"})
+        with rvbbit_otel.called_by("web-2", origin="cron"):
+            known = local_caller_of(None)
+            assert known is not None
+            assert (known.id, known.origin) == ("web-2", "cron")
+        assert caller_id_of(None) == "web-1"
+    assert get_current() is before
+
+
+def test_a_session_around_belongs_to_its_own_caller_and_not_to_another_ones_block() -> None:
+    with rvbbit_otel.called_by("web-1"):
+        attach(with_session(None, SessionId("s-1")))
+        with rvbbit_otel.called_by("web-1"):
+            assert session_of(None) == "s-1"
+        with rvbbit_otel.called_by("web-2"):
+            assert session_of(None) is None
+
+
+def test_a_bad_id_raises_nothing_is_said_once_and_the_block_belongs_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    ran = []
+    with rvbbit_otel.called_by("outer"):
+        for bad in ("not an id", "\x1b[31m", 7):
+            with rvbbit_otel.called_by(bad):  # type: ignore[arg-type]
+                ran.append(caller_id_of(None))
+        assert caller_id_of(None) == "outer"
+    assert ran == [None, None, None]
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage().startswith("rvbbit-otel: called_by: caller id 'not an id' is not 1 to 128 characters of")
+
+
+def test_an_exception_passes_and_the_caller_is_gone() -> None:
+    error = KeyError("x")
+    with pytest.raises(KeyError) as caught, rvbbit_otel.called_by("web-1"):
+        raise error
+    assert caught.value is error
+    assert caller_id_of(None) is None
+
+
+def test_a_task_that_was_started_inside_keeps_the_caller_and_its_siblings_have_theirs() -> None:
+    async def ask(caller: str) -> list[str | None]:
+        with rvbbit_otel.called_by(caller):
+            await asyncio.sleep(0)
+            later = asyncio.create_task(asyncio.to_thread(caller_id_of, None))
+            seen = [caller_id_of(None)]
+        return [*seen, await later]
+
+    async def both() -> list[list[str | None]]:
+        return await asyncio.gather(ask("web-1"), ask("web-2"))
+
+    assert asyncio.run(both()) == [["web-1", "web-1"], ["web-2", "web-2"]]
+
+
+def test_a_block_that_is_left_in_another_context_than_it_was_entered_in_is_left_quietly() -> None:
+    block = rvbbit_otel.called_by("web-1")
+    contextvars.copy_context().run(block.__enter__)
+    assert not block.__exit__(None, None, None)
+    assert caller_id_of(None) is None
