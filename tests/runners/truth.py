@@ -158,10 +158,14 @@ def runners_own(workspace: Path) -> Tables:
         "WHERE created_at IS NOT NULL",  # The others are updates of single columns.
     )
     by_session = {row["session_id"]: row for row in cascades}
-    queries: dict[str, str] = {}
+    # What it notes with a row may be of the row's cascade only; a query that it tracks is in a log of its own.
+    queries = {
+        row["caller_id"]: row["query_raw"]
+        for row in read("sql_query_log", "caller_id, query_raw", "WHERE query_raw IS NOT NULL")
+    }
     for row in (*logs, *cascades):
-        if row["caller_id"] and (row["invocation_metadata_json"] or "{}") != "{}":
-            queries[row["caller_id"]] = row["invocation_metadata_json"]
+        if row["caller_id"]:
+            queries.setdefault(row["caller_id"], row["invocation_metadata_json"] or "")
     return Tables(
         [row["session_id"] for row in logs if row["session_id"]],
         [Row(row["session_id"], row["caller_id"], row["content_json"] or "") for row in logs if row["session_id"]],
