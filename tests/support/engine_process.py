@@ -86,10 +86,13 @@ def _serve(address: str) -> None:
     import chdb
 
     connection = chdb.connect(address)
+    current = "default"
     for line in sys.stdin:
         database, sql, parameters = json.loads(line)
         try:
-            connection.query(f"USE {database}")
+            if database != current:
+                connection.query(f"USE {database}")
+                current = database
             found = json.loads(
                 connection.query(sql, "JSONCompact", params=parameters).bytes() or b'{"meta": [], "data": []}'
             )
