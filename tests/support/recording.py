@@ -50,8 +50,10 @@ def spans_of(body: bytes) -> list[Span]:
     ]
 
 
-def regrouped(bodies: Iterable[bytes], seed: int, change: Callable[[Span], None] = lambda _: None) -> list[bytes]:
-    """The same spans in other batches, of 1 to 700, in another order; each changed by `change`."""
+def regrouped(
+    bodies: Iterable[bytes], seed: int, largest: int = 700, change: Callable[[Span], None] = lambda _: None
+) -> list[bytes]:
+    """The same spans in other batches, of 1 to `largest`, in another order; each changed by `change`."""
     dice = random.Random(seed)
     single: list[ResourceSpans] = []
     for body in bodies:
@@ -66,7 +68,7 @@ def regrouped(bodies: Iterable[bytes], seed: int, change: Callable[[Span], None]
     dice.shuffle(single)
     batches = []
     while single:
-        size = dice.randint(1, 700)
+        size = dice.randint(1, largest)
         batches.append(ExportTraceServiceRequest(resource_spans=single[:size]).SerializeToString())
         del single[:size]
     return batches

@@ -15,7 +15,8 @@ class TcpProxy:
     def __init__(self, target: str | None = None, delay: float = 0.0) -> None:
         self.target = target
         self.delay = delay
-        self.connections = 0
+        # Answers to large requests, of 64 KiB or more, that are not passed on: the connection breaks instead.
+        self.answers_to_lose = 0
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
@@ -40,7 +41,6 @@ class TcpProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            self.connections += 1
             try:
                 host, port = (self.target or "").rpartition("//")[2].rsplit(":", 1)
                 server = socket.create_connection((host, int(port)), 5)
@@ -49,15 +49,27 @@ class TcpProxy:
                 continue
             server.settimeout(None)
             self._open |= {client, server}
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
+            sent = _Sent()
+            threading.Thread(target=self._pass, args=(client, server, sent, True), daemon=True).start()
+            threading.Thread(target=self._pass, args=(server, client, sent, False), daemon=True).start()
 
-    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pass(self, source: socket.socket, sink: socket.socket, sent: _Sent, is_request: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
                 time.sleep(self.delay)
+                if is_request:
+                    sent.size += len(data)
+                elif sent.size >= 65_536 and self.answers_to_lose:
+                    self.answers_to_lose -= 1
+                    break
                 sink.sendall(data)
         for each in (source, sink):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             self._open.discard(each)
+
+
+class _Sent:
+    """How many bytes a client has sent on its connection."""
+
+    size = 0
