@@ -48,7 +48,7 @@ def rules() -> dict[str, object]:
                     _metric_rule(
                         "spans-refused",
                         "The collector asks senders to come again: it has no memory left, or its queue is full",
-                        "sum(rate(otelcol_receiver_refused_spans_total[5m])) or vector(0)",
+                        "sum(rate(otelcol_receiver_refused_spans[5m])) or vector(0)",
                         "gt",
                         0,
                         "5m",

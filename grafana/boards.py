@@ -231,7 +231,6 @@ def coverage() -> Dashboard:
 
 def pipeline() -> Dashboard:
     """Whether everything arrives: the collector's queue and the store."""
-    stored = ' {exporter="clickhouse"}'.strip()
     return (
         _board("rvbbit-pipeline", "Pipeline", "Whether all that runners send is stored, and how far behind.")
         .with_panel(
@@ -255,26 +254,29 @@ def pipeline() -> Dashboard:
         .with_panel(
             metric(
                 "Spans in, a second",
-                "sum by (transport) (rate(otelcol_receiver_accepted_spans_total[5m]))",
+                "sum by (transport) (rate(otelcol_receiver_accepted_spans[5m]))",
                 "{{transport}}",
                 "short",
             )
         )
         .with_panel(
             metric(
-                "Spans stored, a second", f"sum(rate(otelcol_exporter_sent_spans_total{stored}[5m]))", "stored", "short"
+                "Spans stored, a second",
+                'sum(rate(otelcol_exporter_sent_spans{exporter="clickhouse"}[5m]))',
+                "stored",
+                "short",
             )
         )
         .with_panel(
             metric(
                 "Spans refused or failed, a second",
-                "sum by (exporter) (rate(otelcol_exporter_send_failed_spans_total[5m])) or sum(rate(otelcol_receiver_refused_spans_total[5m]))",
+                "sum by (exporter) (rate(otelcol_exporter_send_failed_spans[5m])) or sum(rate(otelcol_receiver_refused_spans[5m]))",
                 "{{exporter}}",
                 "short",
                 about="Refused ones are sent again by their sender; failed ones are lost, which only Jaeger's exporter may do.",
             )
         )
-        .with_panel(metric("Memory of the collector", "otelcol_process_memory_rss_bytes", "{{instance}}", "bytes"))
+        .with_panel(metric("Memory of the collector", "otelcol_process_memory_rss", "{{instance}}", "bytes"))
         .with_panel(over_time("Stored, by the time of what it tells", sql("pipeline/stored_over_time"), "short"))
         .with_panel(over_time("Left out, and why", sql("pipeline/rejected_over_time"), "short"))
         .with_panel(

@@ -17,9 +17,7 @@ from rvbbit_otel.storage.client import ClickHouseDatabase
 
 
 @pytest.mark.parametrize("door", ["grpc", "http"])
-def test_one_query_over_three_rows_gives_sixty_three_and_three_rows(
-    store: AllInOne, tmp_path: Path, door: str
-) -> None:
+def test_one_query_over_three_rows_gives_sixty_three_and_three_rows(store: AllInOne, tmp_path: Path, door: str) -> None:
     place = Place(tmp_path / "collector")
     environ = {"RVBBIT_OTEL_CLICKHOUSE_ENDPOINT": store.clickhouse, "RVBBIT_OTEL_SESSION_EXPORTERS": "[clickhouse]"}
     protocol = "http/protobuf" if door == "http" else "grpc"

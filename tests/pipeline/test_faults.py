@@ -158,7 +158,9 @@ def test_a_collector_that_is_killed_three_times_while_it_is_sent_to_loses_nothin
             )
     assert sender.unreachable > 0
     assert_whole(store.clickhouse, recording.owners, recording.ids)
-    report(spans_at_each_kill=before, requests=sender.acknowledged, sent_again=sender.unreachable, after=counted(database))
+    report(
+        spans_at_each_kill=before, requests=sender.acknowledged, sent_again=sender.unreachable, after=counted(database)
+    )
 
 
 def again_and_again(sender: Sender, requests: Sequence[bytes], enough: threading.Event) -> None:
@@ -182,7 +184,10 @@ def test_the_same_exports_sent_twice_and_four_at_a_time(
     recording: Recording, store: AllInOne, tmp_path: Path, delay: float
 ) -> None:
     place = Place(tmp_path / "collector")
-    with TcpProxy(store.clickhouse, delay) as proxy, running_collector(place, only_clickhouse(proxy.address)) as collector:
+    with (
+        TcpProxy(store.clickhouse, delay) as proxy,
+        running_collector(place, only_clickhouse(proxy.address)) as collector,
+    ):
         sender = Sender(place.http)
         sender.deliver([body for body in recording.bodies for _ in range(2)])
         drained(collector, 2 * len(recording.ids))
@@ -286,8 +291,10 @@ def test_spans_out_of_order_by_an_hour(recording: Recording, store: AllInOne, tm
         sender.deliver(list(reversed(batches)))
         drained(collector, 2 * len(recording.ids))
     assert_whole(store.clickhouse, recording.owners, recording.ids)
-    ((spread,),) = ClickHouseDatabase(store.clickhouse).query(
-        "SELECT countIf(last_seen_at - started_at > 3000) FROM session_state"
-    ).rows
+    ((spread,),) = (
+        ClickHouseDatabase(store.clickhouse)
+        .query("SELECT countIf(last_seen_at - started_at > 3000) FROM session_state")
+        .rows
+    )
     assert spread == 320
     report(spans_sent=2 * len(recording.ids), after=counted(ClickHouseDatabase(store.clickhouse)))
