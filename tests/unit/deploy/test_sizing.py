@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from benchmarks import sizing
@@ -60,7 +61,7 @@ def test_the_tiers_are_those_of_the_sql() -> None:
 def test_more_spans_never_ask_for_less() -> None:
     for tiered in (False, True):
         found = [sizing.size(10**power, tiered=tiered) for power in range(4, 12)]
-        for smaller, larger in zip(found, found[1:], strict=False):
+        for smaller, larger in itertools.pairwise(found):
             assert larger.cores_a_replica >= smaller.cores_a_replica
             assert larger.shards >= smaller.shards
             assert larger.dollars > smaller.dollars
