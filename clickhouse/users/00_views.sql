@@ -1,5 +1,5 @@
 -- The views that fill our tables do so with rights of their own, so that whoever inserts into a landing table needs no right to what lies behind it.
--- Run this after `rvbbit-otel migrate`. On a cluster they are in rvbbit_shard, but for those of otlp_*: with ON CLUSTER after the name.
+-- Run this after `rvbbit-otel migrate`. On a cluster: cluster/00_views.sql instead.
 ALTER TABLE rvbbit.otel_traces_mv MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit.otel_traces_trace_id_ts_mv MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit.unified_logs_mv MODIFY SQL SECURITY NONE;

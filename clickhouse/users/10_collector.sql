@@ -9,5 +9,8 @@ CREATE ROLE OR REPLACE rvbbit_collector SETTINGS PROFILE 'rvbbit_collector';
 -- INSERT brings the right to see these tables' columns, which clickhouse-go asks for over HTTP; its greeting asks for functions only.
 GRANT INSERT ON rvbbit.otel_traces_in TO rvbbit_collector;
 GRANT INSERT ON rvbbit.otel_logs_in TO rvbbit_collector;
+-- Of a cluster: a Distributed table hands rows on to the shards with the sender's own rights.
+GRANT INSERT ON rvbbit_shard.otel_traces_in TO rvbbit_collector;
+GRANT INSERT ON rvbbit_shard.otel_logs_in TO rvbbit_collector;
 CREATE USER OR REPLACE collector IDENTIFIED WITH sha256_password BY {collector_password:String} DEFAULT ROLE rvbbit_collector;
 GRANT rvbbit_collector TO collector;

@@ -7,6 +7,7 @@ SETTINGS PROFILE, for which the embedded engine has no place to keep them.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -18,13 +19,20 @@ from tests.support.otlp import NOW
 
 from rvbbit_otel.storage import migrations
 from rvbbit_otel.storage.audits import load_audits
+from rvbbit_otel.storage.cluster import Cluster
+from rvbbit_otel.storage.database import Result
 
 USERS = ROOT / "clickhouse" / "users"
 TIERED = ROOT / "clickhouse" / "tiered"
+CLUSTER = ROOT / "clickhouse" / "cluster"
 DENIED = r"\(ACCESS_DENIED\)"
 
 
-@pytest.mark.parametrize("path", sorted([*USERS.glob("*.sql"), *TIERED.glob("*.sql")]), ids=lambda path: str(path.stem))
+@pytest.mark.parametrize(
+    "path",
+    sorted([*USERS.glob("*.sql"), *TIERED.glob("*.sql"), *CLUSTER.glob("*.sql")]),
+    ids=lambda path: str(path.stem),
+)
 def test_every_statement_is_one_that_the_engine_can_parse(store: Store, path: Path) -> None:
     found = statements(path)
     assert len(found) >= 5
@@ -47,6 +55,26 @@ def test_every_view_that_fills_a_table_has_rights_of_its_own() -> None:
     assert statements(USERS / "00_views.sql") == [
         f"ALTER TABLE rvbbit.{view[1]} MODIFY SQL SECURITY NONE" for view in made if view is not None
     ]
+
+
+def test_on_a_cluster_each_view_is_named_where_the_migration_puts_it() -> None:
+    cluster = Cluster("c", Nowhere(), Nowhere(), "rvbbit_shard")
+    wanted = []
+    for migration in migrations.packaged():
+        if view := re.search(r"^CREATE MATERIALIZED VIEW IF NOT EXISTS (\w+)", migration.sql, re.M):
+            place = "rvbbit_shard" if cluster.steps(migration).shard else "rvbbit"
+            wanted.append(f"ALTER TABLE {place}.{view[1]} ON CLUSTER '{{cluster}}' MODIFY SQL SECURITY NONE")
+    assert statements(CLUSTER / "00_views.sql") == wanted
+
+
+class Nowhere:
+    """A database that nobody asks."""
+
+    def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        raise AssertionError(sql)
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
+        raise AssertionError(sql)
 
 
 def grants_of(path: Path) -> str:
