@@ -288,7 +288,13 @@ def pipeline() -> Dashboard:
             )
         )
         .with_panel(
-            rows("Tables", sql("pipeline/tables"), {"bytes": shown("bytes"), "bytes_a_row": shown("bytes")}, span=12)
+            rows(
+                "Tables",
+                sql("pipeline/tables"),
+                {"bytes": shown("bytes"), "bytes_a_row": shown("bytes")},
+                span=12,
+                about="Of the node that answers.",
+            )
         )
         .build()
     )

@@ -12,5 +12,5 @@ GRANT INSERT ON rvbbit.otel_logs_in TO rvbbit_collector;
 -- Of a cluster: a Distributed table hands rows on to the shards with the sender's own rights.
 GRANT INSERT ON rvbbit_shard.otel_traces_in TO rvbbit_collector;
 GRANT INSERT ON rvbbit_shard.otel_logs_in TO rvbbit_collector;
-CREATE USER OR REPLACE collector IDENTIFIED WITH sha256_password BY {collector_password:String} DEFAULT ROLE rvbbit_collector;
+CREATE USER OR REPLACE collector IDENTIFIED WITH sha256_password BY {collector_password:String};
 GRANT rvbbit_collector TO collector;

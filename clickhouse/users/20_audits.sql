@@ -11,5 +11,5 @@ GRANT SELECT ON rvbbit.* TO rvbbit_audits;
 -- Of a cluster: a view in front is read with the reader's own rights, on the shards too.
 GRANT SELECT ON rvbbit_shard.* TO rvbbit_audits;
 CREATE QUOTA OR REPLACE rvbbit_audits FOR INTERVAL 1 hour MAX queries = 2000, errors = 500, execution_time = 3600 TO rvbbit_audits;
-CREATE USER OR REPLACE auditor IDENTIFIED WITH sha256_password BY {auditor_password:String} DEFAULT ROLE rvbbit_audits;
+CREATE USER OR REPLACE auditor IDENTIFIED WITH sha256_password BY {auditor_password:String};
 GRANT rvbbit_audits TO auditor;

@@ -14,5 +14,5 @@ GRANT SELECT ON rvbbit_shard.* TO rvbbit_grafana;
 -- The panel of parts: how far merges are behind.
 GRANT SELECT(database, table, active, rows, bytes_on_disk, partition) ON system.parts TO rvbbit_grafana;
 CREATE QUOTA OR REPLACE rvbbit_grafana FOR INTERVAL 1 minute MAX queries = 2000, execution_time = 600 TO rvbbit_grafana;
-CREATE USER OR REPLACE grafana IDENTIFIED WITH sha256_password BY {grafana_password:String} DEFAULT ROLE rvbbit_grafana;
+CREATE USER OR REPLACE grafana IDENTIFIED WITH sha256_password BY {grafana_password:String};
 GRANT rvbbit_grafana TO grafana;

@@ -6,6 +6,6 @@ SELECT
     count() AS parts,
     uniqExact(parts.partition) AS partitions
 FROM system.parts AS parts
-WHERE parts.active AND parts.database = currentDatabase()
+WHERE parts.active AND parts.database IN (currentDatabase(), concat(currentDatabase(), '_shard'))
 GROUP BY table
 ORDER BY bytes DESC

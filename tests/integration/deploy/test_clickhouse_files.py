@@ -6,6 +6,7 @@ SETTINGS PROFILE, for which the embedded engine has no place to keep them.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from tests.conftest import Store
 from tests.support.engine_process import EngineProcess, EngineProcessError, running_engine
 from tests.support.files import ROOT, statements
+from tests.support.grafana import Range, expand
 from tests.support.otlp import NOW
 
 from rvbbit_otel.storage import migrations
@@ -144,11 +146,26 @@ def test_the_collector_can_insert_into_the_landing_tables_and_do_nothing_else(fo
         assert engine.rows("SELECT span_id FROM rvbbit.unified_logs ORDER BY span_id") == [("1" * 16,), ("2" * 16,)]
 
 
+def board_queries() -> set[str]:
+    found = set()
+    for path in (ROOT / "grafana" / "dashboards").glob("*.json"):
+        board = json.loads(path.read_text())
+        targets = [target for panel in board["panels"] for target in panel["targets"]]
+        targets += [each["query"] for each in board["templating"]["list"] if each["type"] == "query"]
+        found |= {target["rawSql"] for target in targets if "rawSql" in target}
+    return found
+
+
 @pytest.mark.parametrize("name", ["20_audits.sql", "30_grafana.sql"])
 def test_those_who_read_can_ask_every_audit_and_change_nothing(folder: Path, name: str) -> None:
     with running_engine(folder, limited(folder, grants_of(USERS / name))) as engine:
         for audit in load_audits():
             engine.at("rvbbit").query(audit.sql, {each.name: each.default for each in audit.parameters})
+        if name == "30_grafana.sql":
+            for text in board_queries():
+                engine.at("rvbbit").query(
+                    expand(text, Range(0, 2**31), {"caller": "c", "session": "", "trace_id": "t"})
+                )
         for refused in (
             "INSERT INTO rvbbit.otel_traces_in (TraceId) SELECT 'x'",
             "ALTER TABLE rvbbit.unified_logs DELETE WHERE 1",
