@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.pipeline.test_doors import secrets
 from tests.support.programs import COLLECTOR_DIR, built
 
-__all__ = ["secrets"]
 SETS = [
     ("config.yaml",),
     ("config.yaml", "tls.yaml"),
@@ -29,7 +27,12 @@ def validated(program: Path, configs: tuple[str, ...], environ: Mapping[str, str
     plain = {name: value for name, value in os.environ.items() if not name.startswith("RVBBIT_")}
     arguments = [word for name in configs for word in ("--config", str(COLLECTOR_DIR / name))]
     return subprocess.run(
-        [program, "validate", *arguments], env={**plain, **environ}, capture_output=True, text=True, check=False, timeout=60
+        [program, "validate", *arguments],
+        env={**plain, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from tests.pipeline.conftest import TOKEN, only_clickhouse
 from tests.support.all_in_one import AllInOne
 from tests.support.collector import Collector, Place, running_collector
 from tests.support.otlp import SpanRecord, logs, row, traces
@@ -23,11 +23,6 @@ from rvbbit_otel.storage.database import Database
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 KEY = "sk-" + "a1B2c3D4" * 4
-TOKEN = "0123456789abcdef"
-
-
-def only_clickhouse(store: AllInOne) -> dict[str, str]:
-    return {"RVBBIT_OTEL_CLICKHOUSE_ENDPOINT": store.clickhouse, "RVBBIT_OTEL_SESSION_EXPORTERS": "[clickhouse]"}
 
 
 def stored(database: Database, table: str, count: int, collector: Collector) -> None:
@@ -39,17 +34,28 @@ def test_secrets_are_taken_out_wherever_they_stand(store: AllInOne, tmp_path: Pa
     place, database = Place(tmp_path / "collector"), ClickHouseDatabase(store.clickhouse)
     spans = (
         row(1, http__request__header__authorization="Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", openai__api_key="plain"),
-        row(2, session__token="plain", auth__token=["a", "b"], gen_ai__usage__input_tokens=12, rvbbit__log__content=KEY),
+        row(
+            2, session__token="plain", auth__token=["a", "b"], gen_ai__usage__input_tokens=12, rvbbit__log__content=KEY
+        ),
         row(3, process__command_args=["run", "--password=hunter2"], db__query__text=f"SELECT '{KEY}', 'kept'"),
-        row(4, url__full="postgres://me:hunter2@db.example.com/x", max_tokens=100, token_count=3, key="kept", body='{"password": "x1", "user": "me"}'),
+        row(
+            4,
+            url__full="postgres://me:hunter2@db.example.com/x",
+            max_tokens=100,
+            token_count=3,
+            key="kept",
+            body='{"password": "x1", "user": "me"}',
+        ),
         SpanRecord(5, {"session.id": "s1"}, error=f"Incorrect API key {KEY}", exception=f"with password=hunter2 {KEY}"),
     )
-    with running_collector(place, only_clickhouse(store)) as collector:
+    with running_collector(place, only_clickhouse(store.clickhouse)) as collector:
         Sender(place.http).deliver([traces(*spans)])
         Sender(place.http, "/v1/logs").deliver([logs([(f"failed: {KEY}", {"session.id": "s1", "password": "plain"})])])
-        stored(database, "otel_traces", 5, collector)
+        stored(database, "otel_traces", 6, collector)
         stored(database, "otel_logs", 1, collector)
-    found = database.query("SELECT SpanAttributes, StatusMessage, Events.Attributes FROM otel_traces ORDER BY SpanId").rows
+    found = database.query(
+        "SELECT SpanAttributes, StatusMessage, Events.Attributes FROM otel_traces ORDER BY SpanId"
+    ).rows
     ours = {"session.id": "s1", "rvbbit.caller.id": "sql-fox", "rvbbit.caller.source": "echo"}
     assert [attributes for attributes, _, _ in found] == [
         {**ours, "http.request.header.authorization": "****", "openai.api_key": "****"},
@@ -64,12 +70,10 @@ def test_secrets_are_taken_out_wherever_they_stand(store: AllInOne, tmp_path: Pa
         {
             **ours,
             "url.full": "postgres****db.example.com/x",
-            "max_tokens": "100",
-            "token_count": "3",
-            "key": "kept",
             "body": '{"****", "user": "me"}',
         },
         {"session.id": "s1"},
+        {**ours, "max_tokens": "100", "token_count": "3", "key": "kept"},
     ]
     assert found[4][1:] == ("Incorrect API key ****", [{"exception.message": "with **** ****"}])
     assert database.query("SELECT error FROM unified_logs WHERE error != ''").rows == [("Incorrect API key ****",)]
@@ -85,7 +89,7 @@ def test_what_attribution_and_accounting_read_passes_as_it_came(store: AllInOne,
     free_text |= {attributes.LOG_CONTENT, attributes.LOG_METADATA, attributes.DB_QUERY_TEXT, attributes.ERROR_TYPE}
     # Ids may look like secrets; what tells whose a row is, and what it cost, may not be touched.
     sent: Mapping[str, str] = {name: f"plain {name}" if name in free_text else KEY for name in names}
-    with running_collector(place, only_clickhouse(store)) as collector:
+    with running_collector(place, only_clickhouse(store.clickhouse)) as collector:
         Sender(place.http).deliver([traces(SpanRecord(1, sent))])
         stored(database, "otel_traces", 1, collector)
     assert database.query("SELECT SpanAttributes, session_id, caller_id FROM otel_traces").rows == [(sent, KEY, KEY)]
@@ -97,7 +101,7 @@ def test_spans_of_no_session_and_no_caller_go_where_the_user_says(store: AllInOn
     others = (SpanRecord(4, {"rvbbit.caller.source": "none"}), SpanRecord(5))
     with otlp_listener() as (endpoint, bodies):
         environ = {"RVBBIT_OTEL_REST_EXPORTERS": "[otlp_http/rest]", "RVBBIT_OTEL_REST_ENDPOINT": endpoint}
-        with running_collector(place, {**only_clickhouse(store), **environ}) as collector:
+        with running_collector(place, {**only_clickhouse(store.clickhouse), **environ}) as collector:
             Sender(place.http).deliver([traces(*ours, *others)])
             stored(database, "otel_traces", 3, collector)
             until("the rest is there", lambda: bool(bodies), why=collector.log)
@@ -105,21 +109,6 @@ def test_spans_of_no_session_and_no_caller_go_where_the_user_says(store: AllInOn
     assert rest == {f"{number + 1:016x}" for number in (4, 5)}
     kept = {span for (span,) in database.query("SELECT SpanId FROM otel_traces").rows}
     assert kept == {f"{number + 1:016x}" for number in (1, 2, 3)}
-
-
-@pytest.fixture(scope="module")
-def secrets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A certificate of this machine, its key, and a token, as settings."""
-    folder = tmp_path_factory.mktemp("secrets")
-    root = subprocess.run(["go", "env", "GOROOT"], capture_output=True, text=True, check=True).stdout.strip()
-    make = ["go", "run", f"{root}/src/crypto/tls/generate_cert.go", "--host", "127.0.0.1,localhost", "--ca"]
-    subprocess.run(make, cwd=folder, check=True, capture_output=True)
-    (folder / "token").write_text(TOKEN + "\n")
-    return {
-        "RVBBIT_OTEL_TLS_CERT": str(folder / "cert.pem"),
-        "RVBBIT_OTEL_TLS_KEY": str(folder / "key.pem"),
-        "RVBBIT_OTEL_TOKEN_FILE": str(folder / "token"),
-    }
 
 
 def posted(url: str, body: bytes, secrets: Mapping[str, str], headers: Mapping[str, str]) -> int | str:
@@ -145,13 +134,15 @@ def called(address: str, body: bytes, secrets: Mapping[str, str], token: str | N
     return "OK"
 
 
-@pytest.mark.parametrize("configs", [("config.yaml", "tls.yaml", "auth.yaml"), ("gateway.yaml",)], ids=["overlays", "gateway"])
+@pytest.mark.parametrize(
+    "configs", [("config.yaml", "tls.yaml", "auth.yaml"), ("gateway.yaml",)], ids=["overlays", "gateway"]
+)
 def test_doors_with_tls_and_a_token_take_only_who_has_both(
     store: AllInOne, tmp_path: Path, secrets: dict[str, str], configs: tuple[str, ...]
 ) -> None:
     place = Place(tmp_path / "collector")
     url = place.http.replace("http", "https", 1) + "/v1/traces"
-    with running_collector(place, {**only_clickhouse(store), **secrets}, configs=configs) as collector:
+    with running_collector(place, {**only_clickhouse(store.clickhouse), **secrets}, configs=configs) as collector:
         bearer = {"Authorization": f"Bearer {TOKEN}"}
         assert posted(url, traces(row(1)), secrets, bearer) == 200
         assert called(place.grpc, traces(row(2)), secrets, TOKEN) == "OK"
@@ -169,10 +160,8 @@ def test_a_request_that_is_too_large_is_refused_for_good_and_the_next_one_is_tak
 ) -> None:
     place = Place(tmp_path / "collector")
     large = traces(row(1, rvbbit__log__content="x" * 9 * 1024 * 1024))
-    with running_collector(place, only_clickhouse(store)) as collector:
-        request = urllib.request.Request(
-            f"{place.http}/v1/traces", large, {"Content-Type": "application/x-protobuf"}
-        )
+    with running_collector(place, only_clickhouse(store.clickhouse)) as collector:
+        request = urllib.request.Request(f"{place.http}/v1/traces", large, {"Content-Type": "application/x-protobuf"})
         with pytest.raises((urllib.error.HTTPError, urllib.error.URLError)) as refused:
             urllib.request.urlopen(request, timeout=20)
         assert getattr(refused.value, "code", 400) == 400

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from tests.pipeline.conftest import instrumented
+from tests.pipeline.conftest import instrumented, only_clickhouse, report
 from tests.support.all_in_one import AllInOne, running_all_in_one
 from tests.support.collector import Collector, Place, running_collector
 from tests.support.programs import until
@@ -31,13 +31,6 @@ from rvbbit_otel.storage.client import ClickHouseDatabase
 HOUR = 3600 * 10**9
 
 
-def only_clickhouse(address: str) -> dict[str, str]:
-    return {
-        "RVBBIT_OTEL_CLICKHOUSE_ENDPOINT": address if "//" in address else f"http://{address}",
-        "RVBBIT_OTEL_SESSION_EXPORTERS": "[clickhouse]",
-    }
-
-
 def drained(collector: Collector, spans: int) -> None:
     """Wait until the collector has sent so many spans and nothing waits."""
     until(
@@ -45,11 +38,6 @@ def drained(collector: Collector, spans: int) -> None:
         lambda: collector.sent() >= spans and not collector.queued(),
         why=lambda: f"sent {collector.sent()}, queued {collector.queued()}\n{collector.log()[-4000:]}",
     )
-
-
-def report(**figures: object) -> None:
-    """Figures of a fault, for whoever reads the run with -rP."""
-    print("  ".join(f"{name}={value}" for name, value in figures.items()))
 
 
 def failed_attempts(collector: Collector) -> int:
@@ -158,7 +146,9 @@ def test_a_collector_that_is_killed_three_times_while_it_is_sent_to_loses_nothin
             )
     assert sender.unreachable > 0
     assert_whole(store.clickhouse, recording.owners, recording.ids)
-    report(spans_at_each_kill=before, requests=sender.acknowledged, sent_again=sender.unreachable, after=counted(database))
+    report(
+        spans_at_each_kill=before, requests=sender.acknowledged, sent_again=sender.unreachable, after=counted(database)
+    )
 
 
 def again_and_again(sender: Sender, requests: Sequence[bytes], enough: threading.Event) -> None:
@@ -182,7 +172,10 @@ def test_the_same_exports_sent_twice_and_four_at_a_time(
     recording: Recording, store: AllInOne, tmp_path: Path, delay: float
 ) -> None:
     place = Place(tmp_path / "collector")
-    with TcpProxy(store.clickhouse, delay) as proxy, running_collector(place, only_clickhouse(proxy.address)) as collector:
+    with (
+        TcpProxy(store.clickhouse, delay) as proxy,
+        running_collector(place, only_clickhouse(proxy.address)) as collector,
+    ):
         sender = Sender(place.http)
         sender.deliver([body for body in recording.bodies for _ in range(2)])
         drained(collector, 2 * len(recording.ids))
@@ -286,8 +279,10 @@ def test_spans_out_of_order_by_an_hour(recording: Recording, store: AllInOne, tm
         sender.deliver(list(reversed(batches)))
         drained(collector, 2 * len(recording.ids))
     assert_whole(store.clickhouse, recording.owners, recording.ids)
-    ((spread,),) = ClickHouseDatabase(store.clickhouse).query(
-        "SELECT countIf(last_seen_at - started_at > 3000) FROM session_state"
-    ).rows
+    ((spread,),) = (
+        ClickHouseDatabase(store.clickhouse)
+        .query("SELECT countIf(last_seen_at - started_at > 3000) FROM session_state")
+        .rows
+    )
     assert spread == 320
     report(spans_sent=2 * len(recording.ids), after=counted(ClickHouseDatabase(store.clickhouse)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.pipeline.test_doors import secrets
 from tests.support.all_in_one import running_all_in_one
 from tests.support.collector import Place, running_collector
 from tests.support.programs import until
@@ -13,8 +12,6 @@ from tests.support.recording import Recording, Sender
 from tests.support.truth import broken_rules, stored_callers, stored_ids
 
 from rvbbit_otel.storage.client import ClickHouseDatabase
-
-__all__ = ["secrets"]
 
 
 def test_each_trace_meets_at_one_gateway_and_what_an_absent_one_should_have_waits_for_it(
@@ -48,7 +45,9 @@ def test_each_trace_meets_at_one_gateway_and_what_an_absent_one_should_have_wait
         start(1)
         until(
             "every span is stored",
-            lambda: set.union(*map(stored_ids, databases)) == recording.ids and not agent.queued("load_balancing/spans"),
+            lambda: (
+                set.union(*map(stored_ids, databases)) == recording.ids and not agent.queued("load_balancing/spans")
+            ),
             why=lambda: f"{[len(stored_ids(each)) for each in databases]}\n{agent.log()[-4000:]}",
         )
         found = [stored_ids(database) for database in databases]
