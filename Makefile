@@ -1,9 +1,9 @@
-# Two commands on a fresh machine: `make demo` and `make test`. Each sets .venv up by itself.
+# Two commands on a fresh machine: `make demo` and `make test`. Each sets .venv up by itself. `make test-pipeline` needs Go beside Python.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-pipeline lint bench clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -21,6 +21,11 @@ lint: $(VENV)/.ready  ## ruff, mypy, import-linter
 
 test: lint  ## every test that needs nothing but the package registries
 	$(BIN)/python -m pytest
+
+test-pipeline: $(VENV)/.ready  ## the real collector and Jaeger, built from Go modules or taken from their cache, and every fault
+	collector/build.sh
+	collector/build-jaeger.sh
+	$(BIN)/python -m pytest tests/pipeline
 
 clean:
 	rm -rf $(VENV) build dist

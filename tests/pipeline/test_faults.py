@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from tests.pipeline.conftest import instrumented
+from tests.pipeline.conftest import instrumented, only_clickhouse, report
 from tests.support.all_in_one import AllInOne, running_all_in_one
 from tests.support.collector import Collector, Place, running_collector
 from tests.support.programs import until
@@ -31,13 +31,6 @@ from rvbbit_otel.storage.client import ClickHouseDatabase
 HOUR = 3600 * 10**9
 
 
-def only_clickhouse(address: str) -> dict[str, str]:
-    return {
-        "RVBBIT_OTEL_CLICKHOUSE_ENDPOINT": address if "//" in address else f"http://{address}",
-        "RVBBIT_OTEL_SESSION_EXPORTERS": "[clickhouse]",
-    }
-
-
 def drained(collector: Collector, spans: int) -> None:
     """Wait until the collector has sent so many spans and nothing waits."""
     until(
@@ -45,11 +38,6 @@ def drained(collector: Collector, spans: int) -> None:
         lambda: collector.sent() >= spans and not collector.queued(),
         why=lambda: f"sent {collector.sent()}, queued {collector.queued()}\n{collector.log()[-4000:]}",
     )
-
-
-def report(**figures: object) -> None:
-    """Figures of a fault, for whoever reads the run with -rP."""
-    print("  ".join(f"{name}={value}" for name, value in figures.items()))
 
 
 def failed_attempts(collector: Collector) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -74,17 +76,16 @@ def regrouped(
     return batches
 
 
-def record(folder: Path, prefix: Callable[[str], list[str]], clients: int, rows: int) -> Recording:
-    """Run the example runner for real, with its OTLP going to a listener that keeps each request; `prefix` makes its launcher from an endpoint."""
+@contextmanager
+def otlp_listener() -> Iterator[tuple[str, list[bytes]]]:
+    """A listener on loopback that acknowledges everything: its endpoint for OTLP over HTTP, and the trace requests that it got so far."""
     bodies: list[bytes] = []
-    lock = threading.Lock()
 
     class Keeper(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.path == "/v1/traces":
-                with lock:
-                    bodies.append(body)
+                bodies.append(gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body)
             self.send_response(200)
             self.send_header("Content-Type", "application/x-protobuf")
             self.send_header("Content-Length", "0")
@@ -95,20 +96,24 @@ def record(folder: Path, prefix: Callable[[str], list[str]], clients: int, rows:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Keeper) as listener:
         threading.Thread(target=listener.serve_forever, daemon=True).start()
-        endpoint = f"http://127.0.0.1:{listener.server_address[1]}"
+        yield f"http://127.0.0.1:{listener.server_address[1]}", bodies
+        listener.shutdown()
+
+
+def record(folder: Path, prefix: Callable[[str], list[str]], clients: int, rows: int) -> Recording:
+    """Run the example runner for real, with its OTLP going to a listener that keeps each request; `prefix` makes its launcher from an endpoint."""
+    with otlp_listener() as (endpoint, bodies):
         environ = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
         with drive.processes(folder, prefix(endpoint), environ) as dsn:
             assert drive.drive(dsn, clients, rows) == clients * rows
-        listener.shutdown()
     return Recording(tuple(bodies), tuple(drive.truth(folder / "journal.jsonl")))
 
 
 class Sender:
     """Posts export requests to a collector, each again until it is acknowledged; counts what it met on the way."""
 
-    def __init__(self, http: str, headers: dict[str, str] | None = None) -> None:
-        self.url = f"{http}/v1/traces"
-        self.headers = {"Content-Type": "application/x-protobuf", **(headers or {})}
+    def __init__(self, http: str, path: str = "/v1/traces") -> None:
+        self.url = f"{http}{path}"
         self.acknowledged = self.refused = self.unreachable = 0
         self._lock = threading.Lock()
 
@@ -125,7 +130,7 @@ class Sender:
             time.sleep(0.1)  # As Retry-After would ask.
 
     def _post(self, body: bytes) -> int | None:
-        request = urllib.request.Request(self.url, data=body, headers=self.headers)
+        request = urllib.request.Request(self.url, data=body, headers={"Content-Type": "application/x-protobuf"})
         try:
             with urllib.request.urlopen(request, timeout=20) as response:
                 status = int(response.status)
