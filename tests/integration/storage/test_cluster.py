@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Store
 from tests.support.engine_process import CLUSTERS, EngineProcess, running_engine
-from tests.support.otlp import NOW, SpanRecord, row, traces
+from tests.support.otlp import NOW, SpanRecord, Value, logs, row, traces
 
 from rvbbit_otel.all_in_one.engine import Engine
 from rvbbit_otel.errors import ConfigurationError, SchemaError
@@ -25,7 +25,7 @@ from rvbbit_otel.storage.client import ClickHouseDatabase, cluster_at
 from rvbbit_otel.storage.cluster import Cluster, head, on_cluster, replicated
 from rvbbit_otel.storage.database import Result
 from rvbbit_otel.storage.files import read, sql_files
-from rvbbit_otel.storage.otlp import traces_insert
+from rvbbit_otel.storage.otlp import logs_insert, traces_insert
 from rvbbit_otel.storage.repair import STATEMENTS, repair
 
 # What the profile of those who read a cluster sets: clickhouse/users/.
@@ -74,11 +74,12 @@ def cluster_of(node: EngineProcess, name: str, cluster: str = "one") -> Cluster:
     return Cluster(cluster, front, shard, f"{name}_shard")
 
 
-def send(database: EngineProcess, folder: Path, *bodies: bytes) -> None:
+def send(database: EngineProcess, folder: Path, *bodies: bytes, insert: str | None = None) -> None:
+    """Each body by an insert of its own, acknowledged once it is where it belongs."""
     for body in bodies:
         file = folder / "body.bin"
         file.write_bytes(body)
-        into, settings = traces_insert().split(" SETTINGS ")
+        into, settings = (insert or traces_insert()).split(" SETTINGS ")
         database.command(
             f"{into} FROM INFILE '{file}' SETTINGS {settings}, distributed_foreground_insert = 1 FORMAT ProtobufSingle"
         )
@@ -290,3 +291,24 @@ def test_dealt_out_over_two_shards_a_session_meets_and_what_is_sent_again_is_kno
     for table, rows in (("unified_logs", 124), ("otel_traces", 132)):
         assert sum(int(str(found[0][0])) for found in of_each(f"SELECT count() FROM {table}")) == rows
     assert answers(dealt.front) == answers(store.engine)
+
+
+def test_dealt_out_log_records_are_on_every_shard_and_each_is_there_once(
+    node: EngineProcess, name: str, tmp_path: Path
+) -> None:
+    dealt = Dealt(node, name)
+    # With a session; with neither session nor trace, as most of a library's own.
+    records: list[tuple[str, dict[str, Value]]] = [
+        (f"line {index}", {"session.id": f"s{index % 9}"}) for index in range(50)
+    ]
+    records += [(f"starting part {index}", {}) for index in range(50)]
+    send(dealt.front, tmp_path, logs(records), logs(reversed(records)), logs(records[::3]), insert=logs_insert())
+    of_each = [shard.rows("SELECT count(), countIf(session_id = '') FROM otel_logs") for shard in dealt.shards]
+    ((whole_one, loose_one),), ((whole_two, loose_two),) = of_each
+    assert (int(str(whole_one)) + int(str(whole_two)), int(str(loose_one)) + int(str(loose_two))) == (100, 50)
+    assert min(int(str(each)) for each in (whole_one, whole_two)) > 20
+    assert min(int(str(each)) for each in (loose_one, loose_two)) > 10
+    sessions = [
+        set(shard.rows("SELECT DISTINCT session_id FROM otel_logs WHERE session_id != ''")) for shard in dealt.shards
+    ]
+    assert (len(sessions[0] | sessions[1]), sessions[0] & sessions[1]) == (9, set())
