@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from tests.support.files import ROOT
 
 _MACRO = re.compile(r"\$__(\w+)")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::(\w+))?\}")
@@ -56,3 +59,14 @@ def _argument(sql: str, at: int) -> tuple[str, int]:
     assert sql[at] == "(", "a macro takes its argument in brackets"
     end = sql.index(")", at)
     return sql[at + 1 : end], end + 1
+
+
+def board_queries() -> list[str]:
+    """Every SQL of every board, variables' too, macros and all."""
+    found = set()
+    for path in (ROOT / "grafana" / "dashboards").glob("*.json"):
+        board = json.loads(path.read_text(encoding="utf-8"))
+        targets = [target for panel in board["panels"] for target in panel["targets"]]
+        targets += [each["query"] for each in board["templating"]["list"] if each["type"] == "query"]
+        found |= {target["rawSql"] for target in targets if "rawSql" in target}
+    return sorted(found)

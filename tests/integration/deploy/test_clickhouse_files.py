@@ -6,7 +6,6 @@ SETTINGS PROFILE, for which the embedded engine has no place to keep them.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from tests.conftest import Store
 from tests.support.engine_process import EngineProcess, EngineProcessError, running_engine
 from tests.support.files import ROOT, statements
-from tests.support.grafana import Range, expand
+from tests.support.grafana import Range, board_queries, expand
 from tests.support.otlp import NOW
 
 from rvbbit_otel.storage import migrations
@@ -144,16 +143,6 @@ def test_the_collector_can_insert_into_the_landing_tables_and_do_nothing_else(fo
     with running_engine(folder) as engine:
         # The second span, and the first one once: the guard looked into tables that the collector can't read.
         assert engine.rows("SELECT span_id FROM rvbbit.unified_logs ORDER BY span_id") == [("1" * 16,), ("2" * 16,)]
-
-
-def board_queries() -> set[str]:
-    found = set()
-    for path in (ROOT / "grafana" / "dashboards").glob("*.json"):
-        board = json.loads(path.read_text())
-        targets = [target for panel in board["panels"] for target in panel["targets"]]
-        targets += [each["query"] for each in board["templating"]["list"] if each["type"] == "query"]
-        found |= {target["rawSql"] for target in targets if "rawSql" in target}
-    return found
 
 
 @pytest.mark.parametrize("name", ["20_audits.sql", "30_grafana.sql"])
