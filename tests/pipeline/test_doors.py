@@ -38,15 +38,9 @@ def test_secrets_are_taken_out_wherever_they_stand(store: AllInOne, tmp_path: Pa
             2, session__token="plain", auth__token=["a", "b"], gen_ai__usage__input_tokens=12, rvbbit__log__content=KEY
         ),
         row(3, process__command_args=["run", "--password=hunter2"], db__query__text=f"SELECT '{KEY}', 'kept'"),
-        row(
-            4,
-            url__full="postgres://me:hunter2@db.example.com/x",
-            max_tokens=100,
-            token_count=3,
-            key="kept",
-            body='{"password": "x1", "user": "me"}',
-        ),
+        row(4, url__full="postgres://me:hunter2@db.example.com/x", body='{"password": "x1", "user": "me"}'),
         SpanRecord(5, {"session.id": "s1"}, error=f"Incorrect API key {KEY}", exception=f"with password=hunter2 {KEY}"),
+        row(6, max_tokens=100, token_count=3, key="kept"),
     )
     with running_collector(place, only_clickhouse(store.clickhouse)) as collector:
         Sender(place.http).deliver([traces(*spans)])

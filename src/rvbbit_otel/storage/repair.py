@@ -1,7 +1,8 @@
 """Rows that came without a caller get their session's, where exactly one is known. Never by guess.
 
-A process in another language, or one that lost the baggage, names a session and no caller; a span may come before its session's start. What the
-session's other rows say is written onto them, with source ``repair``.
+A process in another language, or one that lost the baggage, names a session and no caller. Where the store knows the session, the view of migration
+19 mends that at insert; a span that came before its session's start is mended here. What the session's other rows say is written onto it, with source
+``repair``.
 """
 
 from __future__ import annotations

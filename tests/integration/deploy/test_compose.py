@@ -80,6 +80,20 @@ def test_a_dockerfile_pins_what_it_stands_on_and_copies_what_is_there(path: str)
     assert re.search(r"^USER (?!root)\w+$", text, re.M)
 
 
+def test_the_collectors_image_is_given_all_that_its_build_reads() -> None:
+    folder = ROOT / "collector"
+    script = (folder / "build.sh").read_text()
+    wanted = {"build.sh", *re.findall(r"\$here\"?/([\w.]+)", script)}
+    wanted |= set(re.findall(r"^ +path: \./(\w+)", (folder / "builder.yaml").read_text(), re.M))
+    copied = {
+        word
+        for line in re.findall(r"^COPY (?!--from)(.*) /src\S*$", (folder / "Dockerfile").read_text(), re.M)
+        for word in line.split()
+    }
+    assert copied == wanted
+    assert {"builder.yaml", "go.sh"} < copied
+
+
 def test_ports_are_on_the_loopback_and_no_two_are_the_same() -> None:
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert all(port.startswith("127.0.0.1:") for port in published)
