@@ -1,9 +1,9 @@
-# Two commands on a fresh machine: `make demo` and `make test`. Each sets .venv up by itself.
+# Two commands on a fresh machine: `make demo` and `make test`. Each sets .venv up by itself. `make test-pipeline` needs Go beside Python.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-runners lint bench clean
+.PHONY: demo test test-pipeline test-runners lint bench clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,11 @@ test: lint  ## every test that needs nothing but the package registries
 test-runners: $(VENV)/.ready  ## the published RVBBIT, installed in an environment of its own; RUNNERS_SIZE=full for the sizes of docs/runners.md
 	$(BIN)/python -m tests.runners.environment
 	$(BIN)/python -m pytest tests/runners
+
+test-pipeline: $(VENV)/.ready  ## the real collector and Jaeger, built from Go modules or taken from their cache, and every fault
+	collector/build.sh
+	collector/build-jaeger.sh
+	$(BIN)/python -m pytest tests/pipeline
 
 clean:
 	rm -rf $(VENV) .runners build dist

@@ -39,13 +39,14 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_audit_says_that_every_rule_holds_then_names_what_breaks_one_then_repair_mends_it(server: AllInOne) -> None:
     holds = run("audit", "--dsn", server.clickhouse)
     assert (holds.returncode, "BROKEN" in holds.stdout) == (0, False)
-    send(server, row(3, "s2", ""))
+    send(server, row(3, "s3", ""))
+    send(server, row(4, "s3", rvbbit__session__event="end"))
     broken = run("audit", "--dsn", server.clickhouse)
     assert broken.returncode == 1
     assert "BROKEN  rows-without-caller" in broken.stdout
     assert "what to do:" in broken.stdout
     (finding,) = json.loads(run("audit", "rows-without-caller", "--dsn", server.clickhouse, "--json").stdout)
-    assert (finding["holds"], [(each["session_id"], each["rows"]) for each in finding["rows"]]) == (False, [("s2", 1)])
+    assert (finding["holds"], [(each["session_id"], each["rows"]) for each in finding["rows"]]) == (False, [("s3", 1)])
     assert run("repair", "--dsn", server.clickhouse).stdout == "1 rows got their caller; 0 rows have none still\n"
     assert run("audit", "--dsn", server.clickhouse).returncode == 0
 

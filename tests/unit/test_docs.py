@@ -32,6 +32,18 @@ def test_every_setting_is_in_the_reference_with_its_default() -> None:
             assert f"| `{shown}` |" in line
 
 
+def test_every_variable_of_a_command_is_in_the_reference() -> None:
+    text = (DOCS / "reference" / "settings.md").read_text()
+    named = {
+        (option.envvar, option.opts[0])
+        for command in cli.commands.values()
+        for option in command.params
+        if isinstance(option, click.Option) and option.envvar
+    }
+    assert named
+    assert [(variable, name) for variable, name in named if f"| `{variable}` | `{name}` |" not in text] == []
+
+
 @pytest.mark.parametrize(
     "page", [*sorted(DOCS.rglob("*.md")), *sorted(DOCS.parent.glob("*.md"))], ids=lambda page: page.name
 )

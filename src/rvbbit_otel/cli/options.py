@@ -17,6 +17,13 @@ dsn: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     show_envvar=True,
     help="The store: http://user:password@host:8123/database (https, clickhouse and clickhouses too).",
 )
+cluster: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--cluster",
+    envvar="RVBBIT_OTEL_CLUSTER",
+    show_envvar=True,
+    metavar="NAME",
+    help="The store is this cluster of ClickHouse's configuration: Replicated and Distributed tables.",
+)
 as_json: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--json", "as_json", is_flag=True, help="One JSON value on standard output."
 )

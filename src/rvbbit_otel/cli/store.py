@@ -77,15 +77,17 @@ def audit(name: str | None, parameters: tuple[str, ...], as_list: bool, dsn: str
 
 @click.command(epilog="Example: rvbbit-otel migrate --dsn https://admin:secret@clickhouse.example.com/rvbbit")
 @click.option("--dry-run", is_flag=True, help="Only say what would be applied.")
+@options.cluster
 @options.dsn
 @options.as_json
-def migrate(dry_run: bool, dsn: str, as_json: bool) -> None:
+def migrate(dry_run: bool, cluster: str | None, dsn: str, as_json: bool) -> None:
     """Bring a ClickHouse server's schema up to date. The embedded store does this by itself when it starts."""
-    from rvbbit_otel.storage.client import ClickHouseDatabase
+    from rvbbit_otel.storage.client import ClickHouseDatabase, cluster_at
     from rvbbit_otel.storage.migrations import apply, pending
 
     database = ClickHouseDatabase(dsn)
-    steps = pending(database) if dry_run else apply(database)
+    place = cluster_at(cluster, dsn, database) if cluster else None
+    steps = pending(database) if dry_run else apply(database, cluster=place)
     if as_json:
         print_json([{"version": step.version, "name": step.name, "applied": not dry_run} for step in steps])
         return
@@ -96,14 +98,16 @@ def migrate(dry_run: bool, dsn: str, as_json: bool) -> None:
 
 
 @click.command(epilog="Example: rvbbit-otel repair && rvbbit-otel audit rows-without-caller")
+@options.cluster
 @options.dsn
 @options.as_json
-def repair(dsn: str, as_json: bool) -> None:
+def repair(cluster: str | None, dsn: str, as_json: bool) -> None:
     """Give rows without a caller their session's caller, where exactly one is known; never by guess."""
-    from rvbbit_otel.storage.client import ClickHouseDatabase
+    from rvbbit_otel.storage.client import ClickHouseDatabase, cluster_at
     from rvbbit_otel.storage.repair import repair as repair_store
 
-    done = repair_store(ClickHouseDatabase(dsn))
+    database = ClickHouseDatabase(dsn)
+    done = repair_store(database, cluster_at(cluster, dsn, database) if cluster else None)
     if as_json:
         print_json(asdict(done))
     else:

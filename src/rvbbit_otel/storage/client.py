@@ -11,17 +11,20 @@ import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from rvbbit_otel.errors import ConfigurationError, StoreError, StoreUnavailableError
+from rvbbit_otel.storage.cluster import Cluster
 from rvbbit_otel.storage.database import Result
 
 # Scheme to whether it is encrypted, and the port where none is named.
 _SCHEMES = {"http": (False, 8123), "clickhouse": (False, 8123), "https": (True, 8443), "clickhouses": (True, 8443)}
+# What the name of a cluster's shard database adds to that of its front database.
+_SHARD = "_shard"
 
 
 class ClickHouseDatabase:
     """A store at a DSN such as ``http://user:password@host:8123/database``. It connects at the first question."""
 
-    def __init__(self, dsn: str, *, connect_seconds: int = 5, answer_seconds: int = 300) -> None:
-        """Read the DSN; raises ConfigurationError, which never shows the password."""
+    def __init__(self, dsn: str, *, connect_seconds: int = 5, answer_seconds: int = 300, suffix: str = "") -> None:
+        """Read the DSN; `suffix` is added to its database. Raises ConfigurationError, which never shows the password."""
         parts = _parse(dsn)
         secure, port = _SCHEMES[parts.scheme]
         self.address = f"{parts.hostname}:{parts.port or port}"
@@ -30,7 +33,7 @@ class ClickHouseDatabase:
             "port": parts.port or port,
             "username": unquote(parts.username) if parts.username else None,
             "password": unquote(parts.password) if parts.password else "",
-            "database": unquote(parts.path.strip("/")) or "default",
+            "database": _database(parts) + suffix,
             "secure": secure,
             "connect_timeout": connect_seconds,
             "send_receive_timeout": answer_seconds,
@@ -70,6 +73,15 @@ class ClickHouseDatabase:
             ) from error
         except ClickHouseError as error:
             raise StoreError(f"the store at {self.address} refused: {_first_line(error)}") from error
+
+
+def cluster_at(name: str, dsn: str, front: ClickHouseDatabase) -> Cluster:
+    """The cluster behind a DSN: `front` is its database, and beside it lies the shards' own. Raises ConfigurationError."""
+    return Cluster(name, front, ClickHouseDatabase(dsn, suffix=_SHARD), _database(_parse(dsn)) + _SHARD)
+
+
+def _database(parts: SplitResult) -> str:
+    return unquote(parts.path.strip("/")) or "default"
 
 
 def _parse(dsn: str) -> SplitResult:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from rvbbit_otel.errors import SchemaError
+from rvbbit_otel.storage.cluster import Cluster
 from rvbbit_otel.storage.database import Database
 from rvbbit_otel.storage.files import read, sql_files
 
@@ -59,22 +60,41 @@ def pending(database: Database, migrations: Sequence[Migration] | None = None) -
     return [migration for migration in known if migration.version not in done]
 
 
-def apply(database: Database, migrations: Sequence[Migration] | None = None) -> list[Migration]:
+def apply(
+    database: Database, migrations: Sequence[Migration] | None = None, cluster: Cluster | None = None
+) -> list[Migration]:
     """Apply what is pending and return it; run again, or after it was cut off half way, it does what is left.
 
-    Raises SchemaError as `pending` does, before anything is changed.
+    On a cluster `database` is its front database. Raises SchemaError as `pending` does, or where the schema there is of the other kind, before
+    anything is changed.
     """
     missing = pending(database, migrations)
-    if missing:
+    _check_kind(database, cluster)
+    if missing and cluster:
+        cluster.prepare()
+    elif missing:
         database.command(read("schema_migrations.sql"))
     for migration in missing:
         # The statement first, the entry second: cut off between them, the statement runs once more, and each is made to bear that.
-        database.command(migration.sql)
+        if cluster:
+            cluster.run(migration)
+        else:
+            database.command(migration.sql)
         database.command(
             read("record_migration.sql"),
             {"version": migration.version, "name": migration.name, "checksum": migration.checksum},
         )
     return missing
+
+
+def _check_kind(database: Database, cluster: Cluster | None) -> None:
+    engines = [str(engine) for (engine,) in database.query(read("book.sql")).rows]
+    if cluster and engines == ["ReplacingMergeTree"]:
+        raise SchemaError(
+            "this database has the schema of a single server: migrate a fresh database with --cluster, and move the rows there"
+        )
+    if not cluster and engines == ["ReplicatedReplacingMergeTree"]:
+        raise SchemaError("this database has the schema of a cluster: name it with --cluster")
 
 
 def _book(database: Database, known: Iterable[Migration]) -> set[int]:

@@ -1,7 +1,8 @@
 """Rows that came without a caller get their session's, where exactly one is known. Never by guess.
 
-A process in another language, or one that lost the baggage, names a session and no caller; a span may come before its session's start. What the
-session's other rows say is written onto them, with source ``repair``.
+A process in another language, or one that lost the baggage, names a session and no caller. Where the store knows the session, the view of migration
+19 mends that at insert; a span that came before its session's start is mended here. What the session's other rows say is written onto it, with source
+``repair``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from rvbbit_otel.storage.cluster import Cluster, on_cluster
 from rvbbit_otel.storage.database import Database
 from rvbbit_otel.storage.files import read, sql_files
 
@@ -24,12 +26,15 @@ class Repaired:
     left: int
 
 
-def repair(database: Database) -> Repaired:
-    """Give stragglers their caller; running it again changes nothing. Raises StoreError."""
+def repair(database: Database, cluster: Cluster | None = None) -> Repaired:
+    """Give stragglers their caller; running it again changes nothing. On a cluster each shard mends its own. Raises StoreError."""
     before = _without_caller(database)
     # Each table on its own: a repair that was cut off after the first one left rows in the others only.
     for statement in STATEMENTS:
-        database.command(statement)
+        if cluster:
+            cluster.shard.command(on_cluster(statement, cluster.name))
+        else:
+            database.command(statement)
     left = _without_caller(database)
     return Repaired(before - left, left)
 

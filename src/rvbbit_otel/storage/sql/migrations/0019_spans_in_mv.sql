@@ -1,4 +1,5 @@
 -- The one place that reads our attributes, and the one place that says what is refused and which row counts its usage.
+-- A straggler, which names a session and no caller, gets the session's caller from the store or from its own block, where exactly one is known.
 CREATE MATERIALIZED VIEW IF NOT EXISTS spans_in_mv TO spans_in AS
 WITH
     SpanAttributes['session.id'] AS stated_session,
@@ -18,6 +19,8 @@ WITH
         mapContains(SpanAttributes, 'gen_ai.usage.cost.amount'), SpanAttributes['gen_ai.usage.cost.amount'],
         SpanAttributes['operation.cost']
     )) AS stated_cost,
+    if(caller_fault = '', stated_caller, '') AS own_caller,
+    multiIf(own_caller = '', 'none', stated_source IN ('explicit', 'echo', 'baggage', 'repair'), stated_source, 'explicit') AS own_source,
     arrayFirst(message -> message != '', arrayMap(attributes -> attributes['exception.message'], `Events.Attributes`)) AS exception
 SELECT
     Timestamp,
@@ -57,8 +60,8 @@ SELECT
         session_event = 'end', if(StatusCode = 'Error', 'error', 'completed'),
         ''
     ) AS session_status,
-    if(caller_fault = '', stated_caller, '') AS caller_id,
-    multiIf(caller_id = '', 'none', stated_source IN ('explicit', 'echo', 'baggage', 'repair'), stated_source, 'explicit') AS caller_source,
+    if(stated_caller = '' AND reject = '' AND session_id != '', ifNull(known_caller, ''), own_caller) AS caller_id,
+    if(own_caller = '' AND caller_id != '', 'repair', own_source) AS caller_source,
     SpanAttributes['rvbbit.caller.origin'] AS caller_origin,
     multiIf(
         stated_kind IN ('caller', 'session', 'cascade', 'cell', 'llm', 'tool', 'log'), stated_kind,
@@ -71,7 +74,7 @@ SELECT
     -- third party's counts only where no instrumented runner held the session, since that runner's own rows count it then.
     if(mapContains(SpanAttributes, 'rvbbit.usage.counted'),
         SpanAttributes['rvbbit.usage.counted'] = 'true',
-        stated_kind = '' AND kind = 'llm' AND caller_source NOT IN ('echo', 'repair')) AS usage_counted,
+        stated_kind = '' AND kind = 'llm' AND own_source NOT IN ('echo', 'repair')) AS usage_counted,
     if(usage_counted, toUInt64OrZero(SpanAttributes['gen_ai.usage.input_tokens']), 0) AS tokens_in,
     if(usage_counted, toUInt64OrZero(SpanAttributes['gen_ai.usage.output_tokens']), 0) AS tokens_out,
     if(usage_counted AND isFinite(stated_cost), stated_cost, 0) AS cost,
@@ -81,3 +84,28 @@ SELECT
         multiIf(StatusMessage != '', StatusMessage, exception != '', exception, SpanAttributes['error.type'] != '', SpanAttributes['error.type'], 'error'),
         '') AS error
 FROM otel_traces_in
+LEFT JOIN
+(
+    SELECT known_session, any(caller) AS known_caller
+    FROM
+    (
+        SELECT session_id AS known_session, arrayJoin(groupUniqArrayMerge(16)(callers)) AS caller
+        FROM session_facts
+        WHERE session_id IN (
+            SELECT SpanAttributes['session.id']
+            FROM otel_traces_in
+            WHERE SpanAttributes['rvbbit.caller.id'] = '' AND SpanAttributes['session.id'] != ''
+        )
+        GROUP BY session_id
+        UNION ALL
+        SELECT SpanAttributes['session.id'], SpanAttributes['rvbbit.caller.id']
+        FROM otel_traces_in
+        WHERE match(SpanAttributes['rvbbit.caller.id'], '^[A-Za-z0-9_.:-]{1,128}$') AND SpanAttributes['session.id'] IN (
+            SELECT SpanAttributes['session.id']
+            FROM otel_traces_in
+            WHERE SpanAttributes['rvbbit.caller.id'] = '' AND SpanAttributes['session.id'] != ''
+        )
+    )
+    GROUP BY known_session
+    HAVING uniqExact(caller) = 1
+) AS known ON known_session = SpanAttributes['session.id']

@@ -1,0 +1,3 @@
+-- For reading: no key, as for otel_traces.
+CREATE TABLE IF NOT EXISTS otel_logs ON CLUSTER `{cluster}` AS `{shard}`.otel_logs
+ENGINE = Distributed(`{cluster}`, `{shard}`, otel_logs)

@@ -1,0 +1,3 @@
+-- For reading: each shard counts what it refused.
+CREATE TABLE IF NOT EXISTS rejected_spans ON CLUSTER `{cluster}` AS `{shard}`.rejected_spans
+ENGINE = Distributed(`{cluster}`, `{shard}`, rejected_spans)
