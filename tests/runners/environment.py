@@ -19,6 +19,8 @@ VERSION: Final = "3.2.2"
 # this version of DuckDB only.
 _DUCKDB: Final = "1.4.4"
 _EXTENSIONS: Final = ("duckdb-ext-sqlite==1.4.4.20260205", "duckdb-ext-json==1.4.4.20260205")
+# What somebody else instruments beside us: litellm asks the stub by OpenAI's client.
+_THIRD_PARTY: Final = ("opentelemetry-instrumentation-openai-v2==2.4b0", "opentelemetry-util-genai==0.4b0")
 
 
 class NoPythonError(RuntimeError):
@@ -56,7 +58,7 @@ def installed() -> Path:
         subprocess.run([find_python(), "-m", "venv", str(venv)], check=True)
         _pip(venv, f"larsql=={VERSION}", f"duckdb=={_DUCKDB}", *_EXTENSIONS)
         # Ours on top of theirs, as a user would: what they pin stays.
-        _pip(venv, "-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}[run]")
+        _pip(venv, "-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}[run]", *_THIRD_PARTY)
         extensions = next(venv.glob("lib/python3*/site-packages/duckdb_ext/extensions"))
         (venv / "home" / ".duckdb").mkdir(parents=True)
         (venv / "home" / ".duckdb" / "extensions").symlink_to(extensions)

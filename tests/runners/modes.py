@@ -108,6 +108,7 @@ MODES: Final = (
     Mode("celltakes", 2, 4, 1, 1, _map("cell_takes")),
     Mode("cascadetakes", 2, 4, 1, 3, _map("cascade_takes")),
     Mode("independent", 2, 4, 1, 1, _map("independent")),
+    Mode("failing", 1, 2, 1, 1, _map("failing")),
     Mode("pipeline", 2, 4, 2, 1, _pipeline),
     Mode("http", 3, 4, 3, 3, _map("extract_brand"), "http"),
     Mode("cli", 1, 4, 1, 1, _command, "cli"),

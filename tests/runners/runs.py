@@ -54,13 +54,13 @@ def run(
             protocol: [mode for mode in modes if mode.protocol in names] for protocol, names in _PLACES.items()
         }
         if by_protocol["server"]:
-            with server.serving(larsql, log, on, environment) as dsn:
-                server.ask(dsn, WARM_UP)
-                errors |= {mode.name: server.ask(dsn, mode) for mode in by_protocol["server"]}
+            with server.serving(larsql, log, on, environment) as served:
+                server.ask(served, WARM_UP)
+                errors |= {mode.name: server.ask(served, mode) for mode in by_protocol["server"]}
                 _settle(larsql, store)
         if by_protocol["http"]:
-            with server.serving_http(larsql, log, on, environment) as url:
-                errors |= {mode.name: server.ask(url, mode) for mode in by_protocol["http"]}
+            with server.serving_http(larsql, log, on, environment) as served:
+                errors |= {mode.name: server.ask(served, mode) for mode in by_protocol["http"]}
                 _settle(larsql, store)
         for mode in by_protocol["cli"]:
             errors[mode.name] = server.ask(larsql, mode, environment, on)

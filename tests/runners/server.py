@@ -57,6 +57,14 @@ class Larsql:
         return [str(self.venv / "bin" / "rvbbit-otel"), "run", "--", *plain] if instrumented else plain
 
 
+@dataclass(frozen=True)
+class Served:
+    """A server of it that answers: its DSN or URL, and its process."""
+
+    where: str
+    process: subprocess.Popen[bytes]
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as probe:
@@ -65,14 +73,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(larsql: Larsql, log: Path, instrumented: bool, more: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Its Postgres server, until the end of the block; gives the DSN. Raises RuntimeError, with its log, if it does not come up."""
+def serving(larsql: Larsql, log: Path, instrumented: bool, more: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """Its Postgres server, until the end of the block. Raises RuntimeError, with its log, if it does not come up."""
     port = free_port()
     words = ("sql", "server", "--host", "127.0.0.1", "--port", str(port), "-w", "8")
     with _started(larsql.command(*words, instrumented=instrumented), larsql, log, more) as process:
         dsn = f"host=127.0.0.1 port={port} user=lars dbname=default"
         _wait_until_it_answers(dsn, process, log)
-        yield dsn
+        yield Served(dsn, process)
 
 
 @contextmanager
@@ -117,7 +125,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
     try:
-        process.wait(30)
+        process.wait(5)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -137,22 +145,22 @@ def serving_http(larsql: Larsql, log: Path, instrumented: bool, more: Mapping[st
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the HTTP API does not serve (exit status {process.poll()}):\n{_tail(log)}")
             time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/api/sql/execute"
+        yield Served(f"http://127.0.0.1:{port}/api/sql/execute", process)
 
 
 def ask(
-    where: str | Larsql, mode: Mode, more: Mapping[str, str] | None = None, instrumented: bool = False
+    where: Served | Larsql, mode: Mode, more: Mapping[str, str] | None = None, instrumented: bool = False
 ) -> list[str]:
     """Every client of a mode at once; gives what clients got as errors, none if all went well.
 
-    where: the DSN for psql and psycopg, the URL for HTTP, the installation for its command line.
+    where: a server for psql, psycopg and HTTP, the installation for its command line.
     """
 
     def one(client: int) -> str:
         statements = mode.statements(mode, client)
         if isinstance(where, Larsql):
             return _by_command(where, statements, instrumented, more)
-        return _ASKING[mode.protocol](where, statements)
+        return _ASKING[mode.protocol](where.where, statements)
 
     with ThreadPoolExecutor(mode.clients) as pool:
         return [error for error in pool.map(one, range(mode.clients)) if error]

@@ -20,8 +20,8 @@ class Stub:
 
 
 @contextmanager
-def serving() -> Iterator[Stub]:
-    """A stub on a free port, until the end of the block."""
+def serving(delay_seconds: float = 0.0) -> Iterator[Stub]:
+    """A stub on a free port, until the end of the block, that thinks for so long."""
 
     class Handler(StubHandler):
         def answer(self, prompt: Any) -> str:
@@ -35,6 +35,7 @@ def serving() -> Iterator[Stub]:
             stub.tokens.append((len(text.split()), len(said.split())))
             return said
 
+    Handler.delay_seconds = delay_seconds
     server = StubServer(("127.0.0.1", 0), Handler)
     stub = Stub(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -60,7 +60,9 @@ CASCADES: Final = {
       max_parallel: "2"
 """,
     ),
-    "failing": _cascade("failing", _TOOL_CELL.format(name="fail", code="1 / 0  # {{ input.product_name }}")),
+    "failing": _cascade(
+        "failing", "\n  - name: fail\n    tool: no_such_tool\n    inputs: {text: '{{ input.product_name }}'}\n"
+    ),
 }
 _TIERS: Final = ("standard", "fast", "quality", "reasoning")
 
