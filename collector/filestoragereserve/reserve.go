@@ -56,7 +56,8 @@ type client struct {
 	storage.Client
 	reserve *reserve
 	mutex   sync.Mutex
-	// Deletions of a queue that starts: it deletes what was on its way before it files that again, one by one. They go with the first write after.
+	// Deletions of a queue that starts: it deletes all that was on its way before it files that again, one by one. So each goes with what is filed, and
+	// an end in between loses nothing.
 	later []*storage.Operation
 	// A write that takes items off was given up at the end: what is on the disk stays as it is, for the next start.
 	givenUp error
@@ -74,7 +75,11 @@ func (c *client) Batch(ctx context.Context, ops ...*storage.Operation) error {
 	}
 	if adds(ops) {
 		if len(c.later) > 0 {
-			return c.untilThereIsRoom(ctx, ops)
+			if err := c.untilThereIsRoom(ctx, append(ops, c.later[0])); err != nil {
+				return err
+			}
+			c.later = c.later[1:]
+			return nil
 		}
 		if err := c.reserve.room(); err != nil {
 			return err
