@@ -8,7 +8,7 @@ here="$(cd "$(dirname "$0")" && pwd)"
 MODULE=github.com/jaegertracing/jaeger@v1.76.0
 
 need_go
-binary="$CACHE/jaeger-$(hash_of "$MODULE" </dev/null)"
+binary="$CACHE/jaeger-$(hash_of /dev/null "$MODULE")"
 if [ ! -x "$binary" ]; then
     echo "building Jaeger, which takes minutes the first time ..." >&2
     work="$(mktemp -d)"

@@ -7,13 +7,12 @@ here="$(cd "$(dirname "$0")" && pwd)"
 BUILDER=go.opentelemetry.io/collector/cmd/builder@v0.157.0
 
 need_go
-binary="$CACHE/otelcol-$(cat "$here/builder.yaml" "$here"/filestoragereserve/* | hash_of "$BUILDER")"
+binary="$CACHE/otelcol-$(hash_of "$here/builder.yaml" "$BUILDER")"
 if [ ! -x "$binary" ]; then
     echo "building the collector, which takes minutes the first time ..." >&2
     work="$(mktemp -d)"
     trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-    # Paths in the manifest are relative to the working folder. Strict versioning would refuse the older filestorage.
-    cp -R "$here/filestoragereserve" "$work/"
+    # output_path is relative to the working folder. Strict versioning would refuse the older filestorage.
     (cd "$work" && GOFLAGS="${GOFLAGS:-} -trimpath" go run "$BUILDER" --skip-strict-versioning --config "$here/builder.yaml") >&2
     keep "$work/build/rvbbit-otelcol" "$binary"
 fi

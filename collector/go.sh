@@ -19,9 +19,9 @@ need_go() {
     fi
 }
 
-# hash_of TEXT: names what a binary was made from: standard input, the tool's version, Go's version and the platform.
+# hash_of FILE TEXT: names what a binary was made from: the file, the tool's version, Go's version and the platform.
 hash_of() {
-    { cat; echo "$1"; go env GOVERSION GOOS GOARCH; } | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c1-16
+    { cat "$1"; echo "$2"; go env GOVERSION GOOS GOARCH; } | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c1-16
 }
 
 # keep FROM TO: by a rename, so that whoever looks meanwhile sees no half of a binary.

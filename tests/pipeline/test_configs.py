@@ -90,15 +90,12 @@ def test_no_request_that_is_taken_is_above_what_a_batch_may_hold(name: str) -> N
 @pytest.mark.parametrize("name", ["config.yaml", "agent.yaml", "gateway.yaml"])
 def test_what_is_acknowledged_is_on_a_disk_and_tried_for_ever(name: str) -> None:
     config = parts(name)
-    extensions = config["extensions"]
-    assert extensions["file_storage/queue"]["fsync"] is True
-    assert extensions["file_storage_reserve/queue"]["storage"] == "file_storage/queue"
-    assert extensions["file_storage_reserve/queue"]["directory"] == extensions["file_storage/queue"]["directory"]
+    assert config["extensions"]["file_storage/queue"]["fsync"] is True
     durable = [each for key, each in config["exporters"].items() if key.startswith(("clickhouse", "load_balancing"))]
     assert durable
     for exporter in durable:
         assert exporter["retry_on_failure"]["max_elapsed_time"] == 0
-        assert exporter["sending_queue"]["storage"] == "file_storage_reserve/queue"
+        assert exporter["sending_queue"]["storage"] == "file_storage/queue"
         assert exporter["sending_queue"]["block_on_overflow"] is True
     for pipeline in config["service"]["pipelines"].values():
         if "otlp" in pipeline["receivers"]:

@@ -197,25 +197,15 @@ def test_batches_regrouped(recording: Recording, store: AllInOne, tmp_path: Path
     report(requests=sender.acknowledged, after=counted(ClickHouseDatabase(store.clickhouse)))
 
 
-def on_a_small_disk(then: str) -> list[str]:
-    """What runs a collector, as `then` says, with a disk of 4 MiB for its queue that only it sees and that goes with it."""
-    small = f'mkdir -p "$RVBBIT_OTEL_QUEUE_DIR" && mount -t tmpfs -o size=4m none "$RVBBIT_OTEL_QUEUE_DIR" && {then}'
+def on_a_disk_of_eight_mib(then: str) -> list[str]:
+    """What runs a collector, as `then` says, with a disk for its queue that only it sees and that goes with it."""
+    small = f'mkdir -p "$RVBBIT_OTEL_QUEUE_DIR" && mount -t tmpfs -o size=8m none "$RVBBIT_OTEL_QUEUE_DIR" && {then}'
     users = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     return ["unshare", *users, "--mount", "sh", "-c", small, "sh"]
 
 
-def disk_of(pid: int, place: Place) -> Path:
-    """The folder of its queue as the process sees it."""
-    return Path(f"/proc/{pid}/root") / place.queue.relative_to("/")
-
-
-def free_bytes(folder: Path) -> int:
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_bsize
-
-
 def fill(folder: Path) -> Path:
-    """A file of another program's, which leaves no byte free."""
+    """A file that leaves no byte of a disk free."""
     ballast = folder / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:
@@ -223,72 +213,56 @@ def fill(folder: Path) -> Path:
                 pass
         except OSError as error:
             assert error.errno == errno.ENOSPC
-    assert free_bytes(folder) == 0
     return ballast
 
 
-# Requests of every size, so that some fit into whatever room is left.
-def small_and_large(recording: Recording) -> list[bytes]:
-    return [*regrouped(recording.bodies, 11, largest=20), *recording.bodies]
-
-
-@pytest.mark.parametrize(
-    "killed", [False, True], ids=["until the store is back", "and the collector is killed meanwhile"]
-)
-def test_the_disk_of_the_queue_is_full(recording: Recording, store: AllInOne, tmp_path: Path, killed: bool) -> None:
+def test_the_disk_of_the_queue_is_full(recording: Recording, store: AllInOne, tmp_path: Path) -> None:
     place, database = Place(tmp_path / "collector"), ClickHouseDatabase(store.clickhouse)
-    # The shell starts a second collector, in its own place, when the first one has ended.
-    prefix = on_a_small_disk('"$@"; exec "$@"' if killed else 'exec "$@"')
-    environ = {"RVBBIT_OTEL_QUEUE_RESERVE_MIB": "1"}
-    with (
-        TcpProxy() as proxy,
-        running_collector(place, {**only_clickhouse(proxy.address), **environ}, prefix=prefix) as collector,
-    ):
-        sender, requests = Sender(place.http), small_and_large(recording)
-        sending = threading.Thread(target=sender.deliver, args=(requests,))
+    prefix = on_a_disk_of_eight_mib('exec "$@"')
+    with running_collector(place, only_clickhouse(store.clickhouse), prefix=prefix) as collector:
+        ballast = fill(Path(f"/proc/{collector.process.pid}/root") / place.queue.relative_to("/"))
+        sender = Sender(place.http)
+        sending = threading.Thread(target=sender.deliver, args=(recording.bodies,))
         sending.start()
-        until("exports are refused", lambda: sender.refused >= 50, why=collector.log)
-        before, acknowledged, refused = counted(database), sender.acknowledged, sender.refused
-        assert acknowledged > 0
-        assert "are kept for taking items off" in collector.log()
-        if killed:
-            proc = Path("/proc") / str(collector.process.pid)
-            os.kill(int((proc / "task" / proc.name / "children").read_text()), signal.SIGKILL)
-            until("the second one runs", lambda: "otelcol" in (proc / "cmdline").read_text().split("\0")[0])
-        proxy.target = store.clickhouse
-        sending.join(240)
+        until("exports are refused", lambda: sender.refused >= 50, why=lambda: vars(sender))
+        assert "no space left on device" in collector.log()
+        before, refused = counted(database), sender.refused
+        ballast.unlink()
+        sending.join(180)
         assert not sending.is_alive()
         until("all is stored", lambda: counted(database)[3] >= len(recording.ids), why=lambda: collector.log()[-4000:])
-    assert sender.acknowledged == len(requests)
+    assert sender.acknowledged == len(recording.bodies)
     assert_whole(store.clickhouse, recording.owners, recording.ids)
-    report(before=before, acknowledged=acknowledged, refused=refused, after=counted(database))
+    report(before=before, refused=refused, after=counted(database))
 
 
-def test_another_program_fills_the_disk_of_the_queue_and_leaves_again(
+def test_a_queue_at_its_limit_makes_senders_wait_before_its_disk_is_full(
     recording: Recording, store: AllInOne, tmp_path: Path
 ) -> None:
     place, database = Place(tmp_path / "collector"), ClickHouseDatabase(store.clickhouse)
-    environ = {"RVBBIT_OTEL_QUEUE_RESERVE_MIB": "1"}
-    prefix = on_a_small_disk('exec "$@"')
-    half = len(recording.bodies) // 2
-    with (
-        TcpProxy() as proxy,
-        running_collector(place, {**only_clickhouse(proxy.address), **environ}, prefix=prefix) as collector,
-    ):
-        sender = Sender(place.http)
-        sender.deliver(recording.bodies[:half])
-        ballast = fill(disk_of(collector.process.pid, place))
-        sending = threading.Thread(target=sender.deliver, args=(recording.bodies[half:],))
-        sending.start()
-        proxy.target = store.clickhouse
-        until("nothing more is taken", lambda: sender.refused + sender.unreachable >= 4, why=collector.log)
-        before = counted(database)
-        ballast.unlink()
-        sending.join(240)
-        assert not sending.is_alive()
-        until("all is stored", lambda: counted(database)[3] >= len(recording.ids), why=lambda: collector.log()[-4000:])
+    prefix = on_a_disk_of_eight_mib('exec "$@"')
+    # 4.8 MB of requests, small and large, for a queue of 2 MiB on a disk of 8.
+    requests = [*regrouped(recording.bodies, 11, largest=20), *recording.bodies]
+    with TcpProxy() as proxy:
+        environ = {**only_clickhouse(proxy.address), "RVBBIT_OTEL_QUEUE_BYTES": "2097152"}
+        with running_collector(place, environ, prefix=prefix) as collector:
+            sender = Sender(place.http)
+            sending = threading.Thread(target=sender.deliver, args=(requests,))
+            sending.start()
+            until("a sender gave up waiting, to come again", lambda: sender.unreachable >= 4, why=lambda: vars(sender))
+            before, acknowledged = counted(database), sender.acknowledged
+            proxy.target = store.clickhouse
+            sending.join(180)
+            assert not sending.is_alive()
+            until(
+                "all is stored",
+                lambda: counted(database)[3] >= len(recording.ids) and not collector.queued(),
+                why=lambda: collector.log()[-4000:],
+            )
+        assert "no space left on device" not in collector.log()
+    assert (before, acknowledged < len(requests), sender.acknowledged) == ((0, 0, 0, 0), True, len(requests))
     assert_whole(store.clickhouse, recording.owners, recording.ids)
-    report(before=before, refused=sender.refused, after=counted(database))
+    report(before=before, acknowledged=acknowledged, waited=sender.unreachable, after=counted(database))
 
 
 def test_a_slow_store(recording: Recording, store: AllInOne, tmp_path: Path) -> None:

@@ -115,6 +115,7 @@ class Sender:
     def __init__(self, http: str, path: str = "/v1/traces") -> None:
         self.url = f"{http}{path}"
         self.acknowledged = self.refused = self.unreachable = 0
+        self.last_failure = ""
         self._lock = threading.Lock()
 
     def deliver(self, bodies: Sequence[bytes], threads: int = 4, seconds: float = 180) -> None:
@@ -126,7 +127,9 @@ class Sender:
     def _deliver(self, body: bytes, deadline: float) -> None:
         while (status := self._post(body)) != 200:
             assert status is None or status in _AGAIN, f"the collector refused a request for good: {status}"
-            assert time.monotonic() < deadline, f"not taken in time: refused {self.refused}, away {self.unreachable}"
+            assert time.monotonic() < deadline, (
+                f"not taken in time: refused {self.refused}, away {self.unreachable} ({self.last_failure})"
+            )
             time.sleep(0.1)  # As Retry-After would ask.
 
     def _post(self, body: bytes) -> int | None:
@@ -136,9 +139,10 @@ class Sender:
                 status = int(response.status)
         except urllib.error.HTTPError as error:
             status = error.code
-        except (OSError, urllib.error.URLError):
+        except (OSError, urllib.error.URLError) as error:
             with self._lock:
                 self.unreachable += 1
+                self.last_failure = repr(error)
             return None
         with self._lock:
             if status == 200:
