@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from typing import Final
 
 # C0 and C1 controls, and the marks that turn the direction of text around: in a span's name they could rewrite a terminal.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+# Characters in a line of a table that nothing cuts.
+_WHOLE: Final = 10_000
 
 
 def safe(value: object) -> str:
@@ -42,7 +47,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
         table.add_column(safe(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(safe(value)) for value in row))
-    Console(highlight=False).print(table)
+    # A terminal has a width; a file or a pipe takes names whole, so that they can be searched for.
+    fixed = sys.stdout.isatty() or "COLUMNS" in os.environ
+    Console(highlight=False, width=None if fixed else _WHOLE).print(table)
 
 
 def say(text: str = "") -> None:
