@@ -12,7 +12,7 @@ from opentelemetry.context import get_current
 
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import flows
-from rvbbit_otel.instrumentation.handlers import Enter, Running
+from rvbbit_otel.instrumentation.handling import Enter, Running
 from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, uses_items, uses_result
 from rvbbit_otel.instrumentation.spec import FIELDS, IDENTIFYING, REPLACED_FIELD, Hook
 from rvbbit_otel.telemetry import Counters

@@ -25,7 +25,7 @@ from rvbbit_otel.instrumentation.calls import (
     returning_wrapper,
     wrapper_for,
 )
-from rvbbit_otel.instrumentation.handlers import Enter
+from rvbbit_otel.instrumentation.handling import Enter
 from rvbbit_otel.instrumentation.losses import lost_with, lost_without
 from rvbbit_otel.instrumentation.mending import Mending
 from rvbbit_otel.instrumentation.patching import Patches, TargetMissingError

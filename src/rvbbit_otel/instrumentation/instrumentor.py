@@ -23,7 +23,8 @@ from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation import runners
 from rvbbit_otel.instrumentation.callers import Callers
 from rvbbit_otel.instrumentation.content import ContentRule, Redact
-from rvbbit_otel.instrumentation.handlers import Toolbox, handler_for
+from rvbbit_otel.instrumentation.handlers import handler_for
+from rvbbit_otel.instrumentation.handling import Toolbox
 from rvbbit_otel.instrumentation.hooks import HookReport, Hooks, Makers
 from rvbbit_otel.instrumentation.mending import Mending
 from rvbbit_otel.instrumentation.patching import Patches

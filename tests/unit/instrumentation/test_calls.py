@@ -15,7 +15,7 @@ from tests.unit.instrumentation.conftest import Traced
 
 from rvbbit_otel.instrumentation import Hook, Role, RunnerSpec, RvbbitInstrumentor, runners
 from rvbbit_otel.instrumentation.calls import Interception
-from rvbbit_otel.instrumentation.handlers import Running
+from rvbbit_otel.instrumentation.handling import Running
 
 NATURES: list[Callable[[Any], bool]] = [
     inspect.isfunction,

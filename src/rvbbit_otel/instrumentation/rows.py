@@ -1,0 +1,248 @@
+"""The handlers whose calls become rows: log calls, cascades, cells, tools, calls to a model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any
+
+from opentelemetry.context import Context, get_current
+from opentelemetry.trace import Span, SpanKind, set_span_in_context
+
+from rvbbit_otel.attributes import (
+    CASCADE_DEPTH,
+    CASCADE_FILE,
+    CASCADE_ID,
+    CASCADE_INPUT,
+    CELL_NAME,
+    DURATION_MS,
+    GEN_AI_INPUT_TOKENS,
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_OUTPUT_TOKENS,
+    GEN_AI_PROVIDER_NAME,
+    GEN_AI_REQUEST_MODEL,
+    GEN_AI_RESPONSE_MODEL,
+    GEN_AI_TOOL_NAME,
+    LOG_CONTENT,
+    LOG_METADATA,
+    LOG_NODE_TYPE,
+    LOG_ROLE,
+    SESSION_ID,
+    SESSION_PARENT_ID,
+    TAKE_INDEX,
+    USAGE_COST,
+    USAGE_COUNTED,
+)
+from rvbbit_otel.caller import SessionId
+from rvbbit_otel.instrumentation.handling import Enter, Note, Running, Toolbox
+from rvbbit_otel.instrumentation.spans import Attributes, Values, put, put_integer, put_number
+from rvbbit_otel.instrumentation.spec import Hook
+from rvbbit_otel.instrumentation.unpriced import Unpriced
+
+
+def log(hook: Hook, tools: Toolbox) -> Note:
+    """The runner's own log call: a span without a length."""
+    spans, sessions, content = tools.spans, tools.sessions, tools.spans.content
+
+    def note(values: Values) -> None:
+        get = values.get
+        session_id = sessions.id_of(get("session_id"))
+        attributes: Attributes = {}
+        if session_id is not None:
+            attributes[SESSION_ID] = session_id
+        role = get("role")
+        put(attributes, LOG_ROLE, role)
+        put(attributes, LOG_NODE_TYPE, get("node_type"))
+        put(attributes, CELL_NAME, get("cell_name"))
+        put_integer(attributes, TAKE_INDEX, get("take_index"))
+        put_number(attributes, DURATION_MS, get("duration_ms"))
+        put(attributes, GEN_AI_PROVIDER_NAME, get("provider"))
+        put(attributes, GEN_AI_REQUEST_MODEL, get("model"))
+        _put_usage(attributes, values, hook.accounts)
+        if get("request_id") is not None and get("cost") is None:
+            tools.unpriced.put(get("request_id"), Unpriced(dict(attributes), hook.accounts))
+        if content.allowed:
+            _put_content(attributes, LOG_CONTENT, content.text(LOG_CONTENT, get("content")))
+            _put_content(attributes, LOG_METADATA, content.text(LOG_METADATA, get("metadata")))
+        context = get_current() if session_id is None else sessions.context_for(session_id)
+        now = time.time_ns()
+        name = f"log {attributes[LOG_ROLE]}" if LOG_ROLE in attributes else "log"
+        spans.start(name, "log", context, attributes, start_time=now).end(now)
+
+    return note
+
+
+def usage(hook: Hook, tools: Toolbox) -> Note:
+    """The price of a call that was logged before comes as a row of its own: a row that was written is never changed."""
+
+    def note(values: Values) -> None:
+        if values.get("cost") is None:
+            return
+        known = tools.unpriced.take(values.get("request_id"))
+        if known is None:
+            return
+        attributes = known.attributes
+        if GEN_AI_INPUT_TOKENS in attributes or GEN_AI_OUTPUT_TOKENS in attributes:
+            values = {name: value for name, value in values.items() if name not in ("tokens_in", "tokens_out")}
+        for name in (GEN_AI_INPUT_TOKENS, GEN_AI_OUTPUT_TOKENS, USAGE_COUNTED):
+            attributes.pop(name, None)
+        attributes[LOG_ROLE] = attributes[LOG_NODE_TYPE] = "usage"
+        _put_usage(attributes, values, known.accounts)
+        session_id = tools.sessions.id_of(attributes.get(SESSION_ID))
+        context = get_current() if session_id is None else tools.sessions.context_for(session_id)
+        now = time.time_ns()
+        tools.spans.start("log usage", "log", context, attributes, start_time=now).end(now)
+
+    return note
+
+
+def cascade(hook: Hook, tools: Toolbox) -> Enter:
+    """The cascade of a session, and the session's end with it."""
+    spans, sessions = tools.spans, tools.sessions
+
+    def enter(values: Values) -> Running | None:
+        session_id = sessions.id_of(values.get("session_id"))
+        if session_id is None:
+            return None
+        given = values.get("cascade_file")
+        file = as_word(given) if isinstance(given, str | PurePath) else None  # Some take a definition in its place.
+        cascade_id = as_word(values.get("cascade_id")) or (PurePath(file).stem if file else None)
+        if sessions.is_running(session_id, cascade_id):
+            return None
+        echo = sessions.open(
+            session_id,
+            parent=values.get("parent_session_id"),
+            caller_id=values.get("caller_id"),
+            metadata=values.get("metadata"),
+            cascade_id=cascade_id,
+            starts=True,
+        )
+        attributes: Attributes = {SESSION_ID: session_id}
+        put(attributes, SESSION_PARENT_ID, echo.parent_session_id)
+        put(attributes, CASCADE_ID, cascade_id)
+        put(attributes, CASCADE_FILE, file)
+        put_integer(attributes, CASCADE_DEPTH, values.get("depth"))
+        _put_content(attributes, CASCADE_INPUT, spans.content.text(CASCADE_INPUT, values.get("input")))
+        context = sessions.cascade_context(echo)
+        span = spans.start(f"cascade {cascade_id or 'unnamed'}"[:256], "cascade", context, attributes)
+        run = sessions.begin(session_id, span, cascade_id)
+
+        def finish(after: Values, error: BaseException | None) -> None:
+            try:
+                if error is not None:
+                    spans.fail(span, error)
+                if run is not None:
+                    sessions.finish(session_id, run, error is not None, after.get("status", values.get("status")))
+            finally:
+                span.end()
+
+        return Running(_with(span, sessions.attached(session_id, context)), finish)
+
+    return enter
+
+
+def cell(hook: Hook, tools: Toolbox) -> Enter:
+    """A step of a cascade."""
+
+    def enter(values: Values) -> Running:
+        attributes: Attributes = {}
+        put(attributes, CELL_NAME, values.get("name"))
+        put_integer(attributes, TAKE_INDEX, values.get("take_index"))
+        _put_content(attributes, LOG_CONTENT, tools.spans.content.text(LOG_CONTENT, values.get("input")))
+        name = f"cell {attributes.get(CELL_NAME, 'unnamed')}"[:256]
+        return _around(tools, name, "cell", values, attributes)
+
+    return enter
+
+
+def tool(hook: Hook, tools: Toolbox) -> Enter:
+    """A call of a tool."""
+
+    def enter(values: Values) -> Running:
+        attributes: Attributes = {GEN_AI_OPERATION_NAME: "execute_tool"}
+        put(attributes, GEN_AI_TOOL_NAME, values.get("name"))
+        put(attributes, CELL_NAME, values.get("cell_name"))
+        _put_content(attributes, LOG_CONTENT, tools.spans.content.text(LOG_CONTENT, values.get("input")))
+        name = f"execute_tool {attributes.get(GEN_AI_TOOL_NAME, '')}".strip()[:256]
+        return _around(tools, name, "tool", values, attributes)
+
+    return enter
+
+
+def llm(hook: Hook, tools: Toolbox) -> Enter:
+    """A call to a model."""
+
+    def enter(values: Values) -> Running:
+        operation = as_word(values.get("operation")) or "chat"
+        attributes: Attributes = {GEN_AI_OPERATION_NAME: operation}
+        put(attributes, GEN_AI_PROVIDER_NAME, values.get("provider"))
+        put(attributes, GEN_AI_REQUEST_MODEL, values.get("model"))
+        put(attributes, CELL_NAME, values.get("cell_name"))
+        _put_content(attributes, LOG_CONTENT, tools.spans.content.text(LOG_CONTENT, values.get("input")))
+        name = f"{operation} {attributes.get(GEN_AI_REQUEST_MODEL, '')}".strip()[:256]
+
+        def answered(span: Span, after: Values) -> None:
+            late: Attributes = {}
+            put(late, GEN_AI_RESPONSE_MODEL, after.get("response_model"))
+            _put_usage(late, after, hook.accounts)
+            span.set_attributes(late)
+
+        return _around(tools, name, "llm", values, attributes, answered, SpanKind.CLIENT)
+
+    return enter
+
+
+def _around(
+    tools: Toolbox,
+    name: str,
+    kind: Any,
+    values: Values,
+    attributes: Attributes,
+    answered: Callable[[Span, Values], None] | None = None,
+    span_kind: SpanKind = SpanKind.INTERNAL,
+) -> Running:
+    spans, sessions = tools.spans, tools.sessions
+    session_id: SessionId | None = sessions.id_of(values.get("session_id"))
+    context = get_current()
+    if session_id is not None:
+        attributes[SESSION_ID] = session_id
+        context = sessions.context_for(session_id)
+    span = spans.start(name, kind, context, attributes, span_kind=span_kind)
+
+    def finish(after: Values, error: BaseException | None) -> None:
+        try:
+            if error is not None:
+                spans.fail(span, error)
+            elif answered is not None:
+                answered(span, after)
+        finally:
+            span.end()
+
+    return Running(_with(span, sessions.attached(session_id, context)), finish)
+
+
+def _with(span: Span, context: Context) -> Context:
+    from_here = span.get_span_context()
+    return set_span_in_context(span, context) if from_here.is_valid else context
+
+
+def _put_usage(attributes: Attributes, values: Values, accounts: bool) -> None:
+    before = len(attributes)
+    put_integer(attributes, GEN_AI_INPUT_TOKENS, values.get("tokens_in"))
+    put_integer(attributes, GEN_AI_OUTPUT_TOKENS, values.get("tokens_out"))
+    put_number(attributes, USAGE_COST, values.get("cost"))
+    if len(attributes) > before:
+        attributes[USAGE_COUNTED] = accounts
+
+
+def _put_content(attributes: Attributes, name: str, text: str | None) -> None:
+    if text is not None:
+        attributes[name] = text
+
+
+def as_word(value: object) -> str | None:
+    """A value as a short text, None for none."""
+    if value is None:
+        return None
+    return (value if isinstance(value, str) else str(value))[:512] or None
