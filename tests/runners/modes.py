@@ -97,7 +97,7 @@ def _command(mode: Mode, client: int) -> list[Statement]:
 WARM_UP: Final = Mode("warmup", 1, 1, 1, 1, _map("tool_brand"))
 MODES: Final = (
     Mode("map", 3, 8, 3, 3, _map("extract_brand")),
-    Mode("many", 4, 20, 3, 3, _map("tool_brand")),
+    Mode("many", 3, 20, 3, 3, _map("tool_brand")),
     Mode("multi", 2, 4, 2, 2, _two_statements),
     # The runner runs every row of a parallel MAP twice.
     Mode("parallel", 2, 8, 2, 4, _map("extract_brand", "PARALLEL 4 ")),
@@ -110,6 +110,6 @@ MODES: Final = (
     Mode("independent", 2, 4, 1, 1, _map("independent")),
     Mode("failing", 1, 2, 1, 1, _map("failing")),
     Mode("pipeline", 2, 4, 2, 1, _pipeline),
-    Mode("http", 3, 4, 3, 3, _map("extract_brand"), "http"),
+    Mode("http", 2, 4, 3, 3, _map("extract_brand"), "http"),
     Mode("cli", 1, 4, 1, 1, _command, "cli"),
 )

@@ -17,7 +17,7 @@ from rvbbit_otel.storage.client import ClickHouseDatabase
 
 (MAP,) = [mode for mode in MODES if mode.name == "map"]
 (FAILING,) = [mode for mode in MODES if mode.name == "failing"]
-UNMENDED = tuple(mode for mode in MODES if mode.name in ("extended", "pipeline", "cascadetakes", "subcascades"))
+UNMENDED = tuple(mode for mode in MODES if mode.name in ("pipeline", "cascadetakes", "subcascades"))
 
 
 @pytest.fixture(scope="module")
