@@ -10,6 +10,12 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Final, Literal, TypeVar
+
+# smoke: one round of little, to see that it runs; short: what `make bench` has time for; full: the sizes of the limits.
+Size = Literal["smoke", "short", "full"]
+T = TypeVar("T")
+ROUNDS: Final[Mapping[Size, int]] = {"smoke": 1, "short": 5, "full": 7}
 
 
 @dataclass(frozen=True)
@@ -44,9 +50,9 @@ def nanoseconds_a_call(call: Callable[[], object], calls: int) -> float:
             gc.enable()
 
 
-def interleaved(variants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+def interleaved(variants: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
     """Measure every variant once a round, so that a machine that changes its speed changes it for all of them."""
-    seen: dict[str, list[float]] = {name: [] for name in variants}
+    seen: dict[str, list[T]] = {name: [] for name in variants}
     for variant in variants.values():
         variant()  # A warm-up that does not count.
     for _ in range(rounds):
@@ -71,6 +77,16 @@ def row(case: str, unit: str, figures: Sequence[float], baselines: Sequence[floa
         limit,
         limit is None or ratio <= limit,
     )
+
+
+def absolute(case: str, unit: str, figures: Sequence[float], most: float) -> Row:
+    """The row of a figure that has a limit of its own, `most`: it stands where the baseline does."""
+    return row(case, unit, figures, [most] * len(figures), 1.0)
+
+
+def shown(case: str, unit: str, figure: float) -> Row:
+    """The row of a figure that is only shown."""
+    return Row(case, round(figure, 3), unit, 0.0, 0.0, 0.0, None, True)
 
 
 def report(benchmark: str, rows: Sequence[Row]) -> dict[str, object]:
