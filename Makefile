@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-runners lint bench clean
+.PHONY: demo test test-runners lint bench bench-smoke clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,13 @@ test: lint  ## every test that needs nothing but the package registries
 test-runners: $(VENV)/.ready  ## the published RVBBIT, installed in an environment of its own; RUNNERS_SIZE=full for the sizes of docs/runners.md
 	$(BIN)/python -m tests.runners.environment
 	$(BIN)/python -m pytest tests/runners
+
+bench: $(VENV)/.ready  ## a short form of every benchmark, ten minutes; writes benchmarks/results.json and docs/performance.md
+	$(BIN)/python -m benchmarks all --size short --results benchmarks/results.json
+	$(BIN)/python -m benchmarks.page
+
+bench-smoke: $(VENV)/.ready  ## one short round of every benchmark, for errors only, never for times
+	$(BIN)/python -m benchmarks all --size smoke
 
 clean:
 	rm -rf $(VENV) .runners build dist

@@ -17,7 +17,7 @@ from rvbbit_otel.instrumentation import RvbbitInstrumentor
 from small_rvbbit import caller_context
 
 # Scalar calls; and Arrow calls, of 2,048 rows each.
-CALLS: dict[Size, tuple[int, int]] = {"smoke": (200, 4), "short": (50_000, 1_500), "full": (100_000, 3_000)}
+CALLS: dict[Size, tuple[int, int]] = {"smoke": (200, 4), "short": (20_000, 1_000), "full": (50_000, 2_000)}
 _VECTOR = 2_048
 _MICROSECONDS = 3.0
 
@@ -64,9 +64,13 @@ def _connected(scalar: Callable[..., Any], vectorized: Callable[..., Any]) -> du
 
 
 def _asked(connection: duckdb.DuckDBPyConnection, kind: str, values: int, calls: int) -> Callable[[], float]:
-    def measure() -> float:
-        start = time.perf_counter_ns()
+    # One thread of DuckDB's: the process's own time is the query's. The fastest of three, since others can only make one slower.
+    def once() -> float:
+        start = time.process_time_ns()
         connection.execute(f"SELECT sum({kind}(range)) FROM range({values})").fetchall()
-        return (time.perf_counter_ns() - start) / calls / 1000
+        return (time.process_time_ns() - start) / calls / 1000
+
+    def measure() -> float:
+        return min(once() for _ in range(3))
 
     return measure
