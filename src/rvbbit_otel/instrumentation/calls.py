@@ -12,7 +12,7 @@ from opentelemetry.context import get_current
 
 from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.handlers import Enter, Running
-from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, uses_result
+from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, bind_all, uses_result
 from rvbbit_otel.instrumentation.spec import REPLACED_FIELD, Hook
 from rvbbit_otel.telemetry import Counters
 
@@ -31,8 +31,14 @@ class Interception:
         self._where = f"hook.{hook.role.value}"
         self._enter = enter
         self._counters = counters
-        self._before = _getters(hook, arguments, late=False)
-        self._after = _getters(hook, arguments, late=True)
+        self._arguments = arguments
+        self._expressions = {name: path for name, path in hook.fields.items() if name != REPLACED_FIELD}
+        self._read = bind_all(
+            {name: path for name, path in self._expressions.items() if not uses_result(path)}, arguments
+        )
+        self._after = tuple(
+            (name, bind(path, arguments)) for name, path in self._expressions.items() if uses_result(path)
+        )
         self._when = bind(hook.when, arguments) if hook.when is not None else None
         self.on = True
 
@@ -43,18 +49,19 @@ class Interception:
         try:
             if self._when is not None and self._when(instance, args, kwargs, None) is None:
                 return None
-            return self._enter(self.values(instance, args, kwargs))
+            return self._enter(self._read(instance, args, kwargs))
         except Exception as error:  # noqa: BLE001 - never into the host
             self._counters.error(self._where, error)
             return None
 
     def values(self, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         """The fields that are known before the host's call."""
-        return {name: getter(instance, args, kwargs, None) for name, getter in self._before}
+        return self._read(instance, args, kwargs)
 
     def reader(self, field: str) -> Getter | None:
         """What reads one field, None for a hook without it."""
-        return dict((*self._before, *self._after)).get(field)
+        expression = self._expressions.get(field)
+        return None if expression is None else bind(expression, self._arguments)
 
     def end(
         self,
@@ -73,14 +80,6 @@ class Interception:
             running.finish(values, error)
         except Exception as failure:  # noqa: BLE001 - never into the host
             self._counters.error(self._where, failure)
-
-
-def _getters(hook: Hook, arguments: Arguments, late: bool) -> tuple[tuple[str, Getter], ...]:
-    return tuple(
-        (name, bind(expression, arguments))
-        for name, expression in hook.fields.items()
-        if name != REPLACED_FIELD and uses_result(expression) is late
-    )
 
 
 def wrapper_for(target: Callable[..., Any], interception: Interception) -> Wrapper:
