@@ -22,7 +22,7 @@ from benchmarks.harness import Row, Size, row
 from rvbbit_otel.storage.client import ClickHouseDatabase
 
 SPANS = 5_000  # A body of the exporters' batches is 512; a collector's is some thousands.
-BODIES: dict[Size, int] = {"smoke": 2, "short": 20, "full": 20}  # Of each way, a round.
+BODIES: dict[Size, int] = {"smoke": 2, "short": 4, "full": 20}  # Of each way, a round.
 SENDERS = 8
 
 

@@ -35,17 +35,26 @@ def plain_spans(tracer: Tracer) -> Iterator[None]:
             "rvbbit.cascade.id": instance.cascade_id,
             "rvbbit.cascade.depth": instance.depth,
         }
-        tracer.start_span("session start", attributes=facts).end()
+        started = {
+            **facts,
+            "rvbbit.kind": "session",
+            "rvbbit.session.event": "start",
+            "rvbbit.session.status": "running",
+        }
+        tracer.start_span("session start", attributes=started).end()
+        facts |= {"rvbbit.kind": "cascade", "rvbbit.cascade.file": instance.config_path}
         with tracer.start_as_current_span(f"cascade {instance.cascade_id}", attributes=facts):
             return wrapped(*args, **kwargs)
 
     def cell(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        facts = {"session.id": instance.session_id, "rvbbit.cell.name": args[0]["name"]}
+        facts = {"session.id": instance.session_id, "rvbbit.cell.name": args[0]["name"], "rvbbit.kind": "cell"}
+        if len(args) > 2:
+            facts["rvbbit.take.index"] = args[2]
         with tracer.start_as_current_span(f"cell {args[0]['name']}", attributes=facts):
             return wrapped(*args, **kwargs)
 
     def model(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        facts = {"gen_ai.operation.name": "chat", "gen_ai.request.model": args[0]}
+        facts = {"gen_ai.operation.name": "chat", "gen_ai.request.model": args[0], "rvbbit.kind": "llm"}
         with tracer.start_as_current_span(f"chat {args[0]}", kind=SpanKind.CLIENT, attributes=facts) as span:
             answer = wrapped(*args, **kwargs)
             span.set_attribute("gen_ai.response.model", answer["model"])
@@ -55,7 +64,7 @@ def plain_spans(tracer: Tracer) -> Iterator[None]:
             return answer
 
     def tool(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        facts = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": args[0]}
+        facts = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": args[0], "rvbbit.kind": "tool"}
         with tracer.start_as_current_span(f"execute_tool {args[0]}", attributes=facts):
             return wrapped(*args, **kwargs)
 
@@ -63,6 +72,8 @@ def plain_spans(tracer: Tracer) -> Iterator[None]:
         result = wrapped(*args, **kwargs)
         facts = {"session.id": args[0], "rvbbit.log.role": args[1], "rvbbit.kind": "log"}
         facts |= {_LOG[name]: value for name, value in kwargs.items() if value is not None and name in _LOG}
+        if "cost" in kwargs:
+            facts["rvbbit.usage.counted"] = True
         tracer.start_span(f"log {args[1]}", attributes=facts).end()
         return result
 

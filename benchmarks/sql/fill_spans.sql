@@ -1,10 +1,10 @@
--- Spans of the example runner's shape into the real landing table: twenty rows a session as runner.py counts them, sixteen callers at once, three
+-- Spans of the example runner's shape into the real landing table: twenty rows a session as runner.py counts them, sixteen callers at once, twenty
 -- sessions each, content off, a million rows a day from {since:DateTime} on. The same numbers give the same spans, so that filling can go on.
 INSERT INTO otel_traces_in
 WITH
     intDiv(number, 20) AS session,
     number % 20 AS slot,
-    intDiv(session, 48) * 16 + session % 16 AS caller,
+    intDiv(session, 320) * 16 + session % 16 AS caller,
     concat('sql-', ['brave', 'calm', 'clever', 'eager', 'gentle', 'keen', 'lucid', 'quick', 'sly', 'warm'][sipHash64(caller, 1) % 10 + 1], '-',
         ['badger', 'crane', 'fox', 'hare', 'heron', 'lynx', 'otter', 'owl', 'raven', 'wren'][sipHash64(caller, 2) % 10 + 1], '-',
         leftPad(lower(hex(toUInt32(caller * 10368889 % 16777216))), 6, '0')) AS caller_name,
