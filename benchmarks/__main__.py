@@ -54,8 +54,8 @@ def run_all(size: str, rounds: int, results: Path | None) -> int:
         result = json.loads(lines[-1])
         print_table(result)
         done.append(result)
-    if results is not None:
-        results.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
+        if results is not None:
+            results.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
