@@ -1,4 +1,4 @@
-"""Run benchmarks: ``python -m benchmarks NAME [--size smoke|short|full] [--rounds N] [--json]``, or ``all`` with ``--results FILE``."""
+"""Run benchmarks: ``python -m benchmarks NAME [--size smoke|short|full] [--rounds N] [--json]``, or ``all``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--size", choices=tuple(ROUNDS), default="full", help="how much of it (default: full)")
     parser.add_argument("--rounds", type=int, help="interleaved rounds (default: 1, 5, 7 by size)")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    parser.add_argument("--results", type=Path, help="with all: where the JSON of all goes")
+    parser.add_argument("--results", type=Path, help="a file of the JSON of all, in which what ran is replaced")
     options = parser.parse_args()
     rounds = options.rounds or ROUNDS[options.size]
     if options.name == "all":
@@ -34,6 +34,8 @@ def main() -> int:
     rows = importlib.import_module(f"benchmarks.{options.name}").run(rounds, options.size)
     result = {**report(options.name, rows), "size": options.size, "rounds": rounds}
     result["seconds"] = round(time.monotonic() - start)
+    if options.results is not None:
+        keep(result, options.results)
     if options.json:
         print(json.dumps(result))
     else:
@@ -43,7 +45,6 @@ def main() -> int:
 
 def run_all(size: str, rounds: int, results: Path | None) -> int:
     """Each in a process of its own, since one process can open one store; exit 1 only if one could not run."""
-    done = []
     for name in ALL:
         command = [sys.executable, "-m", "benchmarks", name, "--size", size, "--rounds", str(rounds), "--json"]
         ran = subprocess.run(command, stdout=subprocess.PIPE, text=True)
@@ -53,10 +54,17 @@ def run_all(size: str, rounds: int, results: Path | None) -> int:
             return 1
         result = json.loads(lines[-1])
         print_table(result)
-        done.append(result)
         if results is not None:
-            results.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
+            keep(result, results)
     return 0
+
+
+def keep(result: dict[str, object], results: Path) -> None:
+    """Replace the same benchmark's result in the file, and leave the others, in the order of all."""
+    kept = {each["benchmark"]: each for each in (json.loads(results.read_text()) if results.exists() else [])}
+    kept[result["benchmark"]] = result
+    ordered = [kept[name] for name in NAMES if name in kept]
+    results.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
 
 
 def print_table(result: dict[str, object]) -> None:
