@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-pipeline test-runners lint bench clean
+.PHONY: demo test test-pipeline test-runners lint bench bench-smoke clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +30,13 @@ test-pipeline: $(VENV)/.ready  ## the real collector and Jaeger, built from Go m
 	collector/build.sh
 	collector/build-jaeger.sh
 	$(BIN)/python -m pytest tests/pipeline
+
+bench: $(VENV)/.ready  ## a short form of every benchmark, ten minutes; writes benchmarks/results.json and docs/performance.md
+	$(BIN)/python -m benchmarks all --size short --results benchmarks/results.json
+	$(BIN)/python -m benchmarks.page
+
+bench-smoke: $(VENV)/.ready  ## one short round of every benchmark, for errors only, never for times
+	$(BIN)/python -m benchmarks all --size smoke
 
 clean:
 	rm -rf $(VENV) .runners build dist

@@ -10,6 +10,12 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Final, Literal, TypeVar
+
+# smoke: one round of little, to see that it runs; short: what `make bench` has time for; full: the sizes of the limits.
+Size = Literal["smoke", "short", "full"]
+T = TypeVar("T")
+ROUNDS: Final[Mapping[Size, int]] = {"smoke": 1, "short": 5, "full": 7}
 
 
 @dataclass(frozen=True)
@@ -29,24 +35,33 @@ class Row:
     met: bool
 
 
-def nanoseconds_a_call(call: Callable[[], object], calls: int) -> float:
-    """Run `call` many times with the collector of garbage off; nanoseconds for one."""
+def nanoseconds_a_call(call: Callable[[], object], calls: int, clock: Callable[[], int] = time.thread_time_ns) -> float:
+    """Nanoseconds for one call, by this thread's own time unless another clock is given; the collector of garbage is off.
+
+    Timed in ten pieces, of which the fastest counts: whatever else runs on the machine can only ever make one slower.
+    """
+    pieces = 10 if calls >= 1_000 else 1
+    each = calls // pieces
     enabled = gc.isenabled()
     gc.collect()
     gc.disable()
     try:
-        start = time.perf_counter_ns()
-        for _ in range(calls):
-            call()
-        return (time.perf_counter_ns() - start) / calls
+        return min(_piece(call, each, clock) for _ in range(pieces)) / each
     finally:
         if enabled:
             gc.enable()
 
 
-def interleaved(variants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+def _piece(call: Callable[[], object], calls: int, clock: Callable[[], int]) -> int:
+    start = clock()
+    for _ in range(calls):
+        call()
+    return clock() - start
+
+
+def interleaved(variants: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
     """Measure every variant once a round, so that a machine that changes its speed changes it for all of them."""
-    seen: dict[str, list[float]] = {name: [] for name in variants}
+    seen: dict[str, list[T]] = {name: [] for name in variants}
     for variant in variants.values():
         variant()  # A warm-up that does not count.
     for _ in range(rounds):
@@ -71,6 +86,16 @@ def row(case: str, unit: str, figures: Sequence[float], baselines: Sequence[floa
         limit,
         limit is None or ratio <= limit,
     )
+
+
+def absolute(case: str, unit: str, figures: Sequence[float], most: float) -> Row:
+    """The row of a figure that has a limit of its own, `most`: it stands where the baseline does."""
+    return row(case, unit, figures, [most] * len(figures), 1.0)
+
+
+def shown(case: str, unit: str, figure: float) -> Row:
+    """The row of a figure that is only shown."""
+    return Row(case, round(figure, 3), unit, 0.0, 0.0, 0.0, None, True)
 
 
 def report(benchmark: str, rows: Sequence[Row]) -> dict[str, object]:

@@ -18,15 +18,15 @@ from pathlib import Path
 import grpc
 from tests.support.otlp import NOW, SpanRecord, traces
 
-from benchmarks.harness import Row, row
+from benchmarks.harness import Row, Size, row
 from rvbbit_otel.storage.client import ClickHouseDatabase
 
 SPANS = 5_000  # A body of the exporters' batches is 512; a collector's is some thousands.
-BODIES = 20
+BODIES: dict[Size, int] = {"smoke": 2, "short": 4, "full": 20}  # Of each way, a round.
 SENDERS = 8
 
 
-def run(rounds: int) -> list[Row]:
+def run(rounds: int, size: Size) -> list[Row]:
     """gRPC and HTTP, then everything again."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -47,13 +47,13 @@ def run(rounds: int) -> list[Row]:
         try:
             while not ready.exists():
                 time.sleep(0.05)
-            return _measure(json.loads(ready.read_text()), rounds)
+            return _measure(json.loads(ready.read_text()), rounds, BODIES[size])
         finally:
             process.terminate()
             process.wait(60)
 
 
-def _measure(addresses: dict[str, str], rounds: int) -> list[Row]:
+def _measure(addresses: dict[str, str], rounds: int, count: int) -> list[Row]:
     database = ClickHouseDatabase(addresses["clickhouse"])
     figures: dict[str, list[float]] = {"grpc": [], "http": [], "replay": [], "one sender": []}
     with grpc.insecure_channel(addresses["otlp_grpc"]) as channel:
@@ -64,7 +64,7 @@ def _measure(addresses: dict[str, str], rounds: int) -> list[Row]:
             urllib.request.urlopen(urllib.request.Request(addresses["otlp_http"] + "/v1/traces", body, headers)).close()
 
         for number in range(rounds):
-            first, second, third = (_bodies(3 * number + part) for part in range(3))
+            first, second, third = (_bodies(3 * number + part, count) for part in range(3))
             figures["grpc"].append(_rate(export, first, SENDERS))
             figures["http"].append(_rate(by_http, second, SENDERS))
             figures["one sender"].append(_rate(export, third, 1))
@@ -85,11 +85,11 @@ def _measure(addresses: dict[str, str], rounds: int) -> list[Row]:
     ]
 
 
-def _bodies(number: int) -> list[bytes]:
+def _bodies(number: int, count: int) -> list[bytes]:
     """Log rows as the example runner's are: a session of twenty, fifteen attributes each."""
     made = []
-    for body in range(BODIES):
-        first = (number * BODIES + body) * SPANS
+    for body in range(count):
+        first = (number * count + body) * SPANS
         made.append(traces(*(_span(first + index) for index in range(SPANS))))
     return made
 

@@ -14,14 +14,14 @@ from tests.runners import environment, stub, workspace
 from tests.runners.server import Larsql
 from tests.support.all_in_one import running_all_in_one
 
-from benchmarks.harness import Row, row
+from benchmarks.harness import Row, Size, row
 
 # A session takes seconds, most of them its own.
-_SESSIONS_A_ROUND = 4
+_SESSIONS_A_ROUND: dict[Size, int] = {"smoke": 1, "short": 2, "full": 4}
 _PROGRAM = Path(__file__).parent / "larsql_sessions.py"
 
 
-def run(rounds: int) -> list[Row]:
+def run(rounds: int, size: Size) -> list[Row]:
     """Wall and processor time of a session, as ratios to the session without this package."""
     rows = []
     with (
@@ -36,7 +36,7 @@ def run(rounds: int) -> list[Row]:
                     str(larsql.venv / "bin" / "python"),
                     str(_PROGRAM),
                     f"traits/{cascade}.yaml",
-                    str(rounds * _SESSIONS_A_ROUND),
+                    str(rounds * _SESSIONS_A_ROUND[size]),
                     store.otlp_grpc,
                 ],
                 cwd=larsql.workspace,

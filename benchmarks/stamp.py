@@ -7,6 +7,7 @@ adds to a bare span, the baseline what the BaggageSpanProcessor adds to it.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from opentelemetry import baggage
@@ -14,19 +15,19 @@ from opentelemetry.context import Context, attach, detach
 from opentelemetry.processor.baggage import ALLOW_ALL_BAGGAGE_KEYS, BaggageSpanProcessor
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
-from benchmarks.harness import Row, interleaved, nanoseconds_a_call, row
+from benchmarks.harness import Row, Size, interleaved, nanoseconds_a_call, row
 from rvbbit_otel.attributes import CALLER_ID
 from rvbbit_otel.caller import Caller, SessionId
 from rvbbit_otel.processor import CallerSpanProcessor
 from rvbbit_otel.propagation import with_caller, with_session
 from rvbbit_otel.registry import EchoRegistry
 
-CALLS = 4000
+CALLS: dict[Size, int] = {"smoke": 50, "short": 2_000, "full": 4_000}
 LIMIT = 0.5
 FOX = Caller.of("sql-clever-fox-abc123", {"origin": "sql"})
 
 
-def run(rounds: int) -> list[Row]:
+def run(rounds: int, size: Size) -> list[Row]:
     """Each source of a stamp, with one session and 100,000; the commonest one from eight threads too."""
     rows = []
     for sessions in (1, 100_000):
@@ -43,22 +44,34 @@ def run(rounds: int) -> list[Row]:
         }
         for name, (context, attributes) in cases.items():
             for threads in (1, 8) if name == "echo, context" else (1,):
-                ours = _spans(CallerSpanProcessor(registry), context, attributes, threads)
-                rows.append(_case(f"{name}, {sessions} sessions, {threads} threads", ours, attributes, threads, rounds))
+                ours = CallerSpanProcessor(registry)
+                case = f"{name}, {sessions} sessions, {threads} threads"
+                rows.append(_case(case, ours, context, attributes, threads, rounds, CALLS[size]))
     return rows
 
 
-def _case(name: str, ours: Callable[[], float], attributes: dict[str, str], threads: int, rounds: int) -> Row:
+def _case(
+    name: str,
+    processor: SpanProcessor,
+    context: Context,
+    attributes: dict[str, str],
+    threads: int,
+    rounds: int,
+    calls: int,
+) -> Row:
     two_keys = baggage.set_baggage("k1", "v1", baggage.set_baggage("k2", "sql-clever-fox-abc123", Context()))
-    theirs = _spans(BaggageSpanProcessor(ALLOW_ALL_BAGGAGE_KEYS), two_keys, attributes, threads)
-    bare = _spans(SpanProcessor(), Context(), attributes, threads)
+    ours = _spans(processor, context, attributes, threads, calls)
+    theirs = _spans(BaggageSpanProcessor(ALLOW_ALL_BAGGAGE_KEYS), two_keys, attributes, threads, calls)
+    bare = _spans(SpanProcessor(), Context(), attributes, threads, calls)
     seen = interleaved({"ours": ours, "theirs": theirs, "bare": bare}, rounds)
     extra = [max(mine - plain, 1.0) for mine, plain in zip(seen["ours"], seen["bare"], strict=True)]
     extra_theirs = [max(other - plain, 1.0) for other, plain in zip(seen["theirs"], seen["bare"], strict=True)]
     return row(name, "ns extra a span", extra, extra_theirs, LIMIT)
 
 
-def _spans(processor: SpanProcessor, context: Context, attributes: dict[str, str], threads: int) -> Callable[[], float]:
+def _spans(
+    processor: SpanProcessor, context: Context, attributes: dict[str, str], threads: int, calls: int
+) -> Callable[[], float]:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(processor)
     tracer = provider.get_tracer("benchmark")
@@ -66,10 +79,13 @@ def _spans(processor: SpanProcessor, context: Context, attributes: dict[str, str
     def span() -> None:
         tracer.start_span("log", attributes=attributes).end()
 
+    # Alone, its own time; among others, time that passes, in which they wait for each other.
+    clock = time.thread_time_ns if threads == 1 else time.perf_counter_ns
+
     def measure() -> float:
         token = attach(context)
         try:
-            return nanoseconds_a_call(span, CALLS)
+            return nanoseconds_a_call(span, calls, clock)
         finally:
             detach(token)
 

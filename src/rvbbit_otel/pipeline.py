@@ -5,14 +5,12 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import propagate
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 
-from rvbbit_otel.log_processor import CallerLogRecordProcessor
 from rvbbit_otel.processor import CallerSpanProcessor
 from rvbbit_otel.propagation import GuardedPropagator
 from rvbbit_otel.registry import EchoRegistry
@@ -20,6 +18,9 @@ from rvbbit_otel.repair import RepairingSpanExporter
 from rvbbit_otel.sampler import AttributionSampler
 from rvbbit_otel.settings import Settings
 from rvbbit_otel.telemetry import Counters, Once, observe
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk._logs import LoggerProvider
 
 
 class Pipeline:
@@ -54,6 +55,10 @@ class Pipeline:
         """Stamp the log records of a provider."""
         if self._is_installed(provider):
             return
+        from rvbbit_otel.log_processor import (
+            CallerLogRecordProcessor,
+        )  # It imports the SDK of logs, which not every host uses.
+
         processor = CallerLogRecordProcessor(self.registry, self.counters)
         provider.add_log_record_processor(processor)
         processors = provider._multi_log_record_processor

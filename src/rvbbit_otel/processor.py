@@ -41,7 +41,12 @@ class CallerSpanProcessor(SpanProcessor):
             setattr(attributes, STAMP_SLOT, stamp)
             # The public way locks, and cleans each value. A stamp is made of short strings, and a span that starts is this thread's alone: so
             # where it fits, it goes straight into the dictionary behind, at less than half the cost (`python -m benchmarks stamp`).
-            if entries is not None and _has_room(attributes, len(entries) + len(stamp)):
+            if (
+                entries is not None
+                and isinstance(attributes, BoundedAttributes)
+                and attributes.max_value_len is None
+                and ((room := attributes.maxlen) is None or len(entries) + len(stamp) <= room)
+            ):
                 entries.update(stamp)
             else:
                 span.set_attributes(stamp)
@@ -59,12 +64,6 @@ class CallerSpanProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """There is nothing to flush."""
         return True
-
-
-def _has_room(attributes: object, size: int) -> bool:
-    if not isinstance(attributes, BoundedAttributes) or attributes.max_value_len is not None:
-        return False
-    return attributes.maxlen is None or size <= attributes.maxlen
 
 
 # Looked up rather than put together: this runs for every span.

@@ -26,7 +26,7 @@ from opentelemetry.semconv.attributes import server_attributes, url_attributes
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from rvbbit_otel.attributes import CALLER_DIGEST, CALLER_ID, SESSION_ID
-from rvbbit_otel.caller import Caller, CallerId, SessionId, parse_caller_id, parse_session_id
+from rvbbit_otel.caller import Caller, CallerId, SessionId, parse_session_id, valid_caller_id
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.settings import Settings
 from rvbbit_otel.telemetry import Counters
@@ -97,34 +97,44 @@ def lease_of(context: Context | None) -> Lease | None:
 
 def local_caller_of(context: Context | None) -> Caller | None:
     """The caller that this process put into the context, None where it came from elsewhere."""
-    known = get_value(_CALLER_KEY, context)
+    if context is None:
+        context = get_current()
+    known = context.get(_CALLER_KEY)
     if not isinstance(known, Caller):
         return None
-    lease = lease_of(context)
-    return None if lease is not None and lease.lapsed else known
+    lease = context.get(_LEASE_KEY)
+    return None if lease is not None and cast("Lease", lease).lapsed else known
+
+
+def origin_of(caller_id: CallerId, context: Context) -> str | None:
+    """The origin of a caller that `caller_id_of` found in this context, None where it came from another process."""
+    known = context.get(_CALLER_KEY)
+    return known.origin if isinstance(known, Caller) and known.id == caller_id else None
 
 
 def caller_id_of(context: Context | None) -> CallerId | None:
     """The caller id in the context's baggage, None if there is none or it is malformed."""
-    pairs = get_value(_BAGGAGE_KEY, context)  # As `get_baggage` does, without its copies: this runs for every span.
+    if context is None:
+        context = get_current()
+    pairs = context.get(_BAGGAGE_KEY)  # As `get_baggage` does, without its copies: this runs for every span.
     stated = pairs.get(CALLER_ID) if isinstance(pairs, dict) else None
-    if stated is None:
+    if not isinstance(stated, str):
         return None
-    lease = get_value(_LEASE_KEY, context)
+    lease = context.get(_LEASE_KEY)
     if lease is not None and cast("Lease", lease).lapsed:
         return None
-    try:
-        return parse_caller_id(stated)
-    except InvalidIdError:
-        return None
+    return valid_caller_id(stated)
 
 
 def session_of(context: Context | None) -> SessionId | None:
     """The session that this context works for."""
-    known = get_value(_SESSION_KEY, context)
+    if context is None:
+        context = get_current()
+    known = context.get(_SESSION_KEY)
     if known is not None:
-        return cast("SessionId", known)
-    stated = baggage.get_baggage(SESSION_ID, context)
+        return known  # type: ignore[return-value]  # Only `with_session` puts one there; a cast is a call for every span.
+    pairs = context.get(_BAGGAGE_KEY)
+    stated = pairs.get(SESSION_ID) if isinstance(pairs, dict) else None
     if stated is None:
         return None
     try:

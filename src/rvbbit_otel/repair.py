@@ -53,8 +53,12 @@ class RepairingSpanExporter(SpanExporter):
 
     def _missing(self, attributes: Mapping[str, AnyValue]) -> Mapping[str, AnyValue] | None:
         stamp: Mapping[str, str] = getattr(attributes, STAMP_SLOT, {})
-        missing: dict[str, AnyValue] = {key: value for key, value in stamp.items() if key not in attributes}
-        if missing:
+        attributes = getattr(
+            attributes, "_dict", attributes
+        )  # An ended span's entries: looked up without the mapping's own steps.
+        missing: dict[str, AnyValue] = {}
+        if not stamp.keys() <= attributes.keys():
+            missing.update((key, value) for key, value in stamp.items() if key not in attributes)
             self._counters.add("repaired.evicted")
         session_id = attributes.get(SESSION_ID)
         if session_id is not None and stamp.get(CALLER_SOURCE) != "explicit":

@@ -7,21 +7,24 @@ that its context works for, else its parent span's. A session id can't be stale,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context, get_current
+from opentelemetry.trace.propagation import _SPAN_KEY
 from opentelemetry.util.types import AnyValue
 
 from rvbbit_otel.attributes import CALLER_CONFLICT, CALLER_ID, CALLER_ORIGIN, CALLER_SOURCE, SESSION_ID
-from rvbbit_otel.caller import parse_caller_id, parse_session_id
+from rvbbit_otel.caller import parse_session_id, valid_caller_id
 from rvbbit_otel.errors import InvalidIdError
-from rvbbit_otel.propagation import caller_id_of, local_caller_of, session_of
+from rvbbit_otel.propagation import caller_id_of, origin_of, session_of
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.telemetry import Counters
 
-# Shared by all that nobody claims, so it is never changed.
+# Shared by all that nobody claims, and by all that were claimed by hand, so they are never changed.
 UNCLAIMED: Final[Mapping[str, str]] = {CALLER_SOURCE: "none"}
+EXPLICIT: Final[Mapping[str, str]] = {CALLER_SOURCE: "explicit"}
 
 
 class Stamper:
@@ -39,21 +42,19 @@ class Stamper:
         stated = attributes.get(SESSION_ID)
         session_id = stated if stated is not None else _session_around(context)
         echo = self._find(session_id) if isinstance(session_id, str) else None
-        ambient = caller_id_of(context)
 
         if CALLER_ID in attributes and (explicit := self._valid(attributes[CALLER_ID])) is not None:
-            stamp: Mapping[str, str] = {CALLER_SOURCE: "explicit"}
+            stamp = EXPLICIT
             if echo is not None and echo.caller is not None and echo.caller.id != explicit:
                 stamp = self._conflicting(stamp, echo.caller.id)
             return self._with_session(stamp, stated, session_id)
+        ambient = caller_id_of(context)
         if echo is not None and echo.caller is not None:
             if ambient is not None and ambient != echo.caller.id:
                 return self._conflicting(echo.stamp, ambient)
             return echo.stamp
         if ambient is not None:
-            caller = local_caller_of(context)
-            origin = {CALLER_ORIGIN: caller.origin} if caller is not None and caller.id == ambient else {}
-            return self._with_session({CALLER_ID: ambient, CALLER_SOURCE: "baggage", **origin}, stated, session_id)
+            return self._with_session(_by_baggage(ambient, origin_of(ambient, context)), stated, session_id)
         return self._with_session(UNCLAIMED, stated, session_id)
 
     def late_stamp(self, attributes: Mapping[str, AnyValue]) -> Mapping[str, str] | None:
@@ -63,6 +64,8 @@ class Stamper:
         return echo.stamp if echo is not None and echo.caller is not None else None
 
     def _with_session(self, stamp: Mapping[str, str], stated: object, session_id: object) -> Mapping[str, str]:
+        if session_id is None:
+            return stamp
         if isinstance(stated, str):
             try:
                 parse_session_id(stated)
@@ -75,11 +78,10 @@ class Stamper:
         return stamp
 
     def _valid(self, stated: object) -> str | None:
-        try:
-            return parse_caller_id(stated)
-        except InvalidIdError:
+        known = valid_caller_id(stated) if isinstance(stated, str) else None
+        if known is None:
             self._counters.add("invalid_ids.caller")
-            return None
+        return known
 
     def _conflicting(self, stamp: Mapping[str, str], rival: str) -> Mapping[str, str]:
         self._counters.add("conflicts.stamp")
@@ -91,5 +93,13 @@ def _session_around(context: Context) -> object:
     if session_id is not None:
         return session_id
     # Some libraries start spans in a context of their own making that holds the parent span and nothing else.
+    if context.get(_SPAN_KEY) is None:
+        return None
     parent_attributes = getattr(trace.get_current_span(context), "attributes", None)
     return parent_attributes.get(SESSION_ID) if parent_attributes else None
+
+
+@lru_cache(maxsize=1024)  # The same few callers' spans; what is handed out is never changed.
+def _by_baggage(caller_id: str, origin: str | None) -> Mapping[str, str]:
+    stamp = {CALLER_ID: caller_id, CALLER_SOURCE: "baggage"}
+    return stamp if origin is None else {**stamp, CALLER_ORIGIN: origin}

@@ -40,10 +40,12 @@ class Counters:
     def add(self, name: str, amount: int = 1) -> None:
         """Add to one counter."""
         # A thread's identity is used again after its end, so this is bounded by the number of threads alive at once.
-        counts = self._by_thread.get(get_ident())
-        if counts is None:
-            counts = self._by_thread.setdefault(get_ident(), {})
-        counts[name] = counts.get(name, 0) + amount
+        thread = get_ident()
+        try:
+            self._by_thread[thread][name] += amount
+        except KeyError:
+            counts = self._by_thread.setdefault(thread, {})
+            counts[name] = counts.get(name, 0) + amount
 
     def error(self, where: str, error: BaseException) -> None:
         """Count an error of ours, and log it the first time that its type is seen at this place."""

@@ -13,7 +13,7 @@ from opentelemetry.context import get_current
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.handling import Enter, Running
-from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, uses_items, uses_result
+from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, bind_all, uses_items, uses_result
 from rvbbit_otel.instrumentation.spec import FIELDS, IDENTIFYING, REPLACED_FIELD, Hook
 from rvbbit_otel.telemetry import Counters
 
@@ -39,6 +39,7 @@ class Interception:
         self._not_errors = frozenset(hook.not_errors)
         self.lost: dict[str, str] = {}
         self._before, self._after, self._of_items = self._getters(hook, arguments)
+        self._read = bind_all({name: hook.fields[name] for name, _ in self._before}, arguments)
         self._when = bind(hook.when, arguments) if hook.when is not None else None
         self.on = True
 
@@ -66,14 +67,14 @@ class Interception:
         try:
             if self._when is not None and self._when(instance, args, kwargs, None) is None:
                 return None
-            return self._enter(self.values(instance, args, kwargs))
+            return self._enter(self._read(instance, args, kwargs))
         except Exception as error:  # noqa: BLE001 - never into the host
             self._counters.error(self._where, error)
             return None
 
     def values(self, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         """The fields that are known before the host's call."""
-        return {name: getter(instance, args, kwargs, None) for name, getter in self._before}
+        return self._read(instance, args, kwargs)
 
     def reader(self, field: str) -> Getter | None:
         """What reads one field, None for a hook without it."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import Token
 
 from opentelemetry.context import Context, attach
@@ -28,15 +27,19 @@ def current_flow() -> object:
     return _local.token
 
 
-@contextmanager
-def frame() -> Iterator[None]:
-    """Work inside is a flow of its own, though it is on this thread: a caller that it sets nests, and can't replace the one around."""
+def begin_frame() -> object:
+    """What follows is a flow of its own, though it is on this thread: a caller that it sets nests, and can't replace the one around.
+
+    Returns what `end_frame` takes. Two calls and no `with`: this runs for every call of a UDF.
+    """
     before = _local.token
     _local.token = object()
-    try:
-        yield
-    finally:
-        _local.token = before
+    return before
+
+
+def end_frame(before: object) -> None:
+    """The flow around goes on."""
+    _local.token = before
 
 
 def enter(context: Context) -> Token[Context]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import re
 import shutil
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from opentelemetry.environment_variables import OTEL_LOGS_EXPORTER, OTEL_METRICS_EXPORTER, OTEL_TRACES_EXPORTER
-from opentelemetry.instrumentation import auto_instrumentation
 from opentelemetry.sdk.environment_variables import (
     OTEL_BSP_MAX_QUEUE_SIZE,
     OTEL_EXPORTER_OTLP_ENDPOINT,
@@ -106,7 +106,10 @@ def service_name(command: Sequence[str]) -> str:
 
 def _python_path(given: str) -> str:
     # As opentelemetry-instrument does: its folder holds a `sitecustomize`, which Python runs at the start of the program and of its children.
-    folder = str(Path(auto_instrumentation.__file__).parent)
+    found = importlib.util.find_spec(
+        "opentelemetry.instrumentation.auto_instrumentation"
+    )  # Found, not imported: that is the child's to do.
+    folder = str(Path(found.origin).parent) if found is not None and found.origin else ""
     rest = [path for path in given.split(os.pathsep) if path and path != folder]
     if str(Path.cwd()) not in rest:
         rest.insert(0, str(Path.cwd()))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import uuid
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ _AMBIENT: Final[Mapping[str, Callable[[], object]]] = {
 
 # (instance, positional arguments, keyword arguments, result or item) -> value
 Getter = Callable[[Any, Sequence[Any], Mapping[str, Any], Any], Any]
+# (instance, positional arguments, keyword arguments) -> values by name
+Reader = Callable[[Any, Sequence[Any], Mapping[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,10 @@ class Arguments:
         """Where the argument stands among the positional ones."""
         return self._positions.get(name)
 
+    def place(self, name: str) -> tuple[int, str, Any]:
+        """Where an argument is: its place among the positional ones (past all of them if it is none), its keyword, and its default."""
+        return self._positions.get(name, sys.maxsize), name, self._defaults.get(name)
+
     def getter(self, name: str) -> Getter:
         """Reads one argument of a call."""
         position = self._positions.get(name)
@@ -167,6 +174,37 @@ def bind(expression: str, arguments: Arguments) -> Getter:
         return None
 
     return first
+
+
+def bind_all(expressions: Mapping[str, str], arguments: Arguments) -> Reader:
+    """A function that reads all of these values from a call at once; raises SpecError as `bind` does.
+
+    Most are arguments of the call as they are, and those are read in one go: a function call for each would cost more than the reading.
+    """
+    plain: list[tuple[str, int, str, Any]] = []
+    others: list[tuple[str, Getter]] = []
+    for name, expression in expressions.items():
+        (path, *alternatives) = parse(expression)
+        if alternatives or path.steps or path.root in _NO_ARGUMENT or not arguments.has(path.root):
+            others.append((name, bind(expression, arguments)))
+        else:
+            plain.append((name, *arguments.place(path.root)))
+    if not others:
+        return lambda instance, args, kwargs: {
+            name: args[place] if place < len(args) else kwargs.get(argument, default)
+            for name, place, argument, default in plain
+        }
+
+    def read(instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        values = {
+            name: args[place] if place < len(args) else kwargs.get(argument, default)
+            for name, place, argument, default in plain
+        }
+        for name, getter in others:
+            values[name] = getter(instance, args, kwargs, None)
+        return values
+
+    return read
 
 
 def _bind_one(path: Path, arguments: Arguments) -> Getter:

@@ -9,8 +9,6 @@ from typing import Any, Final
 from opentelemetry import _logs, metrics, trace
 from opentelemetry._logs import _internal as _logs_internal
 from opentelemetry.metrics import _internal as _metrics_internal
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
 from rvbbit_otel.instrumentation.patching import Patches, TargetMissingError
@@ -75,12 +73,12 @@ class Providers:
         finally:
             self._installing = False
 
-    def _install_into(self, provider: object) -> None:
+    def _install_into(self, provider: Any) -> None:
         if isinstance(provider, TracerProvider):
             self._pipeline.install_tracing(provider)
-        elif isinstance(provider, LoggerProvider):
+        elif _is_of(provider, "opentelemetry.sdk._logs", "LoggerProvider"):
             self._pipeline.install_logging(provider)
-        elif isinstance(provider, MeterProvider):
+        elif _is_of(provider, "opentelemetry.sdk.metrics", "MeterProvider"):
             self._pipeline.install_metrics(provider)
 
 
@@ -95,3 +93,9 @@ def _logger_provider() -> object:
 
 def _meter_provider() -> object:
     return getattr(_metrics_internal, "_METER_PROVIDER", None) or metrics.get_meter_provider()
+
+
+def _is_of(provider: Any, module: str, name: str) -> bool:
+    """Whether it is of this class of the SDK's. A module that nobody has imported has no instances, and importing it here would cost every host."""
+    known = getattr(sys.modules.get(module), name, None)
+    return known is not None and isinstance(provider, known)

@@ -7,6 +7,7 @@ queries on this database run for now, else nobody. Never a guess.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import threading
@@ -14,7 +15,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Final
 
-import wrapt
 from opentelemetry.context import Context, get_current
 
 from rvbbit_otel.instrumentation import flows
@@ -135,23 +135,24 @@ class Queries:
         """A UDF that runs in the context of its query, and leaves the thread as it was."""
         database = self._database_of(connection)
 
-        def call(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        @functools.wraps(function, updated=())  # Not wrapt's: with a vector between two calls it costs 4 us more.
+        def call(*args: Any, **kwargs: Any) -> Any:
             if not self._enabled():
-                return wrapped(*args, **kwargs)
+                return function(*args, **kwargs)
             try:
                 token = flows.enter(self._context_for(database))
             except Exception as error:  # noqa: BLE001 - the host's function must be called whatever we find
                 self._counters.error("queries.udf", error)
-                return wrapped(*args, **kwargs)
-            with flows.frame():
-                try:
-                    return wrapped(*args, **kwargs)
-                finally:
-                    self._tidy()
-                    flows.leave(token)
+                return function(*args, **kwargs)
+            around = flows.begin_frame()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self._tidy()
+                flows.end_frame(around)
+                flows.leave(token)
 
-        carried: Callable[..., Any] = wrapt.FunctionWrapper(function, call)
-        return carried
+        return call
 
     def _tidy(self) -> None:
         try:

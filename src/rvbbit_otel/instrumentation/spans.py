@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -16,11 +16,14 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 
 from rvbbit_otel.attributes import ERROR_TYPE, KIND, Kind
 from rvbbit_otel.instrumentation.content import ContentRule, rendered
+from rvbbit_otel.instrumentation.filling import filling_of
+from rvbbit_otel.propagation import session_of
 from rvbbit_otel.telemetry import Counters, Once
 
 # Names, roles and models: what a runner says in a word. Longer ones are cut.
 _WORD_LIMIT: Final = 512
 Attributes = dict[str, Any]
+_KIND_ALONE: Final = {kind: {KIND: kind} for kind in get_args(Kind)}
 
 
 class Spans:
@@ -48,7 +51,18 @@ class Spans:
         if not is_instrumentation_enabled():
             return trace.INVALID_SPAN
         attributes[KIND] = kind
-        span = self._tracer.start_span(name, context, span_kind, attributes, links, start_time)
+        filling = filling_of(self._tracer)
+        if filling is None:
+            span = self._tracer.start_span(name, context, span_kind, attributes, links, start_time)
+        else:
+            local = filling.local
+            local.attributes = attributes
+            # The sampler keeps what works for a session, and what has a kind.
+            kept_by = None if session_of(context) is not None else _KIND_ALONE[kind]
+            try:
+                span = self._tracer.start_span(name, context, span_kind, kept_by, links, start_time)
+            finally:
+                local.attributes = None
         if not span.is_recording():
             self._tell_if_there_is_no_sdk()
         return span
