@@ -84,7 +84,11 @@ def _settle(larsql: Larsql, store: AllInOne | None) -> None:
     while time.monotonic() < deadline:
         theirs = truth.runners_own(larsql.workspace)
         now = (theirs.rows_by_session(), Counter(row.session_id for row in theirs.cascade_sessions))
-        if now == before and (store is None or _is_stored(now[0], truth.ours(ClickHouseDatabase(store.clickhouse)))):
+        if (
+            now == before
+            and not theirs.unmarked()
+            and (store is None or _is_stored(now[0], truth.ours(ClickHouseDatabase(store.clickhouse))))
+        ):
             return
         before = now
         time.sleep(1.5)

@@ -115,11 +115,20 @@ class Tables:
         """How often the runner logged something, by session."""
         return Counter(self.logged)
 
+    def texts(self) -> dict[str, str]:
+        """What users wrote, by session."""
+        found = {row.session_id: "" for row in self.session_state}
+        for row in (*self.unified_logs, *self.cascade_sessions):
+            found[row.session_id] = found.get(row.session_id, "") + row.text
+        return found
+
+    def unmarked(self) -> set[str]:
+        """Sessions that say of nobody yet whose they are: the runner keeps what started one a while after its log rows."""
+        return {session for session, text in self.texts().items() if not markers(text) and session not in self.parents}
+
     def verdicts(self) -> dict[str, dict[str, Verdict]]:
         """By table, then by mode. A state row has no text of its own: its session's log rows tell whose it is."""
-        texts: dict[str, str] = {}
-        for row in (*self.unified_logs, *self.cascade_sessions):
-            texts[row.session_id] = texts.get(row.session_id, "") + row.text
+        texts = self.texts()
         tables = {
             "unified_logs": self.unified_logs,
             "session_state": self.session_state,
