@@ -22,7 +22,7 @@ lint: $(VENV)/.ready  ## ruff, mypy, import-linter
 test: lint  ## every test that needs nothing but the package registries
 	$(BIN)/python -m pytest
 
-test-runners: $(VENV)/.ready  ## the published RVBBIT, installed in an environment of its own; RUNNERS_SIZE=full for the sizes of docs/runners.md
+test-runners: $(VENV)/.ready  ## the published RVBBIT, installed in an environment of its own; RUNNERS_SIZE=full for the sizes of docs/how-to/instrument-larsql.md
 	$(BIN)/python -m tests.runners.environment
 	$(BIN)/python -m pytest tests/runners
 
