@@ -23,8 +23,16 @@ _EXTENSIONS: Final = ("duckdb-ext-sqlite==1.4.4.20260205", "duckdb-ext-json==1.4
 _THIRD_PARTY: Final = ("opentelemetry-instrumentation-openai-v2==2.4b0", "opentelemetry-util-genai==0.4b0")
 
 
-class NoPythonError(RuntimeError):
+class NotHereError(RuntimeError):
+    """Something that the runner's tests need is not on this machine; says what, and what to do."""
+
+
+class NoPythonError(NotHereError):
     """There is no interpreter that larsql runs on."""
+
+
+class NoPsqlError(NotHereError):
+    """There is no psql."""
 
 
 def find_python() -> str:
@@ -51,6 +59,10 @@ def find_python() -> str:
 
 def installed() -> Path:
     """The virtual environment of larsql and this package, made if it is not there or was left half done."""
+    if shutil.which("psql") is None:
+        raise NoPsqlError(
+            "the published runner is driven by psql, which is not here: install PostgreSQL's client (Debian: postgresql-client)"
+        )
     venv = FOLDER / f"larsql-{VERSION}"
     done = venv / ".ready"
     if not done.exists():
@@ -94,5 +106,5 @@ if __name__ == "__main__":
         print(installed())
         for version in sys.argv[1:]:
             print(other_version(version))
-    except NoPythonError as error:
+    except NotHereError as error:
         sys.exit(str(error))
