@@ -105,7 +105,8 @@ def table(with_us: Run, without: Run) -> list[str]:
         f"{'mode':<14}{'sessions':<10}{'our tables':<28}{'its own, mended':<28}{'its own, without us':<28}",
     ]
     assert with_us.ours is not None
-    ours, mended, plain = (tables.verdicts() for tables in (with_us.ours, with_us.theirs, without.theirs))
+    ours, plain = with_us.ours.verdicts(), without.theirs.verdicts()
+    mended = with_us.theirs.verdicts(with_us.ours.texts())
     for mode in MODES:
         cells = [_worst(verdicts, mode.name) for verdicts in (ours, mended, plain)]
         if cells[0] != "":

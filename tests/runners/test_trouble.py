@@ -36,7 +36,8 @@ def test_our_tables_are_right_whatever_the_runner_believes(unmended: Run, mode: 
 
 def test_switched_off_the_runner_believes_what_it_did_before(unmended: Run) -> None:
     # A pipeline of its own has no caller at all, on whatever thread it runs.
-    assert unmended.theirs.verdicts()["unified_logs"]["pipeline"].right == 0
+    assert unmended.ours is not None
+    assert unmended.theirs.verdicts(unmended.ours.texts())["unified_logs"]["pipeline"].right == 0
 
 
 def test_a_runner_that_is_killed_leaves_its_query_and_its_running_session(larsql: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def test_an_older_version_is_attributed_as_exactly(version: str, larsql: Path, t
     assert run.errors == {FEW.name: []}
     assert run.ours is not None
     for tables in (run.ours, run.theirs):
-        for table, verdicts in tables.verdicts().items():
+        for table, verdicts in tables.verdicts(run.ours.texts()).items():
             assert (table, verdicts[FEW.name].exact, verdicts[FEW.name].sessions) == (table, True, FEW.expected)
     assert run.ours.rows_by_session() == run.theirs.rows_by_session()
     # Nothing that counts is missing in it, or the log would say so.

@@ -126,9 +126,14 @@ class Tables:
         """Sessions that say of nobody yet whose they are: the runner keeps what started one a while after its log rows."""
         return {session for session, text in self.texts().items() if not markers(text) and session not in self.parents}
 
-    def verdicts(self) -> dict[str, dict[str, Verdict]]:
-        """By table, then by mode. A state row has no text of its own: its session's log rows tell whose it is."""
+    def verdicts(self, more: Mapping[str, str] | None = None) -> dict[str, dict[str, Verdict]]:
+        """By table, then by mode. A state row has no text of its own: its session's log rows tell whose it is.
+
+        more: texts of sessions from elsewhere, for those that the runner has not written down yet: they tell whose a session is, not who it is
+        credited to.
+        """
         texts = self.texts()
+        texts |= {session: texts[session] + text for session, text in (more or {}).items() if session in texts}
         tables = {
             "unified_logs": self.unified_logs,
             "session_state": self.session_state,
