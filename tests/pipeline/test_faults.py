@@ -112,10 +112,10 @@ def test_a_collector_that_is_killed_under_a_runners_load_loses_nothing(store: Al
             second = stack.enter_context(running_collector(place, only_clickhouse(proxy.address)))
             assert load.result() == 320
         # The runner has ended, and with it all that it had to send is sent.
-        until("all is stored", lambda: counted(database)[3] >= 6416 and not second.queued(), why=second.log)
+        until("all is stored", lambda: counted(database)[3] >= 6432 and not second.queued(), why=second.log)
     owners = {each.session_id: {each.owner} for each in drive.truth(tmp_path / "runner" / "journal.jsonl")}
     assert len(owners) == 320
-    assert counted(database)[3] == 6400 + 16
+    assert counted(database)[3] == 6400 + 2 * 16
     assert_whole(store.clickhouse, owners, stored_ids(database))
     report(before=before, after=counted(database))
 

@@ -35,7 +35,7 @@ def test_a_callers_whole_query_is_one_trace_with_its_sessions_under_it(store: Al
                 with psycopg.connect(dsn, autocommit=True) as connection:
                     assert len(connection.execute(drive.ACCEPTANCE_QUERY).fetchall()) == 3
                 assert drive.drive(dsn, 1, 4, first=1) == 4
-            until("Jaeger has them", lambda: collector.sent("otlp_grpc/jaeger") >= 142, why=collector.log)
+            until("Jaeger has them", lambda: collector.sent("otlp_grpc/jaeger") >= 144, why=collector.log)
         sessions = drive.truth(tmp_path / "runner" / "journal.jsonl")
         mine = [each for each in sessions if each.client is None]
         (owner,) = {each.owner for each in mine}
@@ -43,7 +43,7 @@ def test_a_callers_whole_query_is_one_trace_with_its_sessions_under_it(store: Al
 
         (trace,) = jaeger.traces(SERVICE, {"rvbbit.caller.id": owner})
         spans = {span["spanID"]: span for span in trace["spans"]}
-        assert len(spans) == 3 * 20 + 1
+        assert len(spans) == 3 * 20 + 2
         assert {tags(span)["rvbbit.caller.id"] for span in spans.values()} == {owner}
         (root,) = [span for span in spans.values() if not span["references"]]
         assert tags(root)["rvbbit.kind"] == "caller"
@@ -64,7 +64,7 @@ def test_a_callers_whole_query_is_one_trace_with_its_sessions_under_it(store: Al
         assert jaeger.traces(SERVICE, {"session.id": "nobody's"}) == []
         (other,) = {each.owner for each in sessions} - {owner}
         (others,) = jaeger.traces(SERVICE, {"rvbbit.caller.id": other})
-        assert (others["traceID"] != trace["traceID"], len(others["spans"])) == (True, 4 * 20 + 1)
+        assert (others["traceID"] != trace["traceID"], len(others["spans"])) == (True, 4 * 20 + 2)
 
 
 def test_a_jaeger_that_is_down_holds_nothing_up(recording: Recording, store: AllInOne, tmp_path: Path) -> None:
