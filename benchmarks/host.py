@@ -68,7 +68,7 @@ def _none() -> Iterator[Callable[[], object]]:
 
 @contextmanager
 def _ours() -> Iterator[Callable[[], object]]:
-    provider, _ = provider_with_sink()
+    provider = provider_with_sink()
     RvbbitInstrumentor().instrument(tracer_provider=provider, runners=("small_rvbbit",))
     try:
         yield provider.force_flush
@@ -79,7 +79,7 @@ def _ours() -> Iterator[Callable[[], object]]:
 
 @contextmanager
 def _plain() -> Iterator[Callable[[], object]]:
-    provider, _ = provider_with_sink()
+    provider = provider_with_sink()
     with plain_spans(provider.get_tracer("plain")):
         yield provider.force_flush
     provider.shutdown()

@@ -11,6 +11,7 @@ from opentelemetry import propagate
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 
+from rvbbit_otel.encoder import quicken
 from rvbbit_otel.processor import CallerSpanProcessor
 from rvbbit_otel.propagation import GuardedPropagator
 from rvbbit_otel.registry import EchoRegistry
@@ -131,6 +132,7 @@ class Pipeline:
         inner = getattr(holder, name, None)
         if inner is None or isinstance(inner, RepairingSpanExporter):
             return
+        self._attempt("encoder", lambda: self._quicken(inner))
         repairing = RepairingSpanExporter(inner, self.registry, self.counters)
         setattr(holder, name, repairing)
 
@@ -139,6 +141,11 @@ class Pipeline:
                 setattr(holder, name, inner)
 
         self._undo.append(undo)
+
+    def _quicken(self, exporter: object) -> None:
+        undo = quicken(exporter, self.counters)
+        if undo is not None:
+            self._undo.append(undo)
 
     def _wrap_sampler(self, provider: TracerProvider) -> None:
         # A tracer keeps the sampler that its provider had when it was made.

@@ -1,0 +1,181 @@
+"""The quick encoder makes the same request as the exporters' own, of any spans."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans as theirs
+from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as by_grpc
+from opentelemetry.exporter.otlp.proto.http import trace_exporter as by_http
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
+
+from rvbbit_otel import otlp_encoding
+from rvbbit_otel.otlp_encoding import encode_spans
+from rvbbit_otel.pipeline import Pipeline
+from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.settings import Settings
+
+# Few texts and numbers, so that the same ones come again, and 1, 1.0 and True meet.
+TEXTS = st.one_of(st.sampled_from(["", "a", "é", "x" * 127, "x" * 128, "y" * 129, "z" * 20_000]), st.text(max_size=5))
+SCALARS = st.one_of(
+    TEXTS,
+    st.sampled_from([0, 1, 1.0, True, False, -1, 2**63 - 1, -(2**63), 0.0, -0.0, float("inf"), float("nan")]),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(),
+)
+# Out of range, no text, nested: what the SDK would have cleaned away and what a processor of somebody else's may still put there.
+ODD = st.sampled_from([None, 2**63, "\ud800", b"\x00\xff", ["a", 1], (1.5, 2.5), {"k": [None]}, object()])
+ATTRIBUTES = st.dictionaries(
+    st.sampled_from(["session.id", "rvbbit.caller.id", "n", "é" * 100]), st.one_of(SCALARS, ODD)
+)
+CONTEXTS = st.builds(
+    SpanContext,
+    trace_id=st.integers(1, 2**128 - 1),
+    span_id=st.integers(1, 2**64 - 1),
+    is_remote=st.booleans(),
+    trace_flags=st.just(TraceFlags(1)),
+    trace_state=st.sampled_from([TraceState(), TraceState([("a", "1"), ("b", "2")])]),
+)
+RESOURCES = st.sampled_from(
+    [Resource({"service.name": "a"}), Resource({"service.name": "a"}), Resource({"n": 1}, "https://example.org/schema")]
+)
+SCOPES = st.sampled_from(
+    [
+        None,
+        InstrumentationScope("s", "1"),
+        InstrumentationScope("s", "1"),
+        InstrumentationScope("t", None, "https://example.org/schema", {"k": "v"}),
+    ]
+)
+TIMES = st.one_of(st.integers(0, 2**64 - 1), st.none())
+SPANS = st.builds(
+    ReadableSpan,
+    name=TEXTS,
+    context=CONTEXTS,
+    parent=st.one_of(st.none(), CONTEXTS),
+    resource=RESOURCES,
+    attributes=ATTRIBUTES,
+    events=st.lists(st.builds(Event, name=TEXTS, attributes=ATTRIBUTES, timestamp=st.integers(0, 2**63)), max_size=2),
+    links=st.lists(st.builds(Link, CONTEXTS, st.just({"k": "v"})), max_size=2),
+    kind=st.sampled_from(SpanKind),
+    status=st.sampled_from(
+        [Status(), Status(StatusCode.OK), Status(StatusCode.ERROR), Status(StatusCode.ERROR, "it é")]
+    ),
+    start_time=TIMES,
+    end_time=TIMES,
+    instrumentation_scope=SCOPES,
+)
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)  # The exporters log each attribute that they can't encode.
+
+
+@given(st.lists(SPANS, max_size=6))
+def test_any_spans_make_the_request_that_the_exporters_make(spans: list[ReadableSpan]) -> None:
+    assert encode_spans(spans).SerializeToString(deterministic=True) == theirs(spans).SerializeToString(
+        deterministic=True
+    )
+
+
+def test_what_the_sdk_dropped_is_told() -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(
+        span_limits=SpanLimits(max_span_attributes=2, max_events=1, max_links=1), shutdown_on_exit=False
+    )
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    link = Link(SpanContext(1, 2, is_remote=False))
+    with provider.get_tracer("t").start_as_current_span(
+        "s", attributes={str(n): n for n in range(300)}, links=[link, link]
+    ) as span:
+        span.add_event("first")
+        span.add_event("second")
+        span.add_event("third")
+    (ended,) = exporter.get_finished_spans()
+    assert (ended.dropped_attributes, ended.dropped_events, ended.dropped_links) == (298, 2, 1)
+    assert encode_spans([ended]) == theirs([ended])
+
+
+def test_what_is_kept_is_bounded_however_many_values_come() -> None:
+    context = SpanContext(1, 2, is_remote=False)
+    spans = [
+        ReadableSpan("s", context, attributes={"session.id": f"s-{n}", "long": "x" * 129}, start_time=1, end_time=2)
+        for n in range(10_000)
+    ]
+    assert encode_spans(spans) == theirs(spans)
+    assert len(otlp_encoding._kept) <= 4096
+    assert all(len(value) <= 128 for _, value, kind in otlp_encoding._kept if kind is str)
+
+
+class Nowhere:
+    """Stands in for the exporters' connections, and keeps what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def Export(self, request: Any, metadata: object = None, timeout: float | None = None) -> None:  # noqa: N802
+        self.sent.append(request.SerializeToString())
+
+
+def span_of(provider: TracerProvider) -> ReadableSpan:
+    span = provider.get_tracer("t").start_span("s", attributes={"n": 1})
+    span.end()
+    assert isinstance(span, ReadableSpan)
+    return span
+
+
+@pytest.mark.parametrize("module", [by_grpc, by_http])
+def test_exporters_encode_by_it_as_long_as_we_are_installed(module: Any) -> None:
+    before = module.encode_spans
+    provider = TracerProvider(shutdown_on_exit=False)
+    pipeline = Pipeline(EchoRegistry(), Settings())
+    pipeline.install_tracing(provider)
+    provider.add_span_processor(BatchSpanProcessor(module.OTLPSpanExporter(endpoint="http://127.0.0.1:1")))
+    provider.add_span_processor(SimpleSpanProcessor(module.OTLPSpanExporter(endpoint="http://127.0.0.1:1")))
+    try:
+        assert module.encode_spans.stands_in_for is before is theirs
+    finally:
+        pipeline.uninstall()
+    assert module.encode_spans is theirs
+
+
+def test_a_batch_that_ours_fails_on_is_counted_and_sent_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(spans: Sequence[ReadableSpan]) -> Any:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(otlp_encoding, "encode_spans", broken)
+    exporter = by_grpc.OTLPSpanExporter(endpoint="127.0.0.1:1", insecure=True)
+    nowhere = exporter._client = Nowhere()  # type: ignore[assignment]
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    pipeline = Pipeline(EchoRegistry(), Settings())
+    pipeline.install_tracing(provider)
+    try:
+        span = span_of(provider)
+    finally:
+        pipeline.uninstall()
+    assert nowhere.sent == [theirs([span]).SerializeToString()]
+    assert pipeline.counters.snapshot() == {"stamped.none": 1, "errors.encoder": 1}
+
+
+def test_other_exporters_are_left_alone() -> None:
+    class Own(SpanExporter):
+        pass
+
+    pipeline = Pipeline(EchoRegistry(), Settings())
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(Own()))
+    pipeline.install_tracing(provider)
+    pipeline.uninstall()
+    assert (by_grpc.encode_spans, by_http.encode_spans, pipeline.counters.snapshot()) == (theirs, theirs, {})
