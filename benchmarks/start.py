@@ -38,6 +38,7 @@ def run(rounds: int, size: Size) -> list[Row]:
                 "import opentelemetry.sdk.trace, wrapt, opentelemetry.instrumentation.instrumentor",
             ),
             "package": started(python, "-c", "import rvbbit_otel"),
+            "package beside the SDK": started(python, "-c", "import opentelemetry.sdk.trace, rvbbit_otel"),
             "instrumentation": started(python, "-c", "from rvbbit_otel.instrumentation import RvbbitInstrumentor"),
             "help": started(ours, "--help"),
             "run": started(ours, "run", "--", python, "-c", "pass"),
@@ -48,9 +49,11 @@ def run(rounds: int, size: Size) -> list[Row]:
         },
         rounds,
     )
-    beyond = [max(mine - sdk, 0.0001) * 1000 for mine, sdk in zip(seen["instrumentation"], seen["sdk"], strict=True)]
+    beyond = [
+        max(mine - sdk, 0.0001) * 1000 for mine, sdk in zip(seen["package beside the SDK"], seen["sdk"], strict=True)
+    ]
     return [
-        absolute("import of RvbbitInstrumentor, over opentelemetry.sdk.trace", "ms", beyond, 30.0),
+        absolute("import rvbbit_otel, over opentelemetry.sdk.trace", "ms", beyond, 30.0),
         row("import of RvbbitInstrumentor", "s", seen["instrumentation"], seen["sdk"]),
         row(
             "import of RvbbitInstrumentor, beside the SDK, wrapt and BaseInstrumentor",

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
-from opentelemetry.instrumentation import auto_instrumentation
 from opentelemetry.instrumentation.environment_variables import OTEL_PYTHON_DISABLED_INSTRUMENTATIONS
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
@@ -34,7 +33,6 @@ from rvbbit_otel.instrumentation.queries import Queries
 from rvbbit_otel.instrumentation.sessions import Sessions
 from rvbbit_otel.instrumentation.spans import Spans
 from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
-from rvbbit_otel.instrumentation.specfile import load_spec
 from rvbbit_otel.instrumentation.unpriced import UnpricedCalls
 from rvbbit_otel.instrumentation.workers import Workers
 from rvbbit_otel.pipeline import Pipeline
@@ -205,15 +203,21 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 def _is_launching() -> bool:
     """Whether a launcher is setting this process up just now: what it calls by then, a configuration file asked for."""
     launching = sys.modules.get("sitecustomize")
-    spec = getattr(launching, "__spec__", None)
-    folder = Path(auto_instrumentation.__file__).parent
-    return (
-        bool(getattr(spec, "_initializing", False)) and Path(getattr(launching, "__file__", "") or "").parent == folder
-    )
+    if not getattr(getattr(launching, "__spec__", None), "_initializing", False):
+        return False
+    from opentelemetry.instrumentation import (
+        auto_instrumentation,
+    )  # A sixth of our import, and a launcher has it by now.
+
+    return Path(getattr(launching, "__file__", "") or "").parent == Path(auto_instrumentation.__file__).parent
 
 
 def _from_files(files: tuple[str, ...], asked_in_code: bool) -> dict[str, RunnerSpec]:
     """The specs in these files by name. One that can't be read raises SpecError where code named it; else it is logged and left out."""
+    if not files:
+        return {}
+    from rvbbit_otel.instrumentation.specfile import load_spec  # Few have such files.
+
     specs: dict[str, RunnerSpec] = {}
     for file in files:
         try:

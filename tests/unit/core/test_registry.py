@@ -90,6 +90,14 @@ def test_a_full_registry_forgets_the_ended_before_the_oldest_and_counts_it() -> 
     assert registry.counters.snapshot() == {"evicted": 2}
 
 
+def test_a_full_registry_of_live_sessions_forgets_a_thousandth_at_once() -> None:
+    registry = EchoRegistry(max_sessions=3_000)
+    for number in range(3_001):
+        registry.open(sid(f"s{number}"), FOX)
+    assert [number for number in range(3_001) if registry.get(f"s{number}") is None] == [0, 1, 2]
+    assert (len(registry), registry.counters.snapshot()) == (2_998, {"evicted": 3})
+
+
 def test_one_id_opened_and_ended_over_and_over_stays_bounded() -> None:
     registry = EchoRegistry(max_sessions=10)
     for _ in range(1000):

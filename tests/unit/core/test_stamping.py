@@ -269,7 +269,11 @@ def test_an_explicit_caller_is_not_repaired_away(setup: Setup) -> None:
 
 
 class _RaisingRegistry(EchoRegistry):
-    def get(self, session_id: str) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.get = self._raise
+
+    def _raise(self, session_id: str) -> None:
         raise RuntimeError("ours")
 
 
