@@ -64,7 +64,7 @@ class Instrumentation:
         spans = Spans(tracer, ContentRule(settings, self.counters, redact), self.counters)
         callers = Callers(spans, self.counters, self.renewals.append)
         sessions = Sessions(self.registry, callers, spans, self.counters, self.renewals.append)
-        queries = Queries(self.counters, lambda: self._on, callers.left_behind)
+        queries = Queries(self.counters, callers.left_behind)
         self.renewals.append(queries.renew_locks)
         self.tools = Toolbox(spans, callers, sessions, queries, UnpricedCalls(self.counters))
         mending = Mending(callers, sessions, self.counters, settings.mend_runner)
@@ -74,7 +74,6 @@ class Instrumentation:
         self._workers = Workers(self._patches, self.registry, self.counters)
         self._inherited: tuple[Context, Context] | None = None
         self._no_more_scopes: Callable[[], None] = lambda: None
-        self._on = True
 
     def start(self, specs: list[RunnerSpec], by_name: bool, leave_threads: bool) -> None:
         """Wrap. Raises ConfigurationError, with nothing left in place, for a runner that was asked for and can't be instrumented."""
@@ -95,7 +94,7 @@ class Instrumentation:
 
     def stop(self) -> None:
         """Take everything out again; root spans that are still open end."""
-        self._on = False
+        self.tools.queries.on = False
         self._no_more_scopes()
         self._watch.remove()
         self.tools.callers.end_all()

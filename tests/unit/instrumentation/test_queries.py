@@ -14,7 +14,7 @@ from opentelemetry.context import get_current
 from tests.unit.instrumentation import toy
 from tests.unit.instrumentation.conftest import Traced
 
-from rvbbit_otel.instrumentation import RunnerSpec, RvbbitInstrumentor, runners
+from rvbbit_otel.instrumentation import RunnerSpec, RvbbitInstrumentor, flows, runners
 from rvbbit_otel.instrumentation.runners import duckdb as duckdb_hooks
 from rvbbit_otel.propagation import caller_id_of
 
@@ -37,8 +37,10 @@ class Seen:
         self.threads: set[int] = set()
         self.after: set[str | None] = set()
         self.lock = threading.Lock()
+        self.on_call: Callable[[], object] = lambda: None
 
     def __call__(self, marker: str) -> str:
+        self.on_call()
         with self.lock:
             self.callers.setdefault(marker, set()).add(caller_id_of(None))
             self.threads.add(threading.get_ident())
@@ -248,13 +250,29 @@ def test_a_connection_opened_before_us_counts_only_on_the_thread_that_runs_its_q
 
 def test_a_registered_function_is_the_plain_one_after_uninstrumenting(traced: Traced) -> None:
     seen = Seen()
+    toy.set_caller("c-1")
     connection = open_with(seen)
-    queries = traced.ours.tools.queries
+    udf = traced.ours.tools.queries.carried(connection, seen)
     RvbbitInstrumentor().uninstrument()
-    entered: list[Any] = []
-    queries._context_for = lambda database: entered.append(database)  # type: ignore[method-assign,assignment,return-value]
+    depths: list[int] = []
+    seen.on_call = lambda: depths.append(len(flows.frames()))
     assert connection.execute("SELECT udf('m')").fetchall() == [("m",)]
-    assert entered == []
+    in_native_thread(lambda: udf("native"))
+    assert depths == [1, 1]
+
+
+def test_a_caller_that_a_udf_sets_and_keeps_ends_with_its_call(traced: Traced) -> None:
+    """On the thread that asked, where no context is attached around it."""
+    seen = Seen()
+    toy.set_caller("c-1")
+    connection = open_with(seen)
+    seen.on_call = lambda: toy.set_caller("c-inner")
+    assert connection.execute("SELECT udf('m')").fetchall() == [("m",)]
+    assert caller_id_of(None) == "c-1"
+    seen.on_call = lambda: None
+    connection.execute("SELECT udf('n')").fetchall()
+    assert seen.callers == {"m": {"c-inner"}, "n": {"c-1"}}
+    assert len(flows.frames()) == 1
 
 
 def test_a_fault_of_ours_in_a_udf_changes_nothing_for_the_host(traced: Traced) -> None:
@@ -262,6 +280,8 @@ def test_a_fault_of_ours_in_a_udf_changes_nothing_for_the_host(traced: Traced) -
         raise RuntimeError("a fault of ours")
 
     traced.ours.tools.queries._context_for = broken  # type: ignore[method-assign]
-    connection = open_with(Seen())
-    assert connection.execute("SELECT udf('m')").fetchall() == [("m",)]
+    seen = Seen()
+    udf = traced.ours.tools.queries.carried(open_with(seen), seen)
+    in_native_thread(lambda: udf("m"))
+    assert seen.callers == {"m": {None}}
     assert traced.errors() == {"errors.queries.udf": 1}
