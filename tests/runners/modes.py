@@ -33,7 +33,7 @@ class Mode:
     rows: int
     sessions: int
     statements: Callable[[Mode, int], list[Statement]]
-    protocol: Literal["psql", "psycopg", "http", "cli"] = "psql"
+    protocol: Literal["psql", "psycopg", "http", "cli", "console", "studio"] = "psql"
 
     @property
     def clients(self) -> int:
@@ -93,6 +93,19 @@ def _command(mode: Mode, client: int) -> list[Statement]:
     return [("traits/extract_brand.yaml", (product,)) for product in mode.products(client)]
 
 
+def _studio(mode: Mode, client: int) -> list[Statement]:
+    """Bound: the product, the caller that the client names or none, whether it waits for the answer.
+
+    A run that is not waited for is on a bare thread of the studio. Each client lets one run be the studio's to name, every other client waits for it.
+    """
+    named, unnamed = mode.products(client)
+    own = f"atom-{mode.name}-{client:02}"
+    return [
+        ("traits/parent.yaml", (named, own, "")),
+        ("traits/parent.yaml", (unnamed, "", "wait" if client % 2 else "")),
+    ]
+
+
 # Asked before all others by one client: several that are the first at once find tools of the runner not registered yet.
 WARM_UP: Final = Mode("warmup", 1, 1, 1, 1, _map("tool_brand"))
 MODES: Final = (
@@ -112,4 +125,7 @@ MODES: Final = (
     Mode("pipeline", 2, 4, 2, 1, _pipeline),
     Mode("http", 2, 4, 3, 3, _map("extract_brand"), "http"),
     Mode("cli", 1, 4, 1, 1, _command, "cli"),
+    # The SQL page of the studio, and its own runs: each starts two more cascades on a pool.
+    Mode("console", 2, 4, 2, 2, _map("extract_brand"), "console"),
+    Mode("studio", 2, 4, 2, 6, _studio, "studio"),
 )

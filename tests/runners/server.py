@@ -11,19 +11,19 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from tests.runners.modes import Mode, Statement
 
 # It takes 20 to 45 s on two idle cores.
-_START_SECONDS: Final = 240
-_ASK_SECONDS: Final = 900
+START_SECONDS: Final = 240
+ASK_SECONDS: Final = 900
 _QUIET: Final = {
     "LARS_AUTH_ENABLED": "0",
     "LARS_NO_SPLASH": "1",
@@ -58,11 +58,21 @@ class Larsql:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What the studio answered to a client that started a run: the session; and what the client had sent: its marker, and a caller or nothing."""
+
+    session_id: str
+    client: str
+    caller_id: str
+
+
+@dataclass(frozen=True)
 class Served:
-    """A server of it that answers: its DSN or URL, and its process."""
+    """A server of it that answers: its DSN or URL, its process, and what its clients were answered, where that tells whose a session is."""
 
     where: str
     process: subprocess.Popen[bytes]
+    answers: list[Answer] = field(default_factory=list)
 
 
 def free_port() -> int:
@@ -77,16 +87,17 @@ def serving(larsql: Larsql, log: Path, instrumented: bool, more: Mapping[str, st
     """Its Postgres server, until the end of the block. Raises RuntimeError, with its log, if it does not come up."""
     port = free_port()
     words = ("sql", "server", "--host", "127.0.0.1", "--port", str(port), "-w", "8")
-    with _started(larsql.command(*words, instrumented=instrumented), larsql, log, more) as process:
+    with started(larsql.command(*words, instrumented=instrumented), larsql, log, more) as process:
         dsn = f"host=127.0.0.1 port={port} user=lars dbname=default"
         _wait_until_it_answers(dsn, process, log)
         yield Served(dsn, process)
 
 
 @contextmanager
-def _started(
-    command: list[str], larsql: Larsql, log: Path, more: Mapping[str, str] | None
+def started(
+    command: list[str], larsql: Larsql, log: Path, more: Mapping[str, str] | None, stop_seconds: float = 5
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """One of its processes, until the end of the block: told to stop, and killed with its children if it has not within `stop_seconds`."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -100,11 +111,11 @@ def _started(
     try:
         yield process
     finally:
-        _end(process)
+        _end(process, stop_seconds)
 
 
 def _wait_until_it_answers(dsn: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
             with psycopg.connect(dsn, connect_timeout=5, autocommit=True) as connection:
@@ -112,23 +123,38 @@ def _wait_until_it_answers(dsn: str, process: subprocess.Popen[bytes], log: Path
             return
         except psycopg.Error:
             time.sleep(0.2)
-    raise RuntimeError(f"larsql does not serve (exit status {process.poll()}):\n{_tail(log)}")
+    raise RuntimeError(f"larsql does not serve (exit status {process.poll()}):\n{tail(log)}")
 
 
-def _tail(log: Path) -> str:
+def tail(log: Path) -> str:
+    """The end of its log."""
     return log.read_text(errors="replace")[-4000:]
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], stop_seconds: float) -> None:
     # It often ends by SIGABRT when it is told to stop. Spans that it has not sent by then leave with our exit handlers, or not at all, so the tests
     # wait for the rows before they end it.
+    # Its studio gives each server that it starts a process group of its own.
+    groups = [*_children(process.pid), process.pid]
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
     try:
-        process.wait(5)
+        process.wait(stop_seconds)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        for group in groups:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
         process.wait()
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # It has ended in the meantime.
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+            if parent == pid:
+                found.append(int(status.parent.name))
+    return found
 
 
 @contextmanager
@@ -137,13 +163,13 @@ def serving_http(larsql: Larsql, log: Path, instrumented: bool, more: Mapping[st
     port = free_port()
     program = [str(larsql.venv / "bin" / "python"), str(Path(__file__).parent / "programs" / "http_api.py"), str(port)]
     launcher = [str(larsql.venv / "bin" / "rvbbit-otel"), "run", "--"] if instrumented else []
-    with _started([*launcher, *program], larsql, log, more) as process:
-        deadline = time.monotonic() + _START_SECONDS
+    with started([*launcher, *program], larsql, log, more) as process:
+        deadline = time.monotonic() + START_SECONDS
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the HTTP API does not serve (exit status {process.poll()}):\n{_tail(log)}")
+                raise RuntimeError(f"the HTTP API does not serve (exit status {process.poll()}):\n{tail(log)}")
             time.sleep(0.2)
         yield Served(f"http://127.0.0.1:{port}/api/sql/execute", process)
 
@@ -162,6 +188,11 @@ def ask(
             return _by_command(where, statements, instrumented, more)
         return _ASKING[mode.protocol](where.where, statements)
 
+    return at_once(mode, one)
+
+
+def at_once(mode: Mode, one: Callable[[int], str]) -> list[str]:
+    """Every client of a mode on a thread of its own; gives what they got as errors."""
     with ThreadPoolExecutor(mode.clients) as pool:
         return [error for error in pool.map(one, range(mode.clients)) if error]
 
@@ -169,7 +200,7 @@ def ask(
 def _by_psql(dsn: str, statements: Sequence[Statement]) -> str:
     text = "; ".join(statement for statement, _ in statements)
     command = ["psql", "--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1", dsn, "-c", text]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_ASK_SECONDS, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_SECONDS, check=False)
     return "" if done.returncode == 0 else done.stderr
 
 
@@ -185,16 +216,22 @@ def _by_psycopg(dsn: str, statements: Sequence[Statement]) -> str:
 
 def _by_http(url: str, statements: Sequence[Statement]) -> str:
     for statement, _ in statements:
-        body = json.dumps({"query": statement, "database": "memory"}).encode()
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-        try:
-            with urllib.request.urlopen(request, timeout=_ASK_SECONDS) as answer:
-                said = json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            return error.read().decode()
+        said = asked_by_http(url, {"query": statement, "database": "memory"})
         if not said.get("success"):
             return str(said)
     return ""
+
+
+def asked_by_http(url: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
+    """The JSON that a URL answers with, to a body or to a GET; an error of the server's as ``{"error": what it said}``."""
+    sent = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, sent, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=ASK_SECONDS) as answer:
+            said: dict[str, Any] = json.loads(answer.read())
+            return said
+    except urllib.error.HTTPError as error:
+        return {"error": error.read().decode()}
 
 
 def _by_command(
@@ -208,7 +245,7 @@ def _by_command(
             env=larsql.environment(more),
             capture_output=True,
             text=True,
-            timeout=_ASK_SECONDS,
+            timeout=ASK_SECONDS,
             check=False,
         )
         if done.returncode != 0:
@@ -216,4 +253,4 @@ def _by_command(
     return ""
 
 
-_ASKING: Final = {"psql": _by_psql, "psycopg": _by_psycopg, "http": _by_http}
+_ASKING: Final = {"psql": _by_psql, "psycopg": _by_psycopg, "http": _by_http, "console": _by_http}

@@ -75,7 +75,7 @@ def test_a_third_partys_instrumentation_beside_ours_keeps_the_caller(with_us: Ru
 
 def test_sub_sessions_name_their_parents(with_us: Run) -> None:
     parents = the(with_us).parents
-    made = {"subcascades": 2, "cascadetakes": 2}
+    made = {"subcascades": 2, "cascadetakes": 2, "studio": 4}
     for mode in MODES:
         marked = {row.session_id for row in the(with_us).unified_logs if f"#{mode.name}-" in row.text}
         assert len(marked & parents.keys()) == made.get(mode.name, 0) * mode.clients, mode.name
