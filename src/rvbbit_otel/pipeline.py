@@ -11,6 +11,7 @@ from opentelemetry import propagate
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 
+from rvbbit_otel.drops import CountingDrops
 from rvbbit_otel.processor import CallerSpanProcessor
 from rvbbit_otel.propagation import GuardedPropagator
 from rvbbit_otel.registry import EchoRegistry
@@ -139,6 +140,15 @@ class Pipeline:
                 setattr(holder, name, inner)
 
         self._undo.append(undo)
+        self._attempt("drops", lambda: self._count_drops(holder))
+
+    def _count_drops(self, holder: Any) -> None:
+        # Only a processor with a queue of its own has these.
+        inner = getattr(holder, "_metrics", None)
+        if not hasattr(inner, "drop_items"):
+            return
+        holder._metrics = CountingDrops(inner, self.counters)
+        self._undo.append(lambda: setattr(holder, "_metrics", inner))
 
     def _wrap_sampler(self, provider: TracerProvider) -> None:
         # A tracer keeps the sampler that its provider had when it was made.

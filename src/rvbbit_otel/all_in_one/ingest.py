@@ -24,7 +24,7 @@ from rvbbit_otel.telemetry import Counters
 _DAY_NS = 86_400 * 10**9
 _OLDEST_NS = 90 * _DAY_NS
 # Bytes of one insert: about 40,000 spans, a fraction of a second of the engine's time.
-_GROUP_BYTES = 8 * 1024 * 1024
+_GROUP_BYTES = 32 * 1024 * 1024
 
 
 class UnreadableBodyError(RvbbitOtelError):
