@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import threading
 import time
 import urllib.error
@@ -139,6 +140,21 @@ def processor_seconds(*pids: int) -> float:
     """Processor time that processes have used so far."""
     fields = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids)
     return sum(int(each[11]) + int(each[12]) for each in fields) / _TICKS
+
+
+def peak_mib(pid: int) -> float:
+    """The most memory in RAM that a process has had."""
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    if found is None:
+        raise AssertionError("the kernel does not tell VmHWM")
+    return int(found[1]) / 1024
+
+
+def refusals(otlp_http: str) -> int:
+    """How often the server says that it asked a sender to come again."""
+    with urllib.request.urlopen(otlp_http + "/metrics", timeout=_TIMEOUT) as response:
+        told = re.findall(r"^rvbbit_otel_refused_total\S* (\d+)$", response.read().decode(), re.MULTILINE)
+    return sum(map(int, told))
 
 
 def resident_mib(pid: int) -> float:
