@@ -17,8 +17,8 @@ from benchmarks.recorded import SPANS, Bodies
 from rvbbit_otel.storage.client import ClickHouseDatabase
 
 SECONDS: dict[Size, float] = {"smoke": 2.0, "short": 10.0, "full": 60.0}
-# Bodies of 2.8 MB: 270 MB offered at once, where 128 MiB may wait.
-_SENDERS_EACH = 48
+# Bodies of 2.8 MB: 360 MB offered at once, where 128 MiB may wait.
+_SENDERS_EACH = 64
 # What may wait, what one group needs while it is stored, merges, and the engine's own caches.
 _MOST_MIB = 2048.0
 
