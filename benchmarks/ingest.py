@@ -1,130 +1,153 @@
-"""Recorded OTLP into the three tables over loopback, deduplication on: eight senders beside one sender in the same run.
+"""Recorded OTLP into the tables over loopback, deduplication on, beside the real collector with its stock clickhouseexporter into the same store.
 
-Sending all of it again must change no count. The rates are absolute, for the record; the ratios are the result.
+A span is there when it is acknowledged by the all-in-one, and when it is a row by way of the collector. Twice the collector's spans a second is half
+of its time a span. Sending all of it again must change no count. Processor time is that of the server, and of the collector and the server.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
+import shutil
+import statistics
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
-import grpc
-from tests.support.otlp import NOW, SpanRecord, traces
+from tests.support.all_in_one import AllInOne, running_all_in_one
+from tests.support.collector import Place, running_collector
+from tests.support.programs import until
 
-from benchmarks.harness import Row, Size, row
+from benchmarks.harness import Row, Size, absolute, row, shown
+from benchmarks.load import (
+    SENDERS,
+    Send,
+    by_grpc,
+    by_http,
+    counts,
+    for_seconds,
+    memory_at,
+    processor_seconds,
+    resident_mib,
+    send_all,
+)
+from benchmarks.recorded import SPANS, Bodies
 from rvbbit_otel.storage.client import ClickHouseDatabase
 
-SPANS = 5_000  # A body of the exporters' batches is 512; a collector's is some thousands.
-BODIES: dict[Size, int] = {"smoke": 2, "short": 4, "full": 20}  # Of each way, a round.
-SENDERS = 8
+BODIES: dict[Size, int] = {"smoke": 2, "short": 8, "full": 24}  # Of each way, a round.
+SECONDS: dict[Size, float] = {"smoke": 2.0, "short": 15.0, "full": 60.0}
+# 100,000 spans a second.
+_MOST_US = 10.0
+# Memory at the end beside what it was after a sixth of the time.
+_GROWTH = 1.25
+_ROW_SECONDS = 300.0
+
+Figures = dict[str, list[tuple[float, float]]]
 
 
 def run(rounds: int, size: Size) -> list[Row]:
-    """gRPC and HTTP, then everything again."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        ready = folder / "ready.json"
-        ports = [word for door in ("otlp-grpc", "otlp-http", "clickhouse") for word in (f"--{door}-port", "0")]
-        up = [
-            sys.executable,
-            "-m",
-            "rvbbit_otel",
-            "up",
-            "--data",
-            str(folder / "data"),
-            *ports,
-            "--ready-file",
-            str(ready),
-        ]
-        process = subprocess.Popen(up, stderr=subprocess.DEVNULL)
-        try:
-            while not ready.exists():
-                time.sleep(0.05)
-            return _measure(json.loads(ready.read_text()), rounds, BODIES[size])
-        finally:
-            process.terminate()
-            process.wait(60)
+    """By turns: gRPC, HTTP, one sender, the collector, all of it again; then as much as goes in, for a time."""
+    rounds = min(rounds, 5)
+    with tempfile.TemporaryDirectory() as name, ExitStack() as opened:
+        store = opened.enter_context(running_all_in_one(Path(name) / "data", stop_seconds=120))
+        database = ClickHouseDatabase(store.clickhouse)
+        ways = {"gRPC": opened.enter_context(by_grpc(store.otlp_grpc)), "HTTP": by_http(store.otlp_http)}
+        collector = _collector(opened, Path(name), store)
+        figures = _rounds(store, database, ways, collector, rounds, BODIES[size])
+        rows = _compared(figures, collector is not None)
+        return rows + _sustained(store, database, ways["gRPC"], SECONDS[size], first=1_000_000)
 
 
-def _measure(addresses: dict[str, str], rounds: int, count: int) -> list[Row]:
-    database = ClickHouseDatabase(addresses["clickhouse"])
-    figures: dict[str, list[float]] = {"grpc": [], "http": [], "replay": [], "one sender": []}
-    with grpc.insecure_channel(addresses["otlp_grpc"]) as channel:
-        export = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+Collector = tuple[Send, tuple[int, ...]]
 
-        def by_http(body: bytes) -> None:
-            headers = {"Content-Type": "application/x-protobuf"}
-            urllib.request.urlopen(urllib.request.Request(addresses["otlp_http"] + "/v1/traces", body, headers)).close()
 
-        for number in range(rounds):
-            first, second, third = (_bodies(3 * number + part, count) for part in range(3))
-            figures["grpc"].append(_rate(export, first, SENDERS))
-            figures["http"].append(_rate(by_http, second, SENDERS))
-            figures["one sender"].append(_rate(export, third, 1))
-            before = database.query("SELECT count() FROM unified_logs").rows
-            figures["replay"].append(_rate(export, first, SENDERS))
-            if database.query("SELECT count() FROM unified_logs").rows != before:
-                raise AssertionError("sending everything again changed the count")
-    base = figures["one sender"]
-    # Rates: more is better, so each ratio is baseline over figure as the harness wants it, lower is better.
-    return [
-        row("gRPC, 8 senders", "us a span", _microseconds(figures["grpc"]), _microseconds(base)),
-        row("HTTP, 8 senders", "us a span", _microseconds(figures["http"]), _microseconds(base)),
-        row("gRPC, all of it again", "us a span", _microseconds(figures["replay"]), _microseconds(base)),
-        *(
-            Row(f"{name}, rate", round(sorted(rates)[len(rates) // 2]), "spans/s", 0.0, 0.0, 0.0, None, True)
-            for name, rates in figures.items()
-        ),
+def _collector(opened: ExitStack, folder: Path, store: AllInOne) -> Collector | None:
+    if shutil.which("go") is None:
+        print(
+            "ingest: Go is not on the PATH, so the collector is not built and nothing is compared with it",
+            file=sys.stderr,
+        )
+        return None
+    environ = {"RVBBIT_OTEL_CLICKHOUSE_ENDPOINT": store.clickhouse, "RVBBIT_OTEL_SESSION_EXPORTERS": "[clickhouse]"}
+    running = opened.enter_context(running_collector(Place(folder / "collector"), environ, clean=False))
+    return opened.enter_context(by_grpc(running.place.grpc)), (running.process.pid, store.pid)
+
+
+def _rounds(
+    store: AllInOne,
+    database: ClickHouseDatabase,
+    ways: dict[str, Send],
+    collector: Collector | None,
+    rounds: int,
+    count: int,
+) -> Figures:
+    made = Bodies()
+    numbers = iter(range(10**9))
+    figures: Figures = {}
+
+    def measure(name: str, send: Send, pids: tuple[int, ...], bodies: list[bytes], senders: int = SENDERS) -> None:
+        wanted = counts(database)[0] + len(bodies) * SPANS * (name != "again")
+        start, before = time.perf_counter(), processor_seconds(*pids)
+        send_all(send, bodies.__getitem__, range(len(bodies)), senders)
+        until("all that was sent is rows", lambda: counts(database)[0] >= wanted, _ROW_SECONDS)
+        seconds, work = time.perf_counter() - start, processor_seconds(*pids) - before
+        spans = len(bodies) * SPANS
+        figures.setdefault(name, []).append((seconds / spans * 1e6, work / spans * 1e6))
+
+    for number in range(rounds + 1):
+        first = [made(next(numbers)) for _ in range(count)]
+        measure("gRPC", ways["gRPC"], (store.pid,), first)
+        if collector is not None:
+            measure("collector", *collector, [made(next(numbers)) for _ in range(count)])
+        measure("HTTP", ways["HTTP"], (store.pid,), [made(next(numbers)) for _ in range(count)])
+        measure("one sender", ways["gRPC"], (store.pid,), [made(next(numbers)) for _ in range(count)], 1)
+        before = counts(database)
+        measure("again", ways["gRPC"], (store.pid,), first)
+        if counts(database) != before:
+            raise AssertionError(f"sending everything again changed the counts: {before}, {counts(database)}")
+        if number == 0 and rounds > 1:
+            figures.clear()  # A warm-up that does not count.
+    return figures
+
+
+def _compared(figures: Figures, with_collector: bool) -> list[Row]:
+    base = figures["collector" if with_collector else "one sender"]
+    other = "the collector" if with_collector else "one sender"
+    rows = []
+    for name, limit in (("gRPC", 0.5), ("HTTP", 0.5), ("one sender", None), ("again", None)):
+        if name == "one sender" and not with_collector:
+            continue
+        mine = figures[name]
+        limit = limit if with_collector else None
+        rows.append(row(f"{name}, beside {other}", "us a span", [s for s, _ in mine], [s for s, _ in base], limit))
+        rows.append(
+            row(f"{name}, processor time, beside {other}", "us a span", [c for _, c in mine], [c for _, c in base])
+        )
+    rows += [
+        shown(f"{name}, rate", "spans/s", 1e6 / statistics.median(seconds for seconds, _ in seen))
+        for name, seen in figures.items()
     ]
+    return rows
 
 
-def _bodies(number: int, count: int) -> list[bytes]:
-    """Log rows as the example runner's are: a session of twenty, fifteen attributes each."""
-    made = []
-    for body in range(count):
-        first = (number * count + body) * SPANS
-        made.append(traces(*(_span(first + index) for index in range(SPANS))))
-    return made
-
-
-def _span(number: int) -> SpanRecord:
-    session = number // 20
-    return SpanRecord(
-        number,
-        {
-            "session.id": f"session-{session:016x}",
-            "rvbbit.caller.id": f"sql-clever-fox-{session // 20:06x}",
-            "rvbbit.caller.source": "echo",
-            "rvbbit.caller.origin": "sql",
-            "rvbbit.kind": "log",
-            "rvbbit.log.role": "assistant",
-            "rvbbit.log.node_type": "agent",
-            "rvbbit.cell.name": "extract",
-            "rvbbit.take.index": number % 2,
-            "rvbbit.cascade.id": "extract_brand",
-            "rvbbit.usage.counted": True,
-            "rvbbit.usage.cost": 0.000012,
-            "gen_ai.usage.input_tokens": 8,
-            "gen_ai.usage.output_tokens": 1,
-            "gen_ai.response.model": "stub/brand-1",
-        },
-        at=NOW + number * 1000,
-    )
-
-
-def _rate(send: Callable[[bytes], object], bodies: list[bytes], senders: int) -> float:
-    start = time.perf_counter()
-    with ThreadPoolExecutor(senders) as pool:
-        list(pool.map(send, bodies))
-    return len(bodies) * SPANS / (time.perf_counter() - start)
-
-
-def _microseconds(rates: list[float]) -> list[float]:
-    return [1e6 / rate for rate in rates]
+def _sustained(store: AllInOne, database: ClickHouseDatabase, send: Send, seconds: float, first: int) -> list[Row]:
+    bodies = Bodies()
+    before, work = counts(database), processor_seconds(store.pid)
+    with memory_at(store.pid, seconds / 6) as early:
+        sent = send_all(send, bodies, for_seconds(first, seconds))
+        late = resident_mib(store.pid)
+    work = processor_seconds(store.pid) - work
+    spans = sent.bodies * SPANS
+    after = counts(database)
+    if after[0] - before[0] != spans or after[1] - before[1] != spans:
+        raise AssertionError(f"{spans} spans were acknowledged, the counts went from {before} to {after}")
+    send_all(send, bodies, range(first, first + sent.bodies))
+    if counts(database) != after:
+        raise AssertionError(f"sending all of it again changed the counts: {after}, {counts(database)}")
+    return [
+        absolute(f"sustained for {seconds:g} s", "us a span", [sent.seconds / spans * 1e6], _MOST_US),
+        shown("sustained, rate", "spans/s", spans / sent.seconds),
+        shown("sustained, processor time of the server, merges included", "us a span", work / spans * 1e6),
+        row("sustained, memory at the end, beside after a sixth", "MiB", [late], early or [late], _GROWTH),
+        shown("all of it again, memory", "MiB", resident_mib(store.pid)),
+    ]

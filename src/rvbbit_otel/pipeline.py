@@ -11,6 +11,7 @@ from opentelemetry import propagate
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 
+from rvbbit_otel.drops import CountingDrops
 from rvbbit_otel.encoder import quicken
 from rvbbit_otel.processor import CallerSpanProcessor
 from rvbbit_otel.propagation import GuardedPropagator
@@ -141,6 +142,15 @@ class Pipeline:
                 setattr(holder, name, inner)
 
         self._undo.append(undo)
+        self._attempt("drops", lambda: self._count_drops(holder))
+
+    def _count_drops(self, holder: Any) -> None:
+        # Only a processor with a queue of its own has these.
+        inner = getattr(holder, "_metrics", None)
+        if not hasattr(inner, "drop_items"):
+            return
+        holder._metrics = CountingDrops(inner, self.counters)
+        self._undo.append(lambda: setattr(holder, "_metrics", inner))
 
     def _quicken(self, exporter: object) -> None:
         undo = quicken(exporter, self.counters)

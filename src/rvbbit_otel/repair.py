@@ -31,8 +31,11 @@ class RepairingSpanExporter(SpanExporter):
         self._stamper = Stamper(registry, self._counters)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Export the spans, mended where they need it."""
-        return self.inner.export([self._mended(span) for span in spans])
+        """Export the spans, mended where they need it; those that the exporter gave up are counted."""
+        result = self.inner.export([self._mended(span) for span in spans])
+        if result is SpanExportResult.FAILURE:
+            self._counters.add("dropped.export_failed", len(spans))
+        return result
 
     def shutdown(self) -> None:
         """Shut the exporter down."""

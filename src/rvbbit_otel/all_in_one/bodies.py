@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -28,9 +28,10 @@ class CorruptBodyError(RvbbitOtelError):
 class Budget:
     """Bytes of unpacked bodies that may be in memory at once, over all requests of a door. For one thread (an event loop's)."""
 
-    def __init__(self, limit: int) -> None:
-        """`limit` in bytes."""
+    def __init__(self, limit: int, on_refusal: Callable[[], None] = lambda: None) -> None:
+        """`limit` in bytes; `on_refusal` is told of each request that there is no room for."""
         self._left = limit
+        self._on_refusal = on_refusal
 
     @contextmanager
     def share(self) -> Iterator[Share]:
@@ -43,6 +44,7 @@ class Budget:
 
     def _take(self, size: int) -> None:
         if size > self._left:
+            self._on_refusal()
             raise StoreUnavailableError("too many bodies are on their way: send it again later")
         self._left -= size
 

@@ -47,10 +47,14 @@ _USERS: Final = """<clickhouse>
   </users>
 </clickhouse>
 """
+# Parts are merged column by column from the first merge on: row by row costs 6.5 us a span, this 3.7 (ADR 60).
 _CONFIGURATION: Final = """<clickhouse>
   <logger><level>none</level></logger>
   <users_config>{users}</users_config>
   <user_directories><users_xml><path>{users}</path></users_xml></user_directories>
+  <merge_tree>
+    <vertical_merge_algorithm_min_rows_to_activate>1</vertical_merge_algorithm_min_rows_to_activate>
+  </merge_tree>
 </clickhouse>
 """
 

@@ -23,8 +23,9 @@ from rvbbit_otel.telemetry import Counters
 
 _DAY_NS = 86_400 * 10**9
 _OLDEST_NS = 90 * _DAY_NS
-# Bytes of one insert: about 40,000 spans, a fraction of a second of the engine's time.
-_GROUP_BYTES = 8 * 1024 * 1024
+# Bytes of one insert: about 60,000 spans, a second of the engine's time. A small group wastes the 50 ms that any insert costs, and leaves more
+# parts to merge: 48 us of processor a span by groups of 8 MiB, 30 by these, on a busy machine (ADR 60).
+_GROUP_BYTES = 32 * 1024 * 1024
 
 
 class UnreadableBodyError(RvbbitOtelError):
@@ -66,9 +67,10 @@ class Ingest:
         item = _Waiting(signal, body)
         with self._changed:
             if self._closed:
+                self._counters.add("refused.closing")
                 raise StoreUnavailableError("the store is closing: send it again later")
             if self._queued + len(body) > self._max_queued:
-                self._counters.add("dropped.refused_full")
+                self._counters.add("refused.queue_full")
                 raise StoreUnavailableError("too much waits to be stored: send it again later")
             self._queued += len(body)
             self._waiting.append(item)
@@ -130,7 +132,7 @@ class Ingest:
         body = b"".join(item.body for item in group)
         if body:
             self._engine.insert(self._inserts[group[0].signal], body, "ProtobufSingle")
-        self._counters.add(f"stored.{group[0].signal}_requests", len(group))
+        self._counters.add(f"stored.{group[0].signal}", len(group))
 
     def _refused(self) -> bool:
         """Whether the engine left anything out of the last insert; only then is anybody's request looked at span by span."""
@@ -142,6 +144,7 @@ class Ingest:
         final = isinstance(error, EngineError) and not error.retryable
         told: Exception = UnreadableBodyError(str(error)) if final else StoreUnavailableError(str(error))
         self._counters.error("ingest", error)
+        self._counters.add("refused.for_good" if final else "refused.not_stored", len(group))
         for item in group:
             item.done.set_exception(told)
 

@@ -18,8 +18,9 @@ _SERVICES = {
     "traces": ("opentelemetry.proto.collector.trace.v1.TraceService", ExportTraceServiceResponse),
     "logs": ("opentelemetry.proto.collector.logs.v1.LogsService", ExportLogsServiceResponse),
 }
-# A request waits in its thread until it is stored, so this many can share one insert.
-_THREADS = 32
+# A request waits in its thread until it is stored, so this many can share one insert. With fewer, senders of large bodies would wait here, where
+# nobody refuses them, and not in the queue, which asks them to come again.
+_THREADS = 64
 
 
 def serve_grpc(ingest: Ingest, host: str, port: int, token: str | None, max_body: int) -> tuple[grpc.Server, int]:

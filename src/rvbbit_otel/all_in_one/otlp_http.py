@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rvbbit_otel.all_in_one import bodies, otlp_json
+from rvbbit_otel.all_in_one.exposition import CONTENT_TYPE, exposition
 from rvbbit_otel.all_in_one.ingest import Ingest, UnreadableBodyError, accepted
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 
@@ -67,12 +68,16 @@ def make_app(ingest: Ingest, budget: bodies.Budget, max_body: int, counters: Cal
     async def health(request: Request) -> Response:
         return JSONResponse({"status": "serving", "queued_bytes": ingest.queued_bytes, "counters": counters()})
 
+    async def metrics(request: Request) -> Response:
+        return Response(exposition(counters(), ingest.queued_bytes), media_type=CONTENT_TYPE)
+
     return Starlette(
         routes=[
             Route("/v1/traces", export, methods=["POST"]),
             Route("/v1/logs", export, methods=["POST"]),
             Route("/v1/metrics", metrics_signal, methods=["POST"]),
             Route("/healthz", health),
+            Route("/metrics", metrics),
         ]
     )
 

@@ -48,7 +48,7 @@ def run(
         grpc_server, port = serve_grpc(ingest, options.host, options.otlp_grpc_port, options.token, options.max_body)
         opened.callback(lambda: grpc_server.stop(_DRAIN_SECONDS).wait())
         # What waits in the queue is counted here too, until its sender has its answer.
-        budget = Budget(2 * options.max_queued)
+        budget = Budget(2 * options.max_queued, lambda: counters.add("refused.bodies_on_their_way"))
         apps = {
             "otlp_http": make_app(ingest, budget, options.max_body, counters.snapshot),
             "clickhouse": ClickHouseHttp(engine, budget, options).make_app(page_route()),

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Sequence
 
 import pytest
 from opentelemetry import propagate
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
@@ -138,3 +140,40 @@ def test_an_sdk_of_another_shape_costs_the_repair_and_nothing_else(caplog: pytes
     assert (span.attributes or {})["rvbbit.caller.id"] == "sql-fox"
     assert registry.counters.snapshot() == {"errors.pipeline.sampler": 1, "stamped.echo": 1}
     assert len(caplog.records) == 1
+
+
+class Stuck(SpanExporter):
+    """Takes one batch and holds it until it may go; then fails."""
+
+    def __init__(self) -> None:
+        self.busy, self.go = threading.Event(), threading.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.busy.set()
+        assert self.go.wait(30)
+        return SpanExportResult.FAILURE
+
+
+def test_spans_that_a_full_queue_drops_and_spans_that_the_exporter_gives_up_are_counted() -> None:
+    provider, registry, exporter = TracerProvider(shutdown_on_exit=False), EchoRegistry(), Stuck()
+    pipeline = Pipeline(registry, Settings())
+    pipeline.install_tracing(provider)
+    processor = BatchSpanProcessor(exporter, max_queue_size=4, max_export_batch_size=1)
+    provider.add_span_processor(processor)
+    tracer = provider.get_tracer("runner")
+    tracer.start_span("held", Context()).end()
+    assert exporter.busy.wait(30)
+    for number in range(7):
+        tracer.start_span(f"row {number}", Context()).end()
+    exporter.go.set()
+    provider.shutdown()
+    tracer.start_span("too late", Context()).end()
+    counted = {name: count for name, count in registry.counters.snapshot().items() if name.startswith("dropped.")}
+    assert counted == {
+        "dropped.export_queue_full": 3,
+        "dropped.export_failed": 5,
+        "dropped.after_shutdown": 1,
+    }
+    wrapped = processor._batch_processor._metrics
+    pipeline.uninstall()
+    assert processor._batch_processor._metrics is wrapped.inner  # type: ignore[attr-defined]

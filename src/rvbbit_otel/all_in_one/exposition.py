@@ -1,0 +1,29 @@
+"""The counters as Prometheus reads them. https://prometheus.io/docs/instrumenting/exposition_formats"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CONTENT_TYPE = "text/plain; version=0.0.4"
+_HELP: Mapping[str, str] = {
+    "stored": "Requests that were stored and acknowledged, by signal",
+    "refused": "Requests whose senders were asked to come again, by reason",
+    "errors": "Errors of our own, caught, by place",
+}
+
+
+def exposition(counters: Mapping[str, int], queued_bytes: int) -> str:
+    """Counters by name (`family.label`) and the bytes that wait, as text of Prometheus' format."""
+    lines = [
+        "# HELP rvbbit_otel_queued_bytes Bytes of requests that wait to be stored",
+        "# TYPE rvbbit_otel_queued_bytes gauge",
+        f"rvbbit_otel_queued_bytes {queued_bytes}",
+    ]
+    for family, text in _HELP.items():
+        metric = f"rvbbit_otel_{family}_total"
+        lines += [f"# HELP {metric} {text}", f"# TYPE {metric} counter"]
+        for name, amount in sorted(counters.items()):
+            head, _, label = name.partition(".")
+            if head == family:
+                lines.append(f'{metric}{{label="{label}"}} {amount}')
+    return "\n".join([*lines, ""])

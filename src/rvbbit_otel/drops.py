@@ -1,0 +1,26 @@
+"""Spans that are lost between their end and the store, counted: the SDK says so in its log only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rvbbit_otel.telemetry import Counters
+
+QUEUE_FULL = "dropped.export_queue_full"
+
+
+class CountingDrops:
+    """Stands where a batch processor keeps the metrics of its own, and counts what it drops; all else goes on as it was."""
+
+    def __init__(self, inner: Any, counters: Counters) -> None:
+        """`inner` is what was there."""
+        self.inner = inner
+        self._counters = counters
+
+    def drop_items(self, count: int, error_type: str = "queue_full") -> None:
+        """So many were left out: the oldest of a full queue, or what ended after the shutdown."""
+        self._counters.add(QUEUE_FULL if error_type == "queue_full" else "dropped.after_shutdown", count)
+        self.inner.drop_items(count, error_type)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
