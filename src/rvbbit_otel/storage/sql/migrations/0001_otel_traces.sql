@@ -3,9 +3,9 @@
 CREATE TABLE IF NOT EXISTS otel_traces
 (
     Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    TraceId String CODEC(ZSTD(1)),
-    SpanId String CODEC(ZSTD(1)),
-    ParentSpanId String CODEC(ZSTD(1)),
+    TraceId String CODEC(ZSTD(3)),
+    SpanId String CODEC(ZSTD(3)),
+    ParentSpanId String CODEC(ZSTD(3)),
     TraceState String CODEC(ZSTD(1)),
     SpanName LowCardinality(String) CODEC(ZSTD(1)),
     SpanKind LowCardinality(String) CODEC(ZSTD(1)),
@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS otel_traces
         Attributes Map(LowCardinality(String), String)
     ) CODEC(ZSTD(1)),
     caller_id LowCardinality(String) CODEC(ZSTD(1)),
-    session_id String CODEC(ZSTD(1)),
+    session_id String CODEC(ZSTD(3)),
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_caller_id caller_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX idx_session_id session_id TYPE bloom_filter(0.01) GRANULARITY 1,
