@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS otel_traces
         Attributes Map(LowCardinality(String), String)
     ) CODEC(ZSTD(1)),
     caller_id LowCardinality(String) CODEC(ZSTD(1)),
-    session_id String CODEC(ZSTD(3)),
+    session_id String CODEC(ZSTD(1)),
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_caller_id caller_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX idx_session_id session_id TYPE bloom_filter(0.01) GRANULARITY 1,

@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS unified_logs
     caller_origin LowCardinality(String) CODEC(ZSTD(1)),
     caller_conflict LowCardinality(String) CODEC(ZSTD(1)),
     service_name LowCardinality(String) CODEC(ZSTD(1)),
-    INDEX idx_caller_id caller_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_caller_id caller_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_session_id session_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX idx_trace_id trace_id TYPE bloom_filter(0.01) GRANULARITY 1
 )
