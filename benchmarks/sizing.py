@@ -11,7 +11,7 @@ from dataclasses import dataclass
 # Measured, 2 cores: `python -m benchmarks ingest`, gRPC, content off.
 SPANS_A_SECOND_AND_CORE = 47_500 / 2
 # Measured after merging 5 M rows in 250,000 sessions, content off (ADR 11, ADR 15): bytes for one span.
-UNIFIED_LOGS, SESSION_FACTS, OTEL_TRACES = 27.6, 218 / 20, 45.0
+UNIFIED_LOGS, SESSION_FACTS, OTEL_TRACES = 20.7, 74 / 20, 48.0
 # How long each is kept, in days (ADR 15), and how long on fast disks where there are tiers (clickhouse/tiered/tiered.sql).
 KEPT = {"unified_logs": 365, "session_facts": 365, "otel_traces": 30}
 FAST = {"unified_logs": 7, "session_facts": 62, "otel_traces": 7}

@@ -1,4 +1,9 @@
-"""Bytes a row by column, content off, after merging, beside the same spans in the collector's stock table."""
+"""Bytes a row by column, content off, after merging, beside the same spans in the collector's stock table.
+
+The whole is all that we keep for a year: `unified_logs`, `session_facts`, `caller_facts`, with their indexes and marks. It stands beside the stock
+`otel_traces` alone, without the helper table that the exporter makes besides. Our `otel_traces` is the stock table once more, with two columns added
+and for 30 days; whoever keeps both pays both, which is the row "everything".
+"""
 
 from __future__ import annotations
 

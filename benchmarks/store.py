@@ -32,9 +32,15 @@ def statement(name: str) -> str:
 class Filled:
     """A store, and the rows that it has."""
 
+    options: Options
     engine: Engine
     since: int
     rows: int = 0
+
+    def restart(self) -> None:
+        """Close the engine and open it again: nothing is left of what it had read."""
+        self.engine.close()
+        self.engine = Engine(self.options)
 
     def fill(self, rows: int) -> None:
         """Fill up to so many rows, through the real landing table; the stock table holds the same spans afterwards."""
@@ -67,14 +73,14 @@ class Filled:
 def filled(rows: int, at_most: int | None = None) -> Iterator[Filled]:
     """A store of its own with so many rows, gone afterwards; the last of `at_most` (default: `rows`) that it will get is of now."""
     with tempfile.TemporaryDirectory() as name:
-        engine = Engine(Options(Path(name), query_seconds=600, result_rows=100_000_000, result_bytes=2**40))
+        options = Options(Path(name), query_seconds=600, result_rows=100_000_000, result_bytes=2**40)
+        store = Filled(options, Engine(options), int(time.time() - max(rows, at_most or 0) / ROWS_A_DAY * 86_400))
         try:
-            apply(engine)
-            store = Filled(engine, int(time.time() - max(rows, at_most or 0) / ROWS_A_DAY * 86_400))
+            apply(store.engine)
             store.fill(rows)
             yield store
         finally:
-            engine.close()
+            store.engine.close()
 
 
 def ask(reader: Reader, sql: str, **parameters: object) -> tuple[float, int]:

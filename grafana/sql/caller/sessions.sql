@@ -11,7 +11,13 @@ SELECT
     ran.cost AS cost,
     state.error AS error
 FROM session_state AS state
-LEFT JOIN cascade_sessions AS ran ON ran.session_id = state.session_id
+LEFT JOIN
+(
+    SELECT session_id, count() AS rows, sum(tokens_in) AS tokens_in, sum(tokens_out) AS tokens_out, sum(cost) AS cost
+    FROM unified_logs
+    WHERE caller_id = ${caller:sqlstring}
+    GROUP BY session_id
+) AS ran ON ran.session_id = state.session_id
 WHERE state.caller_id = ${caller:sqlstring} AND state.last_seen_at >= $__fromTime AND state.started_at <= $__toTime
 ORDER BY started DESC
 LIMIT 500

@@ -65,7 +65,9 @@ def _keep_doubles(store: Store, table: str) -> None:
 
 def duplicate(store: Store) -> None:
     _keep_doubles(store, "unified_logs")
-    store.engine.command("INSERT INTO unified_logs SELECT * FROM unified_logs WHERE session_id = 's1' LIMIT 1")
+    store.engine.command(
+        "INSERT INTO unified_logs SELECT * FROM unified_logs WHERE session_id = 's1' AND cost > 0 LIMIT 1"
+    )
 
 
 def parents_caller(store: Store) -> None:

@@ -116,4 +116,4 @@ def test_usage_that_counted_before_counts_after(store: Store) -> None:
     before = store.rows("SELECT sum(tokens_in), count() FROM unified_logs")
     repair(store.engine)
     assert store.rows("SELECT sum(tokens_in), count() FROM unified_logs") == before == [(7, 2)]
-    assert store.rows("SELECT caller_id, tokens_in, rows FROM cascade_sessions") == [("sql-fox", 7, 2)]
+    assert store.rows("SELECT caller_id, tokens_in, usage_rows FROM cascade_sessions") == [("sql-fox", 7, 1)]

@@ -121,7 +121,7 @@ def test_a_session_is_one_row_of_each_table_from_its_start_to_its_end(store: Sto
             "cost": 0,
             "tokens_in": 0,
             "tokens_out": 0,
-            "rows": 2,
+            "usage_rows": 0,
         }
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
@@ -130,6 +131,32 @@ def test_numbers_that_are_none_cost_the_row_nothing_but_themselves(store: Store)
     store.send(traces(row(1, **hostile)))
     assert store.rows("SELECT cost, tokens_in, tokens_out, take_index, duration_ms FROM unified_logs") == [
         (0, 0, 0, None, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stated", "stored"),
+    [
+        ("12.345678", "12.345678"),
+        ("0.1234567", "0.123457"),
+        ("-2.5", "-2.5"),
+        (86_400_000.000001, "86400000.000001"),
+        ("1e11", "100000000000"),
+        ("1e12", "1"),
+        ("1e300", "1"),
+        ("soon", "1"),
+    ],
+)
+def test_a_stated_duration_is_kept_to_the_nanosecond_where_it_can_be(store: Store, stated: Any, stored: str) -> None:
+    store.send(traces(row(1, rvbbit__duration_ms=stated)))
+    assert store.one("SELECT toString(duration_ms) FROM unified_logs") == stored
+
+
+def test_a_spans_own_duration_is_kept_to_the_nanosecond(store: Store) -> None:
+    took = [1, 999_999, 12_345_678, 86_399_999_999_999]
+    store.send(traces(*(SpanRecord(number, {"session.id": "s1"}, took=each) for number, each in enumerate(took))))
+    assert store.rows("SELECT toInt64(toDecimal128(duration_ms, 6) * 1000000) FROM unified_logs ORDER BY span_id") == [
+        (each,) for each in took
     ]
 
 

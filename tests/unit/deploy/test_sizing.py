@@ -31,13 +31,13 @@ def test_the_worked_example_adds_up() -> None:
         "sessions": f"{sessions:.1f} TB",
         "raw spans": f"{raw:.1f} TB",
         "disk": f"{(rows + sessions + raw) * 2:.1f} TB",
-        "shards": "4",
+        "shards": "3",
     }
     for name, result in lines.items():
         (found,) = re.findall(rf"^    {name} .*= +(.*)$", PAGE, re.M)
         assert found.startswith(result)
     found = sizing.size(spans)
-    assert (found.cores_a_replica, found.shards) == (8, 4)
+    assert (found.cores_a_replica, found.shards) == (6, 3)
     assert round(found.fast / 1e12, 1) == round((rows + sessions + raw) * 2, 1)
 
 

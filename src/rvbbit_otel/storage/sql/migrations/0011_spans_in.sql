@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS spans_in
     tokens_in UInt64,
     tokens_out UInt64,
     cost Float64,
-    duration_ms Float64,
+    duration_ms Decimal(18, 6),
     end_time DateTime64(9),
     error String
 )

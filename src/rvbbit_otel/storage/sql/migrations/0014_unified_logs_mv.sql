@@ -34,8 +34,8 @@ WHERE is_row
     AND (TraceId, SpanId) NOT IN (
         SELECT trace_id, span_id
         FROM unified_logs
-        WHERE (toDateTime(timestamp), session_id) IN (
-            SELECT toDateTime(Timestamp), session_id FROM spans_in WHERE is_row
+        WHERE (toDateTime(timestamp), trace_id, session_id) IN (
+            SELECT toDateTime(Timestamp), TraceId, session_id FROM spans_in WHERE is_row
         )
     )
 LIMIT 1 BY TraceId, SpanId

@@ -7,12 +7,14 @@ WITH
     SpanAttributes['rvbbit.caller.source'] AS stated_source,
     SpanAttributes['rvbbit.kind'] AS stated_kind,
     SpanAttributes['rvbbit.session.status'] AS stated_status,
-    SpanAttributes['rvbbit.duration_ms'] AS stated_duration,
+    toFloat64OrNull(SpanAttributes['rvbbit.duration_ms']) AS stated_duration,
     SpanAttributes['gen_ai.operation.name'] AS operation,
     -- A day ahead for clocks that are wrong; 90 days back, so that one block never touches over 92 partitions (the engine stops at 100).
     NOT (Timestamp BETWEEN now() - INTERVAL 90 DAY AND now() + INTERVAL 1 DAY) AS out_of_time,
     -- Spans that end before they start wrap around to centuries.
     if(Duration <= 7776000000000000, Duration, 0) AS duration,
+    -- Whole nanoseconds, of three years at most.
+    toInt64(ifNull(if(abs(stated_duration) <= 1e11, round(stated_duration * 1e6), NULL), duration)) AS took,
     toFloat64OrZero(multiIf(
         mapContains(SpanAttributes, 'rvbbit.usage.cost'), SpanAttributes['rvbbit.usage.cost'],
         mapContains(SpanAttributes, 'gen_ai.usage.cost'), SpanAttributes['gen_ai.usage.cost'],
@@ -78,7 +80,8 @@ SELECT
     if(usage_counted, toUInt64OrZero(SpanAttributes['gen_ai.usage.input_tokens']), 0) AS tokens_in,
     if(usage_counted, toUInt64OrZero(SpanAttributes['gen_ai.usage.output_tokens']), 0) AS tokens_out,
     if(usage_counted AND isFinite(stated_cost), stated_cost, 0) AS cost,
-    if(stated_duration != '' AND isFinite(toFloat64OrZero(stated_duration)), toFloat64OrZero(stated_duration), duration / 1e6) AS duration_ms,
+    -- By multiplying, since a Float64 becomes a Decimal by cutting off.
+    toDecimal64(took, 0) * toDecimal64('0.000001', 6) AS duration_ms,
     addNanoseconds(Timestamp, if(out_of_time, 0, duration)) AS end_time,
     if(StatusCode = 'Error',
         multiIf(StatusMessage != '', StatusMessage, exception != '', exception, SpanAttributes['error.type'] != '', SpanAttributes['error.type'], 'error'),
