@@ -85,7 +85,12 @@ def tell(store: Store) -> None:
     store.send_logs(_records())
     for setting in ("max_bytes_to_merge_at_max_space_in_pool", "max_bytes_to_merge_at_min_space_in_pool"):
         store.engine.command(f"ALTER TABLE unified_logs MODIFY SETTING {setting} = 1")
-    store.engine.command("INSERT INTO unified_logs SELECT * FROM unified_logs WHERE session_id = 'session-1' LIMIT 1")
+    store.engine.command(
+        "INSERT INTO unified_logs SELECT * FROM unified_logs WHERE session_id = 'session-1' AND cost > 0 LIMIT 1"
+    )
+    store.engine.command(
+        "DELETE FROM unified_logs WHERE session_id = 'session-3' AND kind = 'session' SETTINGS lightweight_deletes_sync = 2"
+    )
     store.engine.command(
         "DELETE FROM session_facts WHERE session_id = 'nobody''s' SETTINGS lightweight_deletes_sync = 2"
     )

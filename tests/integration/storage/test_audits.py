@@ -50,6 +50,13 @@ def missing(store: Store) -> None:
     store.engine.command("DELETE FROM session_facts WHERE session_id = 's2' SETTINGS lightweight_deletes_sync = 2")
 
 
+def row_missing(store: Store) -> None:
+    """One that costs nothing, so that no total tells."""
+    store.engine.command(
+        "DELETE FROM unified_logs WHERE session_id = 's2' AND kind = 'session' SETTINGS lightweight_deletes_sync = 2"
+    )
+
+
 def never_ended(store: Store) -> None:
     store.send(
         traces(row(50, "hung", at=NOW - 2 * HOUR, rvbbit__session__event="start", rvbbit__session__status="running"))
@@ -86,6 +93,7 @@ BREAKS: dict[str, tuple[Callable[[Store], None], set[str]]] = {
     "rows-without-caller": (without_caller, {"rows-without-caller"}),
     "sessions-with-two-callers": (two_callers, {"sessions-with-two-callers"}),
     "sessions-missing-from-a-table": (missing, {"sessions-missing-from-a-table"}),
+    "rows-missing": (row_missing, {"rows-missing"}),
     "sessions-never-ended": (never_ended, {"sessions-never-ended"}),
     "duplicates": (duplicate, {"duplicates", "totals-differ"}),
     "totals-differ": (duplicate, {"duplicates", "totals-differ"}),
