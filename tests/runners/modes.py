@@ -110,12 +110,12 @@ def _studio(mode: Mode, client: int) -> list[Statement]:
 WARM_UP: Final = Mode("warmup", 1, 1, 1, 1, _map("tool_brand"))
 MODES: Final = (
     Mode("map", 3, 8, 3, 3, _map("extract_brand")),
-    Mode("many", 3, 20, 3, 3, _map("tool_brand")),
+    Mode("many", 2, 20, 3, 3, _map("tool_brand")),
     Mode("multi", 2, 4, 2, 2, _two_statements),
     # The runner runs every row of a parallel MAP twice.
     Mode("parallel", 2, 8, 2, 4, _map("extract_brand", "PARALLEL 4 ")),
     Mode("distinct", 2, 4, 2, 2, _map("extract_brand", "DISTINCT ")),
-    Mode("extended", 3, 8, 2, 2, _bound, "psycopg"),
+    Mode("extended", 2, 8, 2, 2, _bound, "psycopg"),
     Mode("means", 2, 8, 3, 3, _means),
     Mode("subcascades", 2, 4, 1, 3, _map("parent")),
     Mode("celltakes", 2, 4, 1, 1, _map("cell_takes")),

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -64,25 +65,24 @@ def run(
         by_protocol = {
             protocol: [mode for mode in modes if mode.protocol in names] for protocol, names in _PLACES.items()
         }
-        if by_protocol["server"]:
-            with server.serving(larsql, log, on, variables) as served:
+        # All of them stay until the end, since each writes down late what it did.
+        with ExitStack() as open_until_then:
+            if by_protocol["server"]:
+                served = open_until_then.enter_context(server.serving(larsql, log, on, variables))
                 server.ask(served, WARM_UP)
                 errors |= {mode.name: server.ask(served, mode) for mode in by_protocol["server"]}
-                settle(larsql, store)
-        if by_protocol["http"]:
-            with server.serving_http(larsql, log, on, variables) as served:
+            if by_protocol["http"]:
+                served = open_until_then.enter_context(server.serving_http(larsql, log, on, variables))
                 errors |= {mode.name: server.ask(served, mode) for mode in by_protocol["http"]}
-                settle(larsql, store)
-        if by_protocol["studio"]:
-            with studio.serving(larsql, log, on, variables) as served:
+            if by_protocol["studio"]:
+                served = open_until_then.enter_context(studio.serving(larsql, log, on, variables))
                 for mode in by_protocol["studio"]:
                     page = mode.protocol == "console"
                     errors[mode.name] = server.ask(studio.console(served), mode) if page else studio.ask(served, mode)
                 answers = served.answers
-                settle(larsql, store)
-        for mode in by_protocol["cli"]:
-            errors[mode.name] = server.ask(larsql, mode, variables, on)
-        settle(larsql, store)
+            for mode in by_protocol["cli"]:
+                errors[mode.name] = server.ask(larsql, mode, variables, on)
+            settle(larsql, store)
         database = ClickHouseDatabase(store.clickhouse) if store is not None else None
         return Run(
             truth.runners_own(larsql.workspace),

@@ -16,7 +16,9 @@ class _Local(threading.local):
         self.frames: list[object] = [object()]
 
 
-_local = _Local()
+# The flows that this thread is in. While something is put on top, that is a flow of its own: a caller that it sets nests, and can't replace the one
+# around. A list and no `with`: this runs for every call of a UDF.
+here: Final = _Local()
 # The current context without the API's two calls around it, which cost a UDF a microsecond; the API's own where a runtime of another kind is set.
 current_context: Final[Callable[[], Context]] = getattr(
     getattr(_RUNTIME_CONTEXT, "_current_context", None), "get", get_current
@@ -29,14 +31,7 @@ def current_flow() -> object:
         task = asyncio.current_task()
         if task is not None:
             return task
-    return _local.frames[-1]
-
-
-def frames() -> list[object]:
-    """The flows that this thread is in. While something is put on top, that is a flow of its own: a caller that it sets nests, and can't replace
-    the one around. A list and no `with`: this runs for every call of a UDF.
-    """
-    return _local.frames
+    return here.frames[-1]
 
 
 def enter(context: Context) -> Token[Context]:

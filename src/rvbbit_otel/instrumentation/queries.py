@@ -135,7 +135,7 @@ class Queries:
         """A UDF that runs in the context of its query, and leaves the thread as it was."""
         database = self._database_of(connection)
 
-        local = self._local
+        local, current_context, here = self._local, flows.current_context, flows.here
 
         # Not wrapt's wrapper, and no call that can be spared: with a vector's work between two calls nothing of this is in the processor's caches.
         @functools.wraps(function, updated=())
@@ -143,16 +143,16 @@ class Queries:
             if not self.on:
                 return function(*args, **kwargs)
             running = local.running
-            current = flows.current_context()
+            current = current_context()
             if not running or running[-1].database is not database or running[-1].context is not current:
                 return self._call_attached(database, function, args, kwargs)
             # The thread that asked works for itself: its context is the query's.
-            frames = flows.frames()
+            frames = here.frames
             frames.append(object())
             try:
                 return function(*args, **kwargs)
             finally:
-                if flows.current_context() is not current:
+                if current_context() is not current:
                     self._tidy()
                     flows.enter(current)
                 frames.pop()
@@ -167,7 +167,7 @@ class Queries:
         except Exception as error:  # noqa: BLE001 - the host's function must be called whatever we find
             self._counters.error("queries.udf", error)
             return function(*args, **kwargs)
-        frames = flows.frames()
+        frames = flows.here.frames
         frames.append(object())
         try:
             return function(*args, **kwargs)

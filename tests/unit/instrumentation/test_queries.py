@@ -255,7 +255,7 @@ def test_a_registered_function_is_the_plain_one_after_uninstrumenting(traced: Tr
     udf = traced.ours.tools.queries.carried(connection, seen)
     RvbbitInstrumentor().uninstrument()
     depths: list[int] = []
-    seen.on_call = lambda: depths.append(len(flows.frames()))
+    seen.on_call = lambda: depths.append(len(flows.here.frames))
     assert connection.execute("SELECT udf('m')").fetchall() == [("m",)]
     in_native_thread(lambda: udf("native"))
     assert depths == [1, 1]
@@ -272,7 +272,7 @@ def test_a_caller_that_a_udf_sets_and_keeps_ends_with_its_call(traced: Traced) -
     seen.on_call = lambda: None
     connection.execute("SELECT udf('n')").fetchall()
     assert seen.callers == {"m": {"c-inner"}, "n": {"c-1"}}
-    assert len(flows.frames()) == 1
+    assert len(flows.here.frames) == 1
 
 
 def test_a_fault_of_ours_in_a_udf_changes_nothing_for_the_host(traced: Traced) -> None:
