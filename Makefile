@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-pipeline test-runners lint bench bench-smoke clean
+.PHONY: demo test test-pipeline test-runners test-studio lint bench bench-smoke clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -24,7 +24,11 @@ test: lint  ## every test that needs nothing but the package registries
 
 test-runners: $(VENV)/.ready  ## the published RVBBIT, installed in an environment of its own; RUNNERS_SIZE=full for the sizes of docs/how-to/instrument-larsql.md
 	$(BIN)/python -m tests.runners.environment
-	$(BIN)/python -m pytest tests/runners
+	$(BIN)/python -m pytest tests/runners --ignore tests/runners/test_studio.py
+
+test-studio: $(VENV)/.ready  ## its studio, which takes long to start and to stop
+	$(BIN)/python -m tests.runners.environment
+	$(BIN)/python -m pytest tests/runners/test_studio.py
 
 test-pipeline: $(VENV)/.ready  ## the real collector and Jaeger, built from Go modules or taken from their cache, and every fault
 	collector/build.sh

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from tests.runners import runs, server, stub, studio, truth, workspace
-from tests.runners.modes import MODES
+from tests.runners.modes import CONSOLE, FULL, STUDIO, Mode
 from tests.runners.runs import Run
 from tests.runners.server import Larsql
 from tests.support.all_in_one import AllInOne, running_all_in_one
@@ -14,24 +15,43 @@ from tests.support.all_in_one import AllInOne, running_all_in_one
 from rvbbit_otel.storage import audits
 from rvbbit_otel.storage.client import ClickHouseDatabase
 
-(STUDIO,) = [mode for mode in MODES if mode.name == "studio"]
-(CONSOLE,) = [mode for mode in MODES if mode.name == "console"]
 # One client is enough to be the newest. The same text a second time would be answered from its cache.
 FIRST = replace(CONSOLE, name="first", few=1, many=1)
 AGAIN = replace(FIRST, name="again")
 TABLES = ("unified_logs", "session_state", "cascade_sessions")
 
 
+@pytest.fixture(scope="module")
+def studio_run(
+    larsql: Path, store: AllInOne, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Run:
+    """The studio's part of the run of all modes; in the bounded form a run of its own."""
+    if FULL:
+        run: Run = request.getfixturevalue("with_us")
+        return run
+    return runs.run(tmp_path_factory.mktemp("studio"), larsql, store, (CONSOLE, STUDIO))
+
+
+@pytest.mark.parametrize("mode", [CONSOLE, STUDIO], ids=lambda mode: mode.name)
+def test_every_session_of_its_pages_is_the_callers_in_our_tables_and_in_its_own(studio_run: Run, mode: Mode) -> None:
+    assert studio_run.errors[mode.name] == []
+    assert studio_run.ours is not None
+    for tables, names in ((studio_run.ours, TABLES), (studio_run.theirs, TABLES[:2])):
+        for table in names:
+            verdict = tables.verdicts(studio_run.ours.texts())[table][mode.name]
+            assert (table, verdict.exact, verdict.sessions) == (table, True, mode.expected)
+
+
 def test_a_run_has_the_caller_that_its_client_named_and_else_one_that_the_studio_made_for_it_alone(
-    with_us: Run, store: AllInOne
+    studio_run: Run, store: AllInOne
 ) -> None:
-    answers = with_us.answers
+    answers = studio_run.answers
     assert len(answers) == STUDIO.clients * STUDIO.rows
-    assert with_us.ours is not None
-    texts = with_us.ours.texts()
+    assert studio_run.ours is not None
+    texts = studio_run.ours.texts()
     assert [truth.markers(texts[answer.session_id]) for answer in answers] == [{answer.client} for answer in answers]
-    ours = {row.session_id: row.caller_id for row in with_us.ours.cascade_sessions}
-    theirs = {row.session_id: row.caller_id for row in with_us.theirs.session_state}
+    ours = {row.session_id: row.caller_id for row in studio_run.ours.cascade_sessions}
+    theirs = {row.session_id: row.caller_id for row in studio_run.theirs.session_state}
     named = {answer.session_id: answer.caller_id for answer in answers if answer.caller_id}
     unnamed = {answer.session_id for answer in answers if not answer.caller_id}
     assert {session: ours[session] for session in named} == named
