@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-pipeline test-runners test-studio lint bench bench-smoke clean
+.PHONY: demo test test-pipeline test-runners test-runners-more lint bench bench-smoke clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -24,11 +24,11 @@ test: lint  ## every test that needs nothing but the package registries
 
 test-runners: $(VENV)/.ready  ## the published RVBBIT, installed in an environment of its own; RUNNERS_SIZE=full for the sizes of docs/how-to/instrument-larsql.md
 	$(BIN)/python -m tests.runners.environment
-	$(BIN)/python -m pytest tests/runners --ignore tests/runners/test_studio.py
+	$(BIN)/python -m pytest tests/runners --ignore tests/runners/test_studio.py --ignore tests/runners/test_versions.py
 
-test-studio: $(VENV)/.ready  ## its studio, which takes long to start and to stop
+test-runners-more: $(VENV)/.ready  ## its studio, which takes long to start and to stop, and its older versions
 	$(BIN)/python -m tests.runners.environment
-	$(BIN)/python -m pytest tests/runners/test_studio.py
+	$(BIN)/python -m pytest tests/runners/test_studio.py tests/runners/test_versions.py
 
 test-pipeline: $(VENV)/.ready  ## the real collector and Jaeger, built from Go modules or taken from their cache, and every fault
 	collector/build.sh

@@ -128,6 +128,6 @@ MODES: Final = (
     Mode("pipeline", 2, 4, 2, 1, _pipeline),
     Mode("http", 2, 4, 3, 3, _map("extract_brand"), "http"),
     Mode("cli", 1, 4, 1, 1, _command, "cli"),
-    # The bounded run leaves these to `make test-studio`, which starts nothing else.
+    # The bounded run leaves these to `make test-runners-more`, which starts nothing else.
     *((CONSOLE, STUDIO) if FULL else ()),
 )
