@@ -131,3 +131,4 @@ MODES: Final = (
     # The bounded run leaves these to `make test-runners-more`, which starts nothing else.
     *((CONSOLE, STUDIO) if FULL else ()),
 )
+EVERY: Final = tuple(dict.fromkeys((*MODES, CONSOLE, STUDIO)))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.runners import environment, server, stub, studio, truth, workspace
-from tests.runners.modes import MODES, WARM_UP, Mode
+from tests.runners.modes import EVERY, MODES, WARM_UP, Mode
 from tests.runners.server import Answer, Larsql
 from tests.runners.truth import Tables, Verdict
 from tests.support.all_in_one import AllInOne, running_all_in_one
@@ -135,7 +135,7 @@ def table(with_us: Run, without: Run) -> list[str]:
     assert with_us.ours is not None
     ours, plain = with_us.ours.verdicts(), without.theirs.verdicts()
     mended = with_us.theirs.verdicts(with_us.ours.texts())
-    for mode in MODES:
+    for mode in EVERY:
         cells = [_worst(verdicts, mode.name) for verdicts in (ours, mended, plain)]
         if cells[0] != "":
             lines.append(f"{mode.name:<14}{mode.expected:<10}" + "".join(f"{cell:<28}" for cell in cells))
@@ -149,9 +149,9 @@ def _worst(by_table: dict[str, dict[str, Verdict]], mode: str) -> str:
 
 
 def _print_table(names: Sequence[str]) -> None:
-    modes = tuple(mode for mode in MODES if not names or mode.name in names)
+    modes = tuple(mode for mode in EVERY if not names or mode.name in names)
     if len(modes) < len(names):
-        sys.exit(f"the modes are {', '.join(mode.name for mode in MODES)}; asked for {', '.join(names)}")
+        sys.exit(f"the modes are {', '.join(mode.name for mode in EVERY)}; asked for {', '.join(names)}")
     venv = environment.installed()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
