@@ -85,6 +85,14 @@ def _means(mode: Mode, client: int) -> list[Statement]:
     ]
 
 
+def _about(mode: Mode, client: int) -> list[Statement]:
+    return [(f"SELECT product_name, product_name ABOUT 'brand' AS score FROM ({_values(mode.products(client))})", ())]
+
+
+def _aggregate(mode: Mode, client: int) -> list[Statement]:
+    return [(f"SELECT SUMMARIZE(product_name) AS said FROM ({_values(mode.products(client))})", ())]
+
+
 def _pipeline(mode: Mode, client: int) -> list[Statement]:
     return [(f"{_values(mode.products(client))} THEN ANALYZE 'which brands? #{mode.name}-{client:02}'", ())]
 
@@ -120,6 +128,8 @@ MODES: Final = (
     Mode("distinct", 2, 4, 2, 2, _map("extract_brand", "DISTINCT ")),
     Mode("extended", 2, 8, 2, 2, _bound, "psycopg"),
     Mode("means", 2, 8, 3, 3, _means),
+    Mode("about", 2, 4, 2, 2, _about),
+    Mode("aggregate", 2, 4, 2, 1, _aggregate),
     Mode("subcascades", 2, 4, 1, 3, _map("parent")),
     Mode("celltakes", 2, 4, 1, 1, _map("cell_takes")),
     Mode("cascadetakes", 2, 4, 1, 3, _map("cascade_takes")),
