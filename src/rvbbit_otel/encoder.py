@@ -1,9 +1,14 @@
-"""Our encoder in the place of the OTLP exporters' own, in a process that has these exporters."""
+"""Our encoder in the place of the OTLP exporters' own, and batches of a size that a receiver takes.
+
+A receiver refuses a request over its limit as a whole, and every span in it is lost: prompts and answers make one of a batch of 512. An exporter
+sends what it is given as one request. So its batch is encoded before it is given to it, and where that is too large, in halves.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, Final
 
@@ -11,6 +16,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from rvbbit_otel.telemetry import Counters
 
+# Of the 4 MiB (4,194,304 bytes) that a gRPC server takes unless it is told otherwise, and so the collector's receiver.
+MOST_BYTES: Final = 4_000_000
 _EXPORTERS: Final = (
     "opentelemetry.exporter.otlp.proto.grpc.trace_exporter",
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
@@ -20,23 +27,27 @@ _NAME: Final = "encode_spans"
 _Encoder = Callable[[Sequence[ReadableSpan]], Any]
 
 
-def quicken(exporter: object, counters: Counters) -> Callable[[], None] | None:
-    """Let this exporter, and others of its kind, encode by `otlp_encoding`; gives what undoes that, None where nothing was done.
+class _Ready(threading.local):
+    """What the exporter at work on this thread is about to ask for."""
 
-    A batch on which ours fails is counted, and encoded by theirs.
-    """
+    spans: Sequence[ReadableSpan] | None = None
+    request: Any = None
+
+
+_ready: Final = _Ready()
+
+
+def quicken(exporter: object) -> Callable[[], None] | None:
+    """Let this exporter, and others of its kind, send what `in_parts` has encoded; gives what undoes that, None where it is no OTLP exporter."""
     module = _module_of(exporter)
     theirs: _Encoder | None = getattr(module, _NAME, None)
-    if module is None or theirs is None or getattr(theirs, "stands_in_for", None) is not None:
+    if module is None or theirs is None:
         return None
-    from rvbbit_otel.otlp_encoding import encode_spans  # It imports the protocol, which such a process has loaded.
+    if getattr(theirs, "stands_in_for", None) is not None:
+        return lambda: None  # It stands there already, by another exporter; whoever put it there takes it out.
 
     def ours(spans: Sequence[ReadableSpan]) -> Any:
-        try:
-            return encode_spans(spans)
-        except Exception as error:  # noqa: BLE001 - spans are exported whatever becomes of a shortcut
-            counters.error("encoder", error)
-            return theirs(spans)
+        return _ready.request if spans is _ready.spans else theirs(spans)
 
     ours.stands_in_for = theirs  # type: ignore[attr-defined]
     setattr(module, _NAME, ours)
@@ -46,6 +57,33 @@ def quicken(exporter: object, counters: Counters) -> Callable[[], None] | None:
             setattr(module, _NAME, theirs)
 
     return undo
+
+
+def in_parts(spans: Sequence[ReadableSpan], counters: Counters) -> Iterator[Sequence[ReadableSpan]]:
+    """The spans in their order, each part encoded and not over MOST_BYTES; one span that is larger goes alone.
+
+    A part is for the exporter's `export`, on this thread, before the next one is asked for. What ours fails on is counted, and encoded by theirs.
+    """
+    from rvbbit_otel import otlp_encoding  # It imports the protocol, which a process with such an exporter has loaded.
+
+    try:
+        encoded = otlp_encoding.encoded(spans)
+        request = otlp_encoding.as_request(encoded) if len(encoded) <= MOST_BYTES or len(spans) == 1 else None
+    except Exception as error:  # noqa: BLE001 - spans are exported whatever becomes of a shortcut
+        counters.error("encoder", error)
+        yield spans
+        return
+    if request is None:
+        counters.add("split.too_large")
+        middle = len(spans) // 2
+        yield from in_parts(spans[:middle], counters)
+        yield from in_parts(spans[middle:], counters)
+        return
+    _ready.spans, _ready.request = spans, request
+    try:
+        yield spans
+    finally:
+        _ready.spans = _ready.request = None
 
 
 def _module_of(exporter: object) -> ModuleType | None:

@@ -47,6 +47,11 @@ _NO_STATUS: Final = b"\x7a\x00"
 
 def encode_spans(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
     """The request that `opentelemetry.exporter.otlp.proto.common.trace_encoder.encode_spans` makes of the same spans."""
+    return as_request(encoded(spans))
+
+
+def encoded(spans: Sequence[ReadableSpan]) -> bytes:
+    """That request, serialized."""
     groups: dict[Resource, dict[InstrumentationScope | None, list[bytes]]] = {}
     # By what they are at first, since they are almost always the same objects; equal ones are one group all the same.
     found: dict[tuple[int, int], list[bytes]] = {}
@@ -57,9 +62,12 @@ def encode_spans(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
             group = groups.setdefault(resource, {}).setdefault(scope or None, [])
             found[id(resource), id(scope)] = group
         group.append(_delimited(2, _encoded(span)))
-    request: ExportTraceServiceRequest = ExportTraceServiceRequest.FromString(
-        b"".join(_delimited(1, _resource_spans(resource, scopes)) for resource, scopes in groups.items())
-    )
+    return b"".join(_delimited(1, _resource_spans(resource, scopes)) for resource, scopes in groups.items())
+
+
+def as_request(serialized: bytes) -> ExportTraceServiceRequest:
+    """A serialized request as the object that exporters send."""
+    request: ExportTraceServiceRequest = ExportTraceServiceRequest.FromString(serialized)
     return request
 
 

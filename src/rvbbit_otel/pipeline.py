@@ -12,7 +12,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 
 from rvbbit_otel.drops import CountingDrops
-from rvbbit_otel.encoder import quicken
+from rvbbit_otel.encoder import in_parts, quicken
 from rvbbit_otel.processor import CallerSpanProcessor
 from rvbbit_otel.propagation import GuardedPropagator
 from rvbbit_otel.registry import EchoRegistry
@@ -133,8 +133,8 @@ class Pipeline:
         inner = getattr(holder, name, None)
         if inner is None or isinstance(inner, RepairingSpanExporter):
             return
-        self._attempt("encoder", lambda: self._quicken(inner))
         repairing = RepairingSpanExporter(inner, self.registry, self.counters)
+        self._attempt("encoder", lambda: self._quicken(inner, repairing))
         setattr(holder, name, repairing)
 
         def undo() -> None:
@@ -152,10 +152,11 @@ class Pipeline:
         holder._metrics = CountingDrops(inner, self.counters)
         self._undo.append(lambda: setattr(holder, "_metrics", inner))
 
-    def _quicken(self, exporter: object) -> None:
-        undo = quicken(exporter, self.counters)
+    def _quicken(self, exporter: object, repairing: RepairingSpanExporter) -> None:
+        undo = quicken(exporter)
         if undo is not None:
             self._undo.append(undo)
+            repairing.parts = partial(in_parts, counters=self.counters)
 
     def _wrap_sampler(self, provider: TracerProvider) -> None:
         # A tracer keeps the sampler that its provider had when it was made.

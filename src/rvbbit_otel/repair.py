@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import ReadableSpan
@@ -16,6 +16,8 @@ from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.stamping import Stamper
 from rvbbit_otel.telemetry import Counters
 
+Parts = Callable[[Sequence[ReadableSpan]], Iterable[Sequence[ReadableSpan]]]
+
 
 class RepairingSpanExporter(SpanExporter):
     """Any exporter, with stamps set right on the way to it.
@@ -25,17 +27,21 @@ class RepairingSpanExporter(SpanExporter):
     """
 
     def __init__(self, inner: SpanExporter, registry: EchoRegistry, counters: Counters | None = None) -> None:
-        """Mend by the sessions of `registry`, then hand over to `inner`."""
+        """Mend by the sessions of `registry`, then hand over to `inner`, in the parts that `parts` makes of a batch."""
         self.inner = inner
+        self.parts: Parts = lambda spans: (spans,)
         self._counters = counters or registry.counters
         self._stamper = Stamper(registry, self._counters)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export the spans, mended where they need it; those that the exporter gave up are counted."""
-        result = self.inner.export([self._mended(span) for span in spans])
-        if result is SpanExportResult.FAILURE:
-            self._counters.add("dropped.export_failed", len(spans))
-        return result
+        failed = 0
+        for part in self.parts([self._mended(span) for span in spans]):
+            if self.inner.export(part) is SpanExportResult.FAILURE:
+                failed += len(part)
+        if failed:
+            self._counters.add("dropped.export_failed", failed)
+        return SpanExportResult.FAILURE if failed else SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
         """Shut the exporter down."""

@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 
 from opentelemetry.environment_variables import OTEL_LOGS_EXPORTER, OTEL_METRICS_EXPORTER, OTEL_TRACES_EXPORTER
 from opentelemetry.sdk.environment_variables import (
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE,
     OTEL_BSP_MAX_QUEUE_SIZE,
     OTEL_EXPORTER_OTLP_ENDPOINT,
     OTEL_EXPORTER_OTLP_PROTOCOL,
@@ -28,6 +29,9 @@ RUNNER_FILES: Final = f"{PREFIX}RUNNER_FILES"
 _HTTP_PORT: Final = re.compile(r":4318(/|$)")
 # A query of a thousand rows is 20,000 spans within seconds; the SDK's default of 2,048 would drop most of them. About 2 KB a span.
 _QUEUE_SIZE: Final = "65536"
+# One batch is on its way at a time, and to be stored costs it much the same whatever its size: with the SDK's default of 512 a store that takes a
+# tenth of a second for each keeps up with 5,000 spans a second. One that is too large for a receiver goes in parts (`encoder`).
+BATCH_SIZE: Final = 2048
 _RESOURCE_SERVICE: Final = re.compile(r"(^|,)\s*service\.name\s*=")
 
 
@@ -79,6 +83,9 @@ def environment_for(command: Sequence[str], environ: Mapping[str, str], endpoint
     }
     if not _RESOURCE_SERVICE.search(environment.get("OTEL_RESOURCE_ATTRIBUTES", "")):
         defaults[OTEL_SERVICE_NAME] = service_name(command)
+    if not environment.get(OTEL_BSP_MAX_QUEUE_SIZE):
+        # A batch may not be larger than the queue, which then is the user's to choose.
+        defaults[OTEL_BSP_MAX_EXPORT_BATCH_SIZE] = str(BATCH_SIZE)
     for name, value in defaults.items():
         if not environment.get(name):  # OpenTelemetry: an empty variable is an unset one.
             environment[name] = value

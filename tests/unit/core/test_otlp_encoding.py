@@ -154,7 +154,7 @@ def test_a_batch_that_ours_fails_on_is_counted_and_sent_all_the_same(monkeypatch
     def broken(spans: Sequence[ReadableSpan]) -> Any:
         raise RuntimeError("ours")
 
-    monkeypatch.setattr(otlp_encoding, "encode_spans", broken)
+    monkeypatch.setattr(otlp_encoding, "encoded", broken)
     exporter = by_grpc.OTLPSpanExporter(endpoint="127.0.0.1:1", insecure=True)
     nowhere = exporter._client = Nowhere()  # type: ignore[assignment]
     provider = TracerProvider(shutdown_on_exit=False)

@@ -23,10 +23,17 @@ def test_what_the_user_has_not_set_gets_a_default_and_the_rest_stays() -> None:
         "OTEL_LOGS_EXPORTER": "otlp",
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_BSP_MAX_QUEUE_SIZE": "65536",
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "2048",
         "OTEL_SERVICE_NAME": "mine",
         "PYTHONPATH": os.pathsep.join([FOLDER, str(Path.cwd())]),
     }
     assert given["OTEL_LOGS_EXPORTER"] == ""
+
+
+def test_a_queue_that_the_user_chose_keeps_the_sdks_batches() -> None:
+    given = environment_for(["x"], {"OTEL_BSP_MAX_QUEUE_SIZE": "1000"})
+    assert given["OTEL_BSP_MAX_QUEUE_SIZE"] == "1000"
+    assert "OTEL_BSP_MAX_EXPORT_BATCH_SIZE" not in given
 
 
 def test_the_protocol_follows_the_endpoints_port() -> None:

@@ -10,4 +10,4 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toDate(Start)
 ORDER BY TraceId
 TTL toDateTime(Start) + INTERVAL 30 DAY
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1
+SETTINGS index_granularity = 8192, min_bytes_for_full_part_storage = 10485760, ttl_only_drop_parts = 1

@@ -39,4 +39,4 @@ PARTITION BY toDate(timestamp)
 PRIMARY KEY (toDateTime(timestamp), trace_id, session_id)
 ORDER BY (toDateTime(timestamp), trace_id, session_id, timestamp, span_id)
 TTL toDateTime(timestamp) + INTERVAL 365 DAY
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1
+SETTINGS index_granularity = 8192, min_bytes_for_full_part_storage = 10485760, ttl_only_drop_parts = 1

@@ -12,4 +12,4 @@ ENGINE = MergeTree
 PARTITION BY toDate(rejected_at)
 ORDER BY rejected_at
 TTL toDateTime(rejected_at) + INTERVAL 30 DAY
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1
+SETTINGS index_granularity = 8192, min_bytes_for_full_part_storage = 10485760, ttl_only_drop_parts = 1

@@ -1,0 +1,173 @@
+"""No batch is lost for its size: a real gRPC server with the limit that servers have, a real HTTP one, and the exporters as they are."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import grpc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as ByGrpc
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as ByHttp
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import SpanContext
+
+from rvbbit_otel.encoder import MOST_BYTES, in_parts
+from rvbbit_otel.otlp_encoding import encoded
+from rvbbit_otel.pipeline import Pipeline
+from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.settings import Settings
+from rvbbit_otel.telemetry import Counters
+
+# 512 of them are the SDK's batch, of 8.5 MB.
+PROMPT = "x" * 16_384
+_SERVER_LIMIT = 4 * 1024 * 1024
+
+
+class Received:
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    def take(self, body: bytes) -> bytes:
+        self.bodies.append(body)
+        return ExportTraceServiceResponse().SerializeToString()
+
+    @property
+    def numbers(self) -> list[int]:
+        requests = [ExportTraceServiceRequest.FromString(body) for body in self.bodies]
+        spans = [
+            span
+            for request in requests
+            for each in request.resource_spans
+            for scope in each.scope_spans
+            for span in scope.spans
+        ]
+        return [span.attributes[0].value.int_value for span in spans]
+
+
+@contextmanager
+def grpc_server() -> Iterator[tuple[Received, SpanExporter]]:
+    received = Received()
+    server = grpc.server(ThreadPoolExecutor(2))
+    export = grpc.unary_unary_rpc_method_handler(lambda body, _: received.take(body))
+    service = "opentelemetry.proto.collector.trace.v1.TraceService"
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": export}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield received, ByGrpc(endpoint=f"127.0.0.1:{port}", insecure=True)
+    finally:
+        server.stop(0).wait()
+
+
+@contextmanager
+def http_server() -> Iterator[tuple[Received, SpanExporter]]:
+    received = Received()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            self.send_response(200 if length <= _SERVER_LIMIT else 413)
+            self.end_headers()
+            if length <= _SERVER_LIMIT:
+                self.wfile.write(received.take(body))
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield received, ByHttp(endpoint=f"http://127.0.0.1:{server.server_port}/v1/traces")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+SERVERS = pytest.mark.parametrize("server", [grpc_server, http_server])
+
+
+def end_spans(provider: TracerProvider, count: int) -> None:
+    tracer = provider.get_tracer("t")
+    for number in range(count):
+        tracer.start_span("s", attributes={"n": number, "rvbbit.log.content": PROMPT}).end()
+
+
+@SERVERS
+def test_a_batch_of_prompts_arrives_whole(server: Any) -> None:
+    with server() as (received, exporter):
+        provider = TracerProvider(shutdown_on_exit=False)
+        pipeline = Pipeline(EchoRegistry(), Settings())
+        pipeline.install_tracing(provider)
+        provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=60_000))
+        try:
+            end_spans(provider, 512)
+            provider.shutdown()
+        finally:
+            pipeline.uninstall()
+    assert received.numbers == list(range(512))
+    assert [len(body) > MOST_BYTES for body in received.bodies] == [False] * 4
+    assert pipeline.counters.snapshot() == {"stamped.none": 512, "split.too_large": 3}
+
+
+@SERVERS
+def test_without_us_it_is_lost(server: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with server() as (received, exporter):
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=60_000))
+        end_spans(provider, 512)
+        provider.shutdown()
+    assert received.numbers == []
+    assert "Failed to export" in caplog.text
+
+
+def test_a_span_too_large_for_anybody_costs_none_of_its_neighbours() -> None:
+    with grpc_server() as (received, exporter):
+        provider = TracerProvider(shutdown_on_exit=False)
+        pipeline = Pipeline(EchoRegistry(), Settings())
+        pipeline.install_tracing(provider)
+        provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=60_000))
+        try:
+            tracer = provider.get_tracer("t")
+            for number in range(8):
+                content = "x" * (5_000_000 if number == 3 else 1)
+                tracer.start_span("s", attributes={"n": number, "rvbbit.log.content": content}).end()
+            provider.shutdown()
+        finally:
+            pipeline.uninstall()
+    assert received.numbers == [0, 1, 2, 4, 5, 6, 7]
+    assert pipeline.counters.snapshot() == {"stamped.none": 8, "split.too_large": 3, "dropped.export_failed": 1}
+
+
+def of_length(number: int, length: int) -> ReadableSpan:
+    return ReadableSpan(
+        "s", SpanContext(1, number + 1, False), attributes={"c": "é" * length}, start_time=1, end_time=2
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from([0, 100_000, 900_000, 1_500_000, 2_500_000]), min_size=1, max_size=9))
+def test_parts_are_the_batch_in_its_order_and_none_is_too_large(lengths: list[int]) -> None:
+    spans = [of_length(number, length) for number, length in enumerate(lengths)]
+    parts = list(in_parts(spans, Counters()))
+    assert [span for part in parts for span in part] == spans
+    assert all(len(part) == 1 or len(encoded(part)) <= MOST_BYTES for part in parts)
+
+
+def test_a_failure_is_told_to_whoever_exports() -> None:
+    with grpc_server() as (_, exporter):
+        assert exporter.export([of_length(0, 3_000_000)]) is SpanExportResult.FAILURE
