@@ -22,6 +22,7 @@ FAMILIES: Final[Mapping[str, str]] = {
     "mended": "Answers and arguments of the runner that were filled with its caller, by place",
     "evicted": "Sessions forgotten because the registry was full",
     "errors": "Errors of our own, caught, by place",
+    "split": "Batches that went in parts, by reason",
     "dropped": "Items of ours that were left out, by reason",
 }
 

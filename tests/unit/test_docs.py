@@ -11,6 +11,7 @@ import pytest
 
 from rvbbit_otel import attributes
 from rvbbit_otel.cli import cli
+from rvbbit_otel.instrumentation.launcher import environment_for
 from rvbbit_otel.settings import PREFIX, Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -30,6 +31,15 @@ def test_every_setting_is_in_the_reference_with_its_default() -> None:
         if field.default != ():
             shown = str(field.default).lower().removesuffix(".0")
             assert f"| `{shown}` |" in line
+
+
+def test_every_default_of_run_is_in_the_reference() -> None:
+    text = (DOCS / "reference" / "settings.md").read_text()
+    for name, value in environment_for(["x"], {}).items():
+        lines = [line for line in text.splitlines() if line.startswith("|") and f"`{name}`" in line]
+        if name != "PYTHONPATH":
+            assert len(lines) == 1, name
+            assert name == "OTEL_SERVICE_NAME" or f"`{value}`" in lines[0]
 
 
 def test_every_variable_of_a_command_is_in_the_reference() -> None:
