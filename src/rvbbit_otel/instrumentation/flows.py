@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextvars import Token
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry.context import _RUNTIME_CONTEXT, Context, attach, get_current
 
@@ -14,6 +14,8 @@ from opentelemetry.context import _RUNTIME_CONTEXT, Context, attach, get_current
 class _Local(threading.local):
     def __init__(self) -> None:
         self.frames: list[object] = [object()]
+        # The queries that it runs, as `queries` knows them. Kept here, since each look into another thread-local costs a UDF.
+        self.running: list[Any] = []
 
 
 # The flows that this thread is in. While something is put on top, that is a flow of its own: a caller that it sets nests, and can't replace the one

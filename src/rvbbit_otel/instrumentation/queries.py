@@ -72,11 +72,6 @@ class Database:
             return list(self.slots.values())
 
 
-class _Local(threading.local):
-    def __init__(self) -> None:
-        self.running: list[Slot] = []
-
-
 class Queries:
     """Connections, the databases that they share, and the queries that they run."""
 
@@ -88,7 +83,6 @@ class Queries:
         self._lock = threading.Lock()
         self._databases: weakref.WeakKeyDictionary[Any, Database] = weakref.WeakKeyDictionary()
         self._by_name: weakref.WeakValueDictionary[str, Database] = weakref.WeakValueDictionary()
-        self._local = _Local()
 
     def renew_locks(self) -> None:
         """In a forked child: another thread may have held them."""
@@ -121,7 +115,7 @@ class Queries:
         database = self._database_of(connection)
         slot = Slot(database, get_current())
         database.put(connection, slot)
-        running = self._local.running
+        running = flows.here.running
         running.append(slot)
 
         def done() -> None:
@@ -135,22 +129,23 @@ class Queries:
         """A UDF that runs in the context of its query, and leaves the thread as it was."""
         database = self._database_of(connection)
 
-        local, current_context, here = self._local, flows.current_context, flows.here
+        current_context, here = flows.current_context, flows.here
 
         # Not wrapt's wrapper, and no call that can be spared: with a vector's work between two calls nothing of this is in the processor's caches.
+        # DuckDB names no arguments.
         @functools.wraps(function, updated=())
-        def call(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: Any) -> Any:
             if not self.on:
-                return function(*args, **kwargs)
-            running = local.running
+                return function(*args)
+            running = here.running
             current = current_context()
             if not running or running[-1].database is not database or running[-1].context is not current:
-                return self._call_attached(database, function, args, kwargs)
+                return self._call_attached(database, function, args)
             # The thread that asked works for itself: its context is the query's.
             frames = here.frames
             frames.append(object())
             try:
-                return function(*args, **kwargs)
+                return function(*args)
             finally:
                 if current_context() is not current:
                     self._tidy()
@@ -159,18 +154,16 @@ class Queries:
 
         return call
 
-    def _call_attached(
-        self, database: Database, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def _call_attached(self, database: Database, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         try:
             token = flows.enter(self._context_for(database))
         except Exception as error:  # noqa: BLE001 - the host's function must be called whatever we find
             self._counters.error("queries.udf", error)
-            return function(*args, **kwargs)
+            return function(*args)
         frames = flows.here.frames
         frames.append(object())
         try:
-            return function(*args, **kwargs)
+            return function(*args)
         finally:
             self._tidy()
             frames.pop()
@@ -183,7 +176,8 @@ class Queries:
             self._counters.error("queries.udf", error)
 
     def _context_for(self, database: Database) -> Context:
-        for slot in reversed(self._local.running):
+        running: list[Slot] = flows.here.running
+        for slot in reversed(running):
             if slot.database is database:
                 return slot.context
         current = get_current()
