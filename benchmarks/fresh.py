@@ -20,7 +20,7 @@ from tests.support.all_in_one import running_all_in_one
 
 from benchmarks.harness import Row, Size, absolute, shown
 from rvbbit_otel.caller import Caller, SessionId
-from rvbbit_otel.instrumentation.launcher import BATCH_SIZE
+from rvbbit_otel.instrumentation.launcher import BATCH_SIZE, SCHEDULE_DELAY_MS
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.propagation import with_caller, with_session
 from rvbbit_otel.registry import EchoRegistry
@@ -30,8 +30,6 @@ from rvbbit_otel.storage.client import ClickHouseDatabase
 # Spans a second, and seconds of each round.
 RATES: dict[Size, tuple[int, ...]] = {"smoke": (500,), "short": (1_000, 10_000), "full": (1_000, 10_000)}
 SECONDS: dict[Size, float] = {"smoke": 1.0, "short": 5.0, "full": 20.0}
-# The SDK's default, which `rvbbit-otel run` leaves as it is.
-DELAY_MS = 5_000
 # The SDK's default batch, which a host that is not started by `rvbbit-otel run` has.
 _SDK_BATCH = 512
 _OVER_MS = 200.0
@@ -45,7 +43,7 @@ def run(rounds: int, size: Size) -> list[Row]:
     with tempfile.TemporaryDirectory() as name, running_all_in_one(Path(name) / "store") as store:
         for rate in RATES[size]:
             seen = [_measure(store.otlp_grpc, store.clickhouse, rate, SECONDS[size]) for _ in range(rounds)]
-            over = [max(delays[int(len(delays) * 0.99)] - DELAY_MS, 0.001) for delays, _ in seen]
+            over = [max(delays[int(len(delays) * 0.99)] - SCHEDULE_DELAY_MS, 0.001) for delays, _ in seen]
             rows.append(absolute(f"p99 over the schedule delay, {rate} spans/s asked", "ms", over, _OVER_MS))
             middle = statistics.median(delays[len(delays) // 2] for delays, _ in seen)
             rows.append(shown(f"median, {rate} spans/s asked", "ms", middle))
@@ -55,7 +53,7 @@ def run(rounds: int, size: Size) -> list[Row]:
         # The exporter sends one batch at a time, and an insert costs much the same whatever its size.
         rate = RATES[size][-1]
         delays, _ = _measure(store.otlp_grpc, store.clickhouse, rate, SECONDS[size], batch=_SDK_BATCH)
-        over_small = delays[int(len(delays) * 0.99)] - DELAY_MS
+        over_small = delays[int(len(delays) * 0.99)] - SCHEDULE_DELAY_MS
         rows.append(
             shown(f"p99 over the schedule delay, {rate} spans/s asked, batches of {_SDK_BATCH}", "ms", over_small)
         )
@@ -76,7 +74,9 @@ def _measure(
     pipeline.install_tracing(provider)
     exporter = OTLPSpanExporter(endpoint=otlp, insecure=True)
     provider.add_span_processor(
-        BatchSpanProcessor(exporter, max_queue_size=65_536, schedule_delay_millis=DELAY_MS, max_export_batch_size=batch)
+        BatchSpanProcessor(
+            exporter, max_queue_size=65_536, schedule_delay_millis=SCHEDULE_DELAY_MS, max_export_batch_size=batch
+        )
     )
     tracer = provider.get_tracer("fresh")
     context = with_session(with_caller(None, caller), session)
@@ -85,7 +85,7 @@ def _measure(
     total = int(rate * seconds)
 
     def poll() -> None:
-        until = time.monotonic() + seconds + DELAY_MS / 1000 + _DEADLINE
+        until = time.monotonic() + seconds + SCHEDULE_DELAY_MS / 1000 + _DEADLINE
         while counts[-1] < total and time.monotonic() < until:
             seen = int(str(database.query(counter).rows[0][0])) - before
             counts.append(seen)

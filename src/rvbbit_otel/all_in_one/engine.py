@@ -106,8 +106,8 @@ class Engine:
             connection = chdb.connect(self._folder)
             try:
                 options = self._options
-                # Ours come after theirs, and readonly last: it makes every setting before it final.
-                for setting, value in {
+                # In one statement, since each costs a tenth of a millisecond; `readonly` makes all of them final.
+                chosen: dict[str, int | str] = {
                     "max_memory_usage": options.query_memory,
                     "max_execution_time": options.query_seconds,
                     "max_result_rows": options.result_rows,
@@ -116,9 +116,12 @@ class Engine:
                     "allow_python_table_function": 0,
                     "log_comment": name,
                     "readonly": 1,
-                }.items():
-                    with _translated():
-                        connection.query(f"SET {setting}={value if isinstance(value, int) else quoted(value)}")
+                }
+                changes = (
+                    f"{key}={value if isinstance(value, int) else quoted(value)}" for key, value in chosen.items()
+                )
+                with _translated():
+                    connection.query("SET " + ", ".join(changes))
                 yield Reader(name, connection)
             finally:
                 connection.close()

@@ -16,6 +16,7 @@ from opentelemetry.environment_variables import OTEL_LOGS_EXPORTER, OTEL_METRICS
 from opentelemetry.sdk.environment_variables import (
     OTEL_BSP_MAX_EXPORT_BATCH_SIZE,
     OTEL_BSP_MAX_QUEUE_SIZE,
+    OTEL_BSP_SCHEDULE_DELAY,
     OTEL_EXPORTER_OTLP_ENDPOINT,
     OTEL_EXPORTER_OTLP_PROTOCOL,
     OTEL_SERVICE_NAME,
@@ -32,6 +33,8 @@ _QUEUE_SIZE: Final = "65536"
 # One batch is on its way at a time, and to be stored costs it much the same whatever its size: with the SDK's default of 512 a store that takes a
 # tenth of a second for each keeps up with 5,000 spans a second. One that is too large for a receiver goes in parts (`encoder`).
 BATCH_SIZE: Final = 2048
+# For so long a span waits for a batch, and is lost if its process is killed. The SDK's default is 5,000.
+SCHEDULE_DELAY_MS: Final = 1000
 _RESOURCE_SERVICE: Final = re.compile(r"(^|,)\s*service\.name\s*=")
 
 
@@ -80,6 +83,7 @@ def environment_for(command: Sequence[str], environ: Mapping[str, str], endpoint
         OTEL_LOGS_EXPORTER: "otlp",
         OTEL_METRICS_EXPORTER: "none",
         OTEL_BSP_MAX_QUEUE_SIZE: _QUEUE_SIZE,
+        OTEL_BSP_SCHEDULE_DELAY: str(SCHEDULE_DELAY_MS),
     }
     if not _RESOURCE_SERVICE.search(environment.get("OTEL_RESOURCE_ATTRIBUTES", "")):
         defaults[OTEL_SERVICE_NAME] = service_name(command)

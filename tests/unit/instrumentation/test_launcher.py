@@ -24,6 +24,7 @@ def test_what_the_user_has_not_set_gets_a_default_and_the_rest_stays() -> None:
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_BSP_MAX_QUEUE_SIZE": "65536",
         "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "2048",
+        "OTEL_BSP_SCHEDULE_DELAY": "1000",
         "OTEL_SERVICE_NAME": "mine",
         "PYTHONPATH": os.pathsep.join([FOLDER, str(Path.cwd())]),
     }
