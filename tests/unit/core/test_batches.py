@@ -101,6 +101,20 @@ def http_server() -> Iterator[tuple[Received, SpanExporter]]:
 SERVERS = pytest.mark.parametrize("server", [grpc_server, http_server])
 
 
+@contextmanager
+def instrumented(exporter: SpanExporter) -> Iterator[tuple[TracerProvider, Counters]]:
+    """A provider with us in it; at the end of the block everything is exported."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    pipeline = Pipeline(EchoRegistry(), Settings())
+    pipeline.install_tracing(provider)
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=60_000))
+    try:
+        yield provider, pipeline.counters
+    finally:
+        provider.shutdown()
+        pipeline.uninstall()
+
+
 def end_spans(provider: TracerProvider, count: int) -> None:
     tracer = provider.get_tracer("t")
     for number in range(count):
@@ -109,19 +123,11 @@ def end_spans(provider: TracerProvider, count: int) -> None:
 
 @SERVERS
 def test_a_batch_of_prompts_arrives_whole(server: Any) -> None:
-    with server() as (received, exporter):
-        provider = TracerProvider(shutdown_on_exit=False)
-        pipeline = Pipeline(EchoRegistry(), Settings())
-        pipeline.install_tracing(provider)
-        provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=60_000))
-        try:
-            end_spans(provider, 512)
-            provider.shutdown()
-        finally:
-            pipeline.uninstall()
+    with server() as (received, exporter), instrumented(exporter) as (provider, counters):
+        end_spans(provider, 512)
     assert received.numbers == list(range(512))
     assert [len(body) > MOST_BYTES for body in received.bodies] == [False] * 4
-    assert pipeline.counters.snapshot() == {"stamped.none": 512, "split.too_large": 3}
+    assert counters.snapshot() == {"stamped.none": 512, "split.too_large": 3}
 
 
 @SERVERS
@@ -136,21 +142,13 @@ def test_without_us_it_is_lost(server: Any, caplog: pytest.LogCaptureFixture) ->
 
 
 def test_a_span_too_large_for_anybody_costs_none_of_its_neighbours() -> None:
-    with grpc_server() as (received, exporter):
-        provider = TracerProvider(shutdown_on_exit=False)
-        pipeline = Pipeline(EchoRegistry(), Settings())
-        pipeline.install_tracing(provider)
-        provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=60_000))
-        try:
-            tracer = provider.get_tracer("t")
-            for number in range(8):
-                content = "x" * (5_000_000 if number == 3 else 1)
-                tracer.start_span("s", attributes={"n": number, "rvbbit.log.content": content}).end()
-            provider.shutdown()
-        finally:
-            pipeline.uninstall()
+    with grpc_server() as (received, exporter), instrumented(exporter) as (provider, counters):
+        tracer = provider.get_tracer("t")
+        for number in range(8):
+            content = "x" * (5_000_000 if number == 3 else 1)
+            tracer.start_span("s", attributes={"n": number, "rvbbit.log.content": content}).end()
     assert received.numbers == [0, 1, 2, 4, 5, 6, 7]
-    assert pipeline.counters.snapshot() == {"stamped.none": 8, "split.too_large": 3, "dropped.export_failed": 1}
+    assert counters.snapshot() == {"stamped.none": 8, "split.too_large": 3, "dropped.export_failed": 1}
 
 
 def of_length(number: int, length: int) -> ReadableSpan:
