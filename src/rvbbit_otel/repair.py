@@ -34,13 +34,21 @@ class RepairingSpanExporter(SpanExporter):
         self._stamper = Stamper(registry, self._counters)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Export the spans, mended where they need it; those that the exporter gave up are counted."""
-        failed = 0
+        """Export the spans, mended where they need it; those that the exporter gave up are counted.
+
+        What the exporter raises is raised once every part was tried.
+        """
+        failed, raised = 0, None
         for part in self.parts([self._mended(span) for span in spans]):
-            if self.inner.export(part) is SpanExportResult.FAILURE:
-                failed += len(part)
+            try:
+                done = self.inner.export(part) is not SpanExportResult.FAILURE
+            except Exception as error:  # noqa: BLE001 - raised below, unchanged
+                done, raised = False, error
+            failed += 0 if done else len(part)
         if failed:
             self._counters.add("dropped.export_failed", failed)
+        if raised is not None:
+            raise raised
         return SpanExportResult.FAILURE if failed else SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:

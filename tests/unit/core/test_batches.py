@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +27,7 @@ from rvbbit_otel.encoder import MOST_BYTES, in_parts
 from rvbbit_otel.otlp_encoding import encoded
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.repair import RepairingSpanExporter
 from rvbbit_otel.settings import Settings
 from rvbbit_otel.telemetry import Counters
 
@@ -164,6 +165,26 @@ def test_parts_are_the_batch_in_its_order_and_none_is_too_large(lengths: list[in
     parts = list(in_parts(spans, Counters()))
     assert [span for part in parts for span in part] == spans
     assert all(len(part) == 1 or len(encoded(part)) <= MOST_BYTES for part in parts)
+
+
+def test_a_part_for_which_the_exporter_raises_costs_none_of_the_others() -> None:
+    exported: list[ReadableSpan] = []
+
+    class Raising(SpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            if not exported:
+                exported.extend(spans)
+                raise OSError("the host's own")
+            exported.extend(spans)
+            return SpanExportResult.SUCCESS
+
+    repairing = RepairingSpanExporter(Raising(), EchoRegistry(), counters := Counters())
+    repairing.parts = lambda spans: (spans[:2], spans[2:])
+    spans = [of_length(number, 0) for number in range(5)]
+    with pytest.raises(OSError, match="the host's own"):
+        repairing.export(spans)
+    assert exported == spans
+    assert counters.snapshot() == {"dropped.export_failed": 2}
 
 
 def test_a_failure_is_told_to_whoever_exports() -> None:
