@@ -150,6 +150,25 @@ def test_exporters_encode_by_it_as_long_as_we_are_installed(module: Any) -> None
     assert module.encode_spans is theirs
 
 
+def test_an_exporter_sends_what_ours_made_and_never_asks_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unasked(spans: Sequence[ReadableSpan]) -> Any:
+        raise AssertionError("theirs was asked")
+
+    monkeypatch.setattr(by_grpc, "encode_spans", unasked)
+    exporter = by_grpc.OTLPSpanExporter(endpoint="127.0.0.1:1", insecure=True)
+    nowhere = exporter._client = Nowhere()  # type: ignore[assignment]
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    pipeline = Pipeline(EchoRegistry(), Settings())
+    pipeline.install_tracing(provider)
+    try:
+        span = span_of(provider)
+    finally:
+        pipeline.uninstall()
+    assert nowhere.sent == [theirs([span]).SerializeToString()]
+    assert pipeline.counters.snapshot() == {"stamped.none": 1}
+
+
 def test_a_batch_that_ours_fails_on_is_counted_and_sent_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(spans: Sequence[ReadableSpan]) -> Any:
         raise RuntimeError("ours")
