@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from opentelemetry.attributes import BoundedAttributes
 
 _T = TypeVar("_T")
-# Lists and maps inside each other; what lies deeper is left out. Protobuf's own limit is 100 messages, two or three a level.
-_MAX_DEPTH = 32
+# Lists and maps inside each other; what lies deeper is left out. The protobuf library, and with it most receivers, refuses a whole batch for
+# a hundred messages inside each other, and a map is three.
+_MAX_DEPTH = 30
 
 
 def clean_text(text: str) -> str:
