@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import chdb
@@ -22,25 +24,65 @@ from rvbbit_otel.storage.database import Result
 _CODE = re.compile(r"Code: (\d+)\. DB::")
 # Seconds that a query which was told to stop may take to do so.
 _CLOSE_SECONDS = 2
-# The data itself can't be read, and never will be. Whatever else stops an insert (no disk, no memory, too many parts) may pass, and a sender that is
-# told otherwise throws its spans away. (ClickHouse src/Common/ErrorCodes.cpp)
-_UNREADABLE = frozenset({6, 16, 26, 27, 32, 33, 38, 41, 53, 62, 69, 70, 72, 73, 117, 131, 164, 349, 434, 436, 497, 684})
-
-
 # The tables behind a landing table are written side by side; and a block is not merged with itself before it is written, for its views leave no two
 # rows of one key in it (ADR 60).
 _WRITING: Mapping[str, int] = {"parallel_view_processing": 1, "optimize_on_insert": 0}
 
 
 class EngineError(StoreError):
-    """What the engine said: its code, its text; `retryable` unless the data itself is the reason."""
+    """What the engine said: its code, its text. Whether the data or the store is the reason is in neither: `trial` finds out."""
 
     def __init__(self, text: str) -> None:
         """Read the code off the text."""
         super().__init__(text)
         found = _CODE.search(text)
         self.code = int(found.group(1)) if found else 0
-        self.retryable = self.code not in _UNREADABLE
+
+
+class Session:
+    """A connection that writes, for one statement at a time. Implements storage's Database."""
+
+    def __init__(self, connection: Any, body: Path) -> None:
+        """`body` is the file that an insert's data goes by."""
+        self._connection = connection
+        self._body = body
+        self._lock = threading.Lock()
+        for setting, value in _WRITING.items():
+            connection.query(f"SET {setting}={value}")
+
+    def insert(self, statement: str, body: bytes, format_name: str) -> None:
+        """Run one INSERT with its data; raises EngineError, and then nothing of the data is acknowledged.
+
+        The data goes by a file. chDB 4.4 also takes it piece by piece (`send_insert`), but there what goes wrong behind the table, such as a view
+        that throws or a disk that is full, is swallowed: 12,000 spans were acknowledged on a full disk where 5,600 were stored.
+        """
+        head, settings, rest = statement.partition(" SETTINGS ")
+        with self._lock, _translated():
+            try:
+                self._body.write_bytes(body)
+                self._connection.query(_insert_from(str(self._body), head, settings + rest, format_name), "Null")
+            except OSError as error:
+                raise EngineError(f"Code: 243. DB::Exception: {error}. (NOT_ENOUGH_SPACE)") from error
+            finally:
+                with contextlib.suppress(OSError):
+                    self._body.unlink()  # It holds what somebody sent as plain text.
+
+    def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run a statement of ours."""
+        with self._lock, _translated():
+            self._connection.query(sql, "Null", params=as_parameters(parameters))
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
+        """Ask a question of ours; values come as JSON has them."""
+        with self._lock, _translated():
+            answer = self._connection.query(sql, "JSONCompact", params=as_parameters(parameters))
+        document = json.loads(answer.bytes() or b'{"meta": [], "data": []}')
+        return Result(tuple(column["name"] for column in document["meta"]), [tuple(row) for row in document["data"]])
+
+    def close(self) -> None:
+        """Wait for what runs, and close the connection."""
+        with self._lock:
+            self._connection.close()
 
 
 class Engine:
@@ -51,46 +93,45 @@ class Engine:
         self._lock = FolderLock(options.data)
         self._folder = str(options.data / "store")
         try:
-            self._writer = chdb.connect(address_with_grants(options.data, self._folder))
-            for setting, value in _WRITING.items():
-                self._writer.query(f"SET {setting}={value}")
+            connection = chdb.connect(address_with_grants(options.data, self._folder))
+            self._writer = Session(connection, (options.data / "body.bin").absolute())
         except Exception as error:
             self._lock.release()
             raise StoreCorruptError(
                 f"the store in {self._folder} can't be opened: {error}. Nothing was changed: "
                 "restore it from a backup, or move the folder away to start anew"
             ) from error
-        self._write_lock = threading.Lock()
-        self._body = (options.data / "body.bin").absolute()
         self._options = options
         self._places = threading.BoundedSemaphore(options.readers)
         self._numbers = itertools.count()
 
     def insert(self, statement: str, body: bytes, format_name: str) -> None:
-        """Run one INSERT with its data; raises EngineError, and then nothing of the data is acknowledged.
-
-        The data goes by a file. chDB 4.4 also takes it piece by piece (`send_insert`), but there what goes wrong behind the table, such as a view
-        that throws or a disk that is full, is swallowed: 12,000 spans were acknowledged on a full disk where 5,600 were stored.
-        """
-        head, settings, rest = statement.partition(" SETTINGS ")
-        with self._write_lock, _translated():
-            try:
-                self._body.write_bytes(body)
-            except OSError as error:
-                raise EngineError(f"Code: 243. DB::Exception: {error}. (NOT_ENOUGH_SPACE)") from error
-            self._writer.query(_insert_from(str(self._body), head, settings + rest, format_name), "Null")
+        """Run one INSERT with its data; raises EngineError, and then nothing of the data is acknowledged."""
+        self._writer.insert(statement, body, format_name)
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement of ours on the writing connection."""
-        with self._write_lock, _translated():
-            self._writer.query(sql, "Null", params=as_parameters(parameters))
+        self._writer.command(sql, parameters)
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
-        """Ask a question of ours; values come as JSON has them."""
-        with self._write_lock, _translated():
-            answer = self._writer.query(sql, "JSONCompact", params=as_parameters(parameters))
-        document = json.loads(answer.bytes() or b'{"meta": [], "data": []}')
-        return Result(tuple(column["name"] for column in document["meta"]), [tuple(row) for row in document["data"]])
+        """Ask a question of ours on the writing connection."""
+        return self._writer.query(sql, parameters)
+
+    @contextmanager
+    def aside(self, database: str) -> Iterator[Session]:
+        """An empty database of this name beside the store's, on a connection of its own; it is dropped at the end. Raises EngineError."""
+        with _translated():
+            session = Session(chdb.connect(self._folder), (self._options.data / f"{database}.bin").absolute())
+        try:
+            session.command(f"DROP DATABASE IF EXISTS {database} SYNC")
+            session.command(f"CREATE DATABASE {database}")
+            try:
+                session.command(f"USE {database}")
+                yield session
+            finally:
+                session.command(f"DROP DATABASE IF EXISTS {database} SYNC")
+        finally:
+            session.close()
 
     @contextmanager
     def reader(self, settings: Mapping[str, int | str] | None = None) -> Iterator[Reader]:
@@ -141,8 +182,7 @@ class Engine:
         self.cancel_all()
         for _ in range(self._options.readers):
             self._places.acquire(timeout=_CLOSE_SECONDS)
-        with self._write_lock:
-            self._writer.close()
+        self._writer.close()
         self._lock.release()
 
 
