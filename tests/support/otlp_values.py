@@ -70,7 +70,7 @@ def json_text(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(json_text, value)) + "]"
     if isinstance(value, bytes):
-        return f'"{base64.b64encode(value).decode()}"'
+        return f'"{base64.b64encode(value).decode()}"' if value else "null"
     if isinstance(value, float):
         return _number(value)
     text = json.dumps(value, ensure_ascii=False)

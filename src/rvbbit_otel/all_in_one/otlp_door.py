@@ -39,17 +39,26 @@ class OtlpDoor:
         Raises UnreadableBodyError, BodyTooLargeError or StoreUnavailableError.
         """
         try:
-            if is_json:
-                body = await self._in_thread(lambda: otlp_json.to_protobuf(signal, body))
-            if len(body) <= _SMALL:
-                request = prepare(signal, body)
-            else:
-                request = await self._in_thread(lambda: prepare(signal, body))
+            request = await self._read(signal, body, is_json)
         except (UnreadableBodyError, BodyTooLargeError):
             self.counters.add("refused.for_good")
             raise
+        except Exception as error:
+            # Nothing but the body was looked at, so it is the body's doing.
+            self.counters.error("otlp.read", error)
+            self.counters.add("refused.for_good")
+            raise UnreadableBodyError(
+                f"the body can't be read ({type(error).__name__}): don't send it again"
+            ) from error
         some_left_out = await asyncio.wrap_future(self.ingest.submit(request))
         return await self._say(answer, request, some_left_out)
+
+    async def _read(self, signal: str, body: bytes, is_json: bool) -> Request:
+        if is_json:
+            body = await self._in_thread(lambda: otlp_json.to_protobuf(signal, body))
+        if len(body) <= _SMALL:
+            return prepare(signal, body)
+        return await self._in_thread(lambda: prepare(signal, body))
 
     async def _say(self, answer: Message, request: Request, some_left_out: bool) -> Message:
         counts = await self._in_thread(lambda: left_out(request)) if some_left_out else {}

@@ -85,7 +85,7 @@ def _fields(descriptor: Descriptor) -> Mapping[str, _Field]:
     for each in descriptor.fields:
         kind, write = _WRITERS.get(each.type, (2, _text))
         if each.type == _F.TYPE_ENUM:
-            write = partial(_enum, each)
+            write = partial(_enum, {name: found.number for name, found in each.enum_type.values_by_name.items()})
         elif each.type == _F.TYPE_BYTES and each.name in _HEX:
             write = _hex
         made = _Field(_varint(each.number << 3 | kind), kind == 2, write, each.message_type, bool(each.is_repeated))
@@ -143,9 +143,8 @@ def _double(value: Any) -> bytes:
     return _DOUBLE.pack(float(value))
 
 
-def _enum(field: FieldDescriptor, value: Any) -> bytes:
-    named = field.enum_type.values_by_name.get(value) if isinstance(value, str) else None
-    return _signed(-(1 << 31), (1 << 31) - 1, value if named is None else named.number)
+def _enum(numbers: Mapping[str, int], value: Any) -> bytes:
+    return _signed(-(1 << 31), (1 << 31) - 1, numbers.get(value, value) if isinstance(value, str) else value)
 
 
 def _varint(number: int) -> bytes:

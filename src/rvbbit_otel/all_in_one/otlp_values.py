@@ -104,7 +104,8 @@ class Structures:
             elif tag == _DOUBLE_TAG:
                 text = _json_number(_DOUBLE.unpack_from(data, first)[0])
             elif tag == _BYTES:
-                text = f'"{base64.b64encode(data[first:last]).decode()}"'
+                # The exporter has no empty bytes in a list: Go's decoder makes them nothing.
+                text = f'"{base64.b64encode(data[first:last]).decode()}"' if last > first else "null"
             elif tag in (_LIST, _MAP) and depth < MAX_DEPTH:
                 text = (self._list_text if tag == _LIST else self._map_text)(data, first, last, depth + 1)
             elif tag in (_LIST, _MAP):

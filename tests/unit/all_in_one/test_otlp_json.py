@@ -146,6 +146,7 @@ def test_half_an_emoji_and_a_byte_that_is_no_utf_8_pass_on_to_where_they_are_rep
                 ('"startTimeUnixNano":1.5', "1.5 where a whole number must be"),
                 ('"startTimeUnixNano":1e999', "no ExportTraceServiceRequest"),
                 ('"kind":"NOTHING"', "no ExportTraceServiceRequest"),
+                ('"kind":"\\ud83e"', "no ExportTraceServiceRequest"),
                 ('"attributes":[{"value":{"boolValue":1}}]', "1 where true or false must be"),
                 ('"attributes":[{"value":{"bytesValue":"!"}}]', "'!' is no base64"),
                 ('"attributes":[{"value":{"intValue":true}}]', "True where a number must be"),
