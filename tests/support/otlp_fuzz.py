@@ -116,7 +116,7 @@ class Fuzz:
         dice = self._dice
         traces, spans = (
             [dice.randbytes(16)] * 8 + [b"", bytes(16), b"x" * 15],
-            [dice.randbytes(8)] * 8 + [bytes(8), b"x" * 7],
+            [dice.randbytes(8)] * 8 + [bytes(8), bytes(5), b"x" * 7],
         )
         times = [NOW, NOW + dice.randrange(10**9), NOW - 86_400 * 10**9 * dice.randrange(95), self._number()]
         return {

@@ -111,6 +111,13 @@ def test_a_large_body_that_is_read_in_parts_is_the_same_as_one_read_whole(
     assert ExportTraceServiceRequest.FromString(parts.body) == ExportTraceServiceRequest.FromString(whole.body)
 
 
+def test_a_large_body_that_ends_in_a_group_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(otlp_requests, "_CHUNK", 8)
+    good = traces(row(1), row(2))
+    prepared = prepare("traces", good + b"\xa3\x06\x08\x01\xa4\x06")
+    assert ExportTraceServiceRequest.FromString(prepared.body) == ExportTraceServiceRequest.FromString(good)
+
+
 @pytest.mark.parametrize(
     "extra",
     [
