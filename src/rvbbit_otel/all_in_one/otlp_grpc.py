@@ -41,7 +41,7 @@ _MESSAGE_SECONDS = 60.0
 _PATIENCE_SECONDS = 1.0
 _LEAST_PATIENCE_SECONDS = 0.1
 # Seconds to the end of HTTP/2's first frames; a connection on which nothing is asked; one in all, after which a client connects anew.
-_HANDSHAKE_SECONDS, _IDLE_SECONDS, _AGE_SECONDS, _AGE_GRACE_SECONDS = 10, 300, 1800, 60
+_HANDSHAKE_SECONDS, _IDLE_SECONDS, _AGE_SECONDS, _AGE_GRACE_SECONDS = 10, 30, 1800, 60
 # Files that the engine and the other listeners need.
 _OTHER_FILES = 512
 
