@@ -176,6 +176,7 @@ def _export(
     async def export(_: object, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
         if token is not None and not _has_token(context, token):
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "a token is needed")
+        body = b""
         try:
             body = await _message(context, places)
             with budget.share() as share:
@@ -183,8 +184,11 @@ def _export(
                 return bytes((await door.store(signal, body, answer())).SerializeToString())
         except RvbbitOtelError as error:
             code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
-            await context.abort(code, str(error)[:2000])
-            raise
+            said = str(error)[:2000]
+        # Not inside the handler above: gRPC keeps what `abort` raises in a cycle, and with it would be the error, its frames and the body in them.
+        del body
+        await context.abort(code, said)
+        raise AssertionError("abort raises")
 
     return export
 

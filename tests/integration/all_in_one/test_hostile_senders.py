@@ -211,6 +211,19 @@ def test_a_bomb_is_refused_and_takes_little_memory(server: AllInOne, name: str) 
     good()
 
 
+def test_refused_bodies_are_not_kept_in_memory(server: AllInOne) -> None:
+    good = Good(server)
+    attribute = delimited(9, delimited(2, delimited(5, b"\x0a\x00" * (10 * MIB - 40))))
+    body = delimited(1, delimited(2, delimited(2, attribute)))
+    for _ in range(2):
+        assert good.by_grpc(body) == "RESOURCE_EXHAUSTED"
+    before = peak_mib(server, clear=True)
+    for _ in range(10):
+        assert good.by_grpc(body) == "RESOURCE_EXHAUSTED"
+    assert peak_mib(server) - before < 250
+    good()
+
+
 def peak_mib(server: AllInOne, *, clear: bool = False) -> int:
     """The most resident memory since the last `clear`."""
     if clear:
