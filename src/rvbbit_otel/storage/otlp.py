@@ -1,8 +1,8 @@
 """Raw OTLP into the store: the INSERT statements, with the protobuf schema that the engine reads them by.
 
-What they take is an export request as `all_in_one.otlp_requests.prepare` gives it: known fields only, every text UTF-8, lists and maps as JSON text. Of a
-request as it came, lists and maps would be lost, and one field of the wrong kind would refuse it. Several, one after the other, are one valid request,
-and one block: the guards against doubles look at a block at a time. What is refused span by span is counted in `rejected_spans`.
+What they take is an export request as `all_in_one.otlp_requests.prepare` gives it: known fields only, every text UTF-8, lists and maps as JSON
+text. Of a request as it came, lists and maps would be lost, and one field of the wrong kind would refuse it. Several, one after the other, are one
+valid request, and one block: the guards against doubles look at a block at a time. What is refused span by span is counted in `rejected_spans`.
 """
 
 from __future__ import annotations
