@@ -202,7 +202,15 @@ class Work:
 
     def go_on_here(self) -> Work:
         """The same work, which goes on in this line of execution while the one that began it waits for it."""
-        return Work(self.caller, self, session_id=self.session_id, echo=self.echo, root=self.root)
+        return Work(
+            self.caller,
+            self,
+            session_id=self.session_id,
+            echo=self.echo,
+            root=self.root,
+            inherited=self.inherited,
+            candidate=self.candidate,
+        )
 
     def bind(self, frame: FrameType) -> None:
         """It is a block in this generator: it holds while the generator runs, whoever drives it on whichever thread."""
