@@ -158,8 +158,23 @@ def _decorated(function: _Function, block: Callable[[], called_by]) -> _Function
 
 
 def _in_block(inner: Generator[Any, Any, Any], block: Callable[[], called_by]) -> Generator[Any, Any, Any]:
+    advance: Callable[[Any], Any] = inner.send
+    given: Any = None
     with block():
-        return (yield from inner)
+        try:
+            while True:
+                try:
+                    item = advance(given)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    given, advance = (yield item), inner.send
+                except GeneratorExit:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the generator gets
+                    given, advance = error, inner.throw
+        finally:
+            inner.close()  # `yield from` would close it while this frame is not on the stack, and so outside of the block.
 
 
 async def _in_block_async(inner: AsyncGenerator[Any, Any], block: Callable[[], called_by]) -> AsyncGenerator[Any, Any]:
