@@ -210,7 +210,9 @@ def _of_generator_function(ours: Interception, as_steps: Callable[..., Any]) -> 
 
         def start() -> tuple[Steps, Reading]:
             running = ours.begin(instance, args, kwargs)
-            return Steps(None if running is None else running.context), Reading(ours, running, instance, args, kwargs)
+            # Of a call that means nothing by itself, as one within its own cascade, the steps are whose the first one was, too.
+            context = flows.current_context() if running is None else running.context
+            return Steps(context), Reading(ours, running, instance, args, kwargs)
 
         return _named_as(wrapped, as_steps(wrapped(*args, **kwargs), start))
 
