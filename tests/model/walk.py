@@ -117,6 +117,10 @@ class Line:
     number: int = 0
 
     @property
+    def finished(self) -> bool:
+        return self.done and all(each.done for each in self.callbacks)
+
+    @property
     def is_async(self) -> bool:
         return self.loop is not None
 
@@ -419,7 +423,7 @@ class Walk:
             step = replace(
                 step, caller=None
             )  # Its own session is claimed for another by itself: whose it is then, nobody can say.
-        if step.parent is not None and (around.doubt or around.weak or step.parent == step.session):
+        if step.parent is not None and (around.doubt or around.handed_over or step.parent == step.session):
             step = replace(step, parent=None)  # Two answers, of which neither is the better one.
         if self._is_forgettable(step.session, around):
             return
@@ -439,6 +443,14 @@ class Walk:
         known = self.sessions.latest.get(step.session)
         caller = step.caller
         if self._is_forgettable(step.session, around):
+            return
+        if (
+            faults.LEARNED
+            and known is not None
+            and not known.ended
+            and known.running
+            and (known.caller is None or known.doubt)
+        ):
             return
         if known is not None and not known.ended and (known.running or known.caller not in (None, caller)):
             caller = None  # It is somebody's, or at work.
@@ -466,16 +478,15 @@ class Walk:
         loop = line.loop if kind == "task" else None
         made = self._line(line.flow.hand_over(), f"{'async def' if loop else 'def'} {name}():", loop=loop)
         made.number = number
-        ready: Callable[[], bool] = lambda: True
+        before: list[Line] = []
         if kind in ("task", "executor", "to_thread"):
             assert line.loop is not None
             line.loop.lines.append(made)
         if kind in ("job", "pool_job"):
             queue = self.jobs if kind == "job" else self.pool_jobs
             before = list(queue)
-            ready = lambda: all(each.done and all(one.done for one in each.callbacks) for each in before)  # noqa: E731
             queue.append(made)
-        self._begin(made, self._run(made, step.body, ready))
+        self._begin(made, self._run(made, step.body, lambda: all(each.finished for each in before)))
         tasks = f"tasks_{line.loop.number}" if line.loop is not None else ""
         line.code.add(
             {
