@@ -412,6 +412,10 @@ class Walk:
         return self.program.evicts and known is not None and not known.ended and around.run is not known
 
     @staticmethod
+    def _is_nobodys(around: Whose, caller: str | None) -> bool:
+        return faults.LEARNED and caller is None and (around.caller is None or bool(around.doubt))
+
+    @staticmethod
     def _finish(run: Run, first: bool) -> None:
         run.running -= 1
         if first:
@@ -425,7 +429,7 @@ class Walk:
             )  # Its own session is claimed for another by itself: whose it is then, nobody can say.
         if step.parent is not None and (around.doubt or around.handed_over or step.parent == step.session):
             step = replace(step, parent=None)  # Two answers, of which neither is the better one.
-        if self._is_forgettable(step.session, around):
+        if self._is_forgettable(step.session, around) or self._is_nobodys(around, step.caller):
             return
         run, whose, first = self._open_run(line, step)
         name = f"body_{self._number()}"
@@ -442,15 +446,9 @@ class Walk:
         around = line.flow.whose
         known = self.sessions.latest.get(step.session)
         caller = step.caller
-        if self._is_forgettable(step.session, around):
+        if self._is_forgettable(step.session, around) or self._is_nobodys(around, step.caller):
             return
-        if (
-            faults.LEARNED
-            and known is not None
-            and not known.ended
-            and known.running
-            and (known.caller is None or known.doubt)
-        ):
+        if faults.LEARNED and known is not None and not known.ended and known.caller is None:
             return
         if known is not None and not known.ended and (known.running or known.caller not in (None, caller)):
             caller = None  # It is somebody's, or at work.
