@@ -188,7 +188,11 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     def _specs(
         settings: Settings, instrumentation: Instrumentation, files: dict[str, RunnerSpec], asked_in_code: bool
     ) -> tuple[list[RunnerSpec], bool]:
-        known = {**runners.installed(instrumentation.counters), **files}
+        # A user's own first: where two specs know one callable, the first says what it means.
+        known = {
+            **files,
+            **{name: spec for name, spec in runners.installed(instrumentation.counters).items() if name not in files},
+        }
         unknown = [name for name in settings.runners if name not in known]
         if not unknown:
             names = settings.runners or tuple(known)
