@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor
 from opentelemetry.util.types import AnyValue
 
-from rvbbit_otel.attributes import CALLER_SOURCE
+from rvbbit_otel import stated
+from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, SOURCES
 from rvbbit_otel.registry import EchoRegistry
-from rvbbit_otel.stamping import Stamper
+from rvbbit_otel.stamping import DISOWNED_SLOT, STAMP_SLOT, Stamper
 from rvbbit_otel.telemetry import Counters
-
-# Where a span's attributes keep their stamp, for the repair at export: an attribute of the mapping object, no entry of it.
-STAMP_SLOT = "_rvbbit_stamp"
 
 
 class CallerSpanProcessor(SpanProcessor):
@@ -36,7 +36,15 @@ class CallerSpanProcessor(SpanProcessor):
         try:
             attributes = span._attributes
             entries: dict[str, AnyValue] | None = getattr(attributes, "_dict", None)
-            stamp = self._stamper.stamp((attributes or {}) if entries is None else entries, parent_context)
+            given = (attributes or {}) if entries is None else entries
+            whole = stated.whole_ids(given, attributes)
+            stamp = self._stamper.stamp({**given, **whole} if whole else given, parent_context)
+            if CALLER_ID in given and stamp[CALLER_SOURCE] == "none":
+                setattr(
+                    attributes, DISOWNED_SLOT, True
+                )  # One that breaks the format is nobody's id, and never anybody's span.
+                if entries is not None:
+                    entries.pop(CALLER_ID)
             # The span's own mapping survives into the exported span, its entries may not: past the SDK's limit the oldest are dropped.
             setattr(attributes, STAMP_SLOT, stamp)
             # The public way locks, and cleans each value. A stamp is made of short strings, and a span that starts is this thread's alone: so
@@ -67,4 +75,4 @@ class CallerSpanProcessor(SpanProcessor):
 
 
 # Looked up rather than put together: this runs for every span.
-_COUNTER_OF = {source: f"stamped.{source}" for source in ("explicit", "echo", "baggage", "none")}
+_COUNTER_OF: Final[dict[str, str]] = {source: f"stamped.{source}" for source in SOURCES}

@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import Link, SpanKind, TraceState, get_current_span
 from opentelemetry.util.types import Attributes
 
+from rvbbit_otel import stated
 from rvbbit_otel.attributes import KIND, SESSION_ID
 from rvbbit_otel.propagation import session_of
 from rvbbit_otel.telemetry import Counters
@@ -37,6 +38,7 @@ class AttributionSampler(Sampler):
     ) -> SamplingResult:
         """Keep a row; else what the user's sampler says."""
         try:
+            stated.note(attributes)
             keep = _is_row(parent_context, attributes)
         except Exception as error:  # noqa: BLE001 - the sampler runs inside the host's call
             self._counters.error("sampler", error)

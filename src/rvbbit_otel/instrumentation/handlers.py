@@ -64,8 +64,8 @@ def _caller(hook: Hook, tools: Toolbox) -> Enter:
 
         def finish(after: Values, error: BaseException | None) -> None:
             try:
-                if error is not None and scope.span is not None:
-                    spans.fail(scope.span, error)
+                if error is not None and scope.root_span is not None:
+                    spans.fail(scope.root_span, error)
             finally:
                 callers.over(scope)
 

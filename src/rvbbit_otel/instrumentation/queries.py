@@ -18,8 +18,9 @@ from typing import Any, Final
 from opentelemetry.context import Context, get_current
 
 from rvbbit_otel.instrumentation import flows
-from rvbbit_otel.propagation import caller_id_of, lease_of, session_of
+from rvbbit_otel.propagation import caller_id_of, session_of
 from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.work import WORK_KEY, Work
 
 _SHARED_IN_MEMORY: Final = ":memory:"
 # One statement that has done all its work when the call returns; any other may still call functions while its rows are fetched.
@@ -42,9 +43,9 @@ class Slot:
     def caller_id(self) -> str | None:
         """The caller that the query runs for, None if there is none or it was cleared."""
         if session_of(self.context) is None:
-            lease = lease_of(self.context)
-            # Not `lapsed`: a native thread is never the flow that the caller was set in, and a query is over when its caller is cleared.
-            if lease is not None and getattr(lease, "ended", False):
+            work = self.context.get(WORK_KEY)
+            # Not `holds`: a native thread is never the line that the caller was set in, and a query is over when its caller is cleared.
+            if isinstance(work, Work) and work.root.ended:
                 return None
         return caller_id_of(self.context)
 

@@ -1,0 +1,275 @@
+"""Reading what a call gives in steps: each runs as the caller it began with, whoever drives it, on whichever thread; its consumer is not touched.
+
+The same for a generator, an async generator, a coroutine, and any iterator or stream object that a plain function returns.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
+from contextvars import Token
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, TracebackType
+from typing import Any, Protocol
+
+import wrapt
+from opentelemetry.context import Context, get_current
+
+from rvbbit_otel.instrumentation import flows
+from rvbbit_otel.instrumentation.handling import Running
+from rvbbit_otel.work import WORK_KEY, Work
+
+
+class Interception(Protocol):
+    """What sees the items and the end of a call."""
+
+    def saw(self, seen: dict[str, Any], item: Any) -> None:
+        """An item."""
+
+    def end(
+        self,
+        running: Running,
+        instance: Any,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        result: Any,
+        error: BaseException | None,
+        seen: Mapping[str, Any] = ...,
+    ) -> None:
+        """The end."""
+
+
+class Reading:
+    """One call that is read in steps, and ends once."""
+
+    __slots__ = ("_args", "_instance", "_kwargs", "_ours", "_running", "_seen")
+
+    def __init__(self, ours: Interception, running: Running | None, instance: Any, args: Any, kwargs: Any) -> None:
+        self._ours = ours
+        self._running = running
+        self._instance = instance
+        self._args = args
+        self._kwargs = kwargs
+        self._seen: dict[str, Any] = {}
+
+    def saw(self, item: Any) -> None:
+        """An item was read."""
+        if self._running is not None:
+            self._ours.saw(self._seen, item)
+
+    def end(self, error: BaseException | None = None, result: Any = None) -> None:
+        """It was read to its end, closed, abandoned, or it broke."""
+        running, self._running = self._running, None
+        if running is not None:
+            self._ours.end(running, self._instance, self._args, self._kwargs, result, error, self._seen)
+
+
+class Steps:
+    """The context in which the steps run: attached while one does, and off again while the consumer works. None: whichever the consumer has."""
+
+    __slots__ = ("_context", "_token")
+
+    def __init__(self, context: Context | None) -> None:
+        self._context = context
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> None:
+        context = self._context
+        if context is None:
+            return
+        work = context.get(WORK_KEY)
+        if isinstance(work, Work) and not work.here and not work.ended:
+            # Driven by another line of execution than the one it began in, which is told by this whose work it does.
+            context = Context({**context, WORK_KEY: work.go_on_here()})
+        self._token = flows.enter(context)
+
+    def __exit__(self, *_: object) -> None:
+        token, self._token = self._token, None
+        if token is not None:
+            self._context = get_current()
+            flows.leave(token)
+
+
+Start = Callable[[], tuple[Steps, Reading]]
+
+
+def is_stream(result: object) -> bool:
+    """Whether the work that a function was called for is done while its result is read, or awaited."""
+    kind = type(result)
+    if issubclass(kind, (GeneratorType, AsyncGeneratorType, CoroutineType)):
+        return True
+    return (hasattr(kind, "__next__") or hasattr(kind, "__anext__")) and not issubclass(kind, io.IOBase)
+
+
+def kept(result: Any, steps: Steps, reading: Reading) -> Any:
+    """The same result, of the same kind, whose steps run in the call's context."""
+    if isinstance(result, GeneratorType):
+        made: Any = read(result, lambda: (steps, reading))
+    elif isinstance(result, AsyncGeneratorType):
+        made = read_async(result, lambda: (steps, reading))
+    elif isinstance(result, CoroutineType):
+        made = await_within(result, steps, reading)
+    else:
+        return Stream(result, steps, reading)
+    made.__name__, made.__qualname__ = result.__name__, result.__qualname__
+    return made
+
+
+def read(inner: Generator[Any, Any, Any], start: Start) -> Generator[Any, Any, Any]:
+    """A generator's steps; `start` is called with the first."""
+    steps, reading = start()
+    advance: Any = inner.send
+    given: Any = None
+    try:
+        while True:
+            over, item = False, None
+            try:
+                with steps:
+                    item = advance(given)
+            except StopIteration as stop:
+                over, item = True, stop.value
+            if over:
+                reading.end(result=item)
+                return item
+            reading.saw(item)
+            try:
+                given, advance = (yield item), inner.send
+            except GeneratorExit:
+                with steps:
+                    inner.close()
+                reading.end()
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the host's body gets
+                given, advance = error, inner.throw
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        reading.end(error)
+        raise
+
+
+async def read_async(inner: AsyncGenerator[Any, Any], start: Start) -> AsyncGenerator[Any, Any]:
+    """An async generator's steps; `start` is called with the first."""
+    steps, reading = start()
+    advance: Any = inner.asend
+    given: Any = None
+    try:
+        while True:
+            try:
+                with steps:
+                    item = await advance(given)
+            except StopAsyncIteration:
+                reading.end()
+                return
+            reading.saw(item)
+            try:
+                given, advance = (yield item), inner.asend
+            except GeneratorExit:
+                with steps:
+                    await inner.aclose()
+                reading.end()
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the host's body gets
+                given, advance = error, inner.athrow
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        reading.end(error)
+        raise
+
+
+async def await_within(inner: Coroutine[Any, Any, Any], steps: Steps, reading: Reading) -> Any:
+    """A coroutine that a plain function returned."""
+    try:
+        with steps:
+            result = await inner
+    except BaseException as error:
+        reading.end(error)
+        raise
+    if is_stream(result):
+        return kept(result, steps, reading)
+    reading.end(result=result)
+    return result
+
+
+class Stream(wrapt.ObjectProxy):  # type: ignore[type-arg]
+    """An iterator, or a stream object of a client, whose steps run in the call's context. To everybody else it is the object itself."""
+
+    def __init__(self, wrapped: Any, steps: Steps, reading: Reading) -> None:
+        super().__init__(wrapped)
+        self._self_steps = steps
+        self._self_reading = reading
+
+    def __iter__(self) -> Any:
+        return self if hasattr(self.__wrapped__, "__next__") else iter(self.__wrapped__)
+
+    def __next__(self) -> Any:
+        try:
+            with self._self_steps:
+                item = next(self.__wrapped__)
+        except StopIteration:
+            self._self_reading.end()
+            raise
+        except BaseException as error:
+            self._self_reading.end(error)
+            raise
+        self._self_reading.saw(item)
+        return item
+
+    def __aiter__(self) -> Any:
+        return self if hasattr(self.__wrapped__, "__anext__") else self.__wrapped__.__aiter__()
+
+    async def __anext__(self) -> Any:
+        try:
+            with self._self_steps:
+                item = await self.__wrapped__.__anext__()
+        except StopAsyncIteration:
+            self._self_reading.end()
+            raise
+        except BaseException as error:
+            self._self_reading.end(error)
+            raise
+        self._self_reading.saw(item)
+        return item
+
+    def __enter__(self) -> Any:
+        with self._self_steps:
+            entered = self.__wrapped__.__enter__()
+        return self if entered is self.__wrapped__ else entered
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Any:
+        try:
+            with self._self_steps:
+                return self.__wrapped__.__exit__(kind, error, traceback)
+        finally:
+            self._self_reading.end(error)
+
+    async def __aenter__(self) -> Any:
+        with self._self_steps:
+            entered = await self.__wrapped__.__aenter__()
+        return self if entered is self.__wrapped__ else entered
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Any:
+        try:
+            with self._self_steps:
+                return await self.__wrapped__.__aexit__(kind, error, traceback)
+        finally:
+            self._self_reading.end(error)
+
+    def close(self) -> Any:
+        """Close it; of an async stream what is returned is awaited."""
+        with self._self_steps:
+            closed = self.__wrapped__.close()
+        if isinstance(closed, CoroutineType):
+            return await_within(closed, self._self_steps, self._self_reading)
+        self._self_reading.end()
+        return closed
+
+    def __del__(self) -> None:
+        # Abandoned: what it had said by then counts. Every part of this may be gone at the end of the process.
+        reading = getattr(self, "_self_reading", None)
+        if reading is not None:
+            reading.end()
