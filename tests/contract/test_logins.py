@@ -69,21 +69,21 @@ def test_equal_connection_ids_of_two_clients_keep_apart(span: Spans) -> None:
 
 @program("first", "second", "nobody", "first?")
 def test_a_login_again_on_another_thread_is_that_thread_s(span: Spans) -> None:
+    def again() -> None:
+        toy.login("second", "c")
+        span("second")
+        toy.logout("c")
+        span("nobody")
+
     with ThreadPoolExecutor(1) as other:
+        begin = threading.Event()
+        job = other.submit(lambda: (begin.wait(), again()))
         toy.login("first", "c")
         span("first")
-
-        def again() -> None:
-            toy.login("second", "c")
-            span("second")
-            toy.logout("c")
-            span("nobody")
-
-        thread = threading.Thread(target=again)
-        thread.start()
-        thread.join()
+        begin.set()
+        job.result()
         span("first?")
-        other.submit(int)
+        toy.logout("c")
 
 
 @program("first", "nobody")

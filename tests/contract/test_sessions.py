@@ -264,11 +264,12 @@ def test_a_request_inside_a_request_beats_it(span: Spans) -> None:
     toy.handle("first", work)
 
 
-@program("second", "first")
-def test_a_caller_named_as_a_span_starts_beats_all(span: Spans) -> None:
+@program("second", "nobody", "first")
+def test_a_caller_named_as_a_span_starts_beats_all_and_a_bad_one_is_nobody(span: Spans) -> None:
     def work() -> None:
         span("second", {"rvbbit.caller.id": "second"})
-        span("first", {"rvbbit.caller.id": "not good"})
+        span("nobody", {"rvbbit.caller.id": "not good"})
+        span("first")
 
     with called_by("first"):
         Work("s-1", owner="first").run(work)
@@ -299,14 +300,25 @@ def test_a_session_that_is_named_late_sets_right_what_was_unknown(span: Spans) -
         late.end()
 
 
-@program("first", "second", "first?")
+@program("first", "second", "first?", "log first")
 def test_a_session_that_is_looked_up_after_its_end_stays_what_it_was(span: Spans) -> None:
     with called_by("first"):
         run(span, "s-1", "first")
-    with called_by("second"):
         toy.open_session("s-1")
+        toy.note("first", "s-1")
+    with called_by("second"):
         span("second")
         span("first?", {"session.id": "s-1"})
+
+
+@program("first", "second", "log second")
+def test_a_session_that_another_opens_after_its_end_is_another_s_run(span: Spans) -> None:
+    with called_by("first"):
+        run(span, "s-1", "first")
+    with called_by("second"):
+        toy.open_session("s-1", user="second")
+        span("second")
+        toy.note("second", "s-1")
 
 
 @program("log first", "log first?", "second")

@@ -94,6 +94,36 @@ def test_a_stream_that_is_dropped_in_another_s_block(span: Spans) -> None:
 
 
 @program(*["first"] * 2, "second")
+def test_a_stream_in_a_cycle_that_the_collector_finds_in_another_s_block(span: Spans) -> None:
+    def begin() -> None:
+        with called_by("first"):
+            stream = work("first").stream(parts(span, "first"))
+            next(stream)
+        cycle: list[Any] = [stream]
+        cycle.append(cycle)
+
+    begin()
+    with called_by("second"):
+        gc.collect()
+        span("second")
+
+
+@program(*["first"] * 2, "second")
+def test_a_stream_object_in_a_cycle_that_the_collector_finds_in_another_s_block(span: Spans) -> None:
+    def begin() -> None:
+        with called_by("first"):
+            stream = work("first").opened(parts(span, "first"))
+            next(stream)
+        cycle: list[Any] = [stream]
+        cycle.append(cycle)
+
+    begin()
+    with called_by("second"):
+        gc.collect()
+        span("second")
+
+
+@program(*["first"] * 2, "second")
 def test_a_stream_into_which_another_throws(span: Spans) -> None:
     with called_by("first"):
         stream = work("first").stream(parts(span, "first"))
