@@ -21,6 +21,7 @@ _BEGINNINGS: Final = frozenset(
         ("concurrent.futures.thread", "run"),
         ("multiprocessing.process", "_bootstrap"),
         ("multiprocessing.pool", "worker"),
+        ("trio._core._run", "unrolled_run"),
         ("rvbbit_otel.instrumentation.flows", "run"),
         ("rvbbit_otel.instrumentation.carry.threads", "run_as_job"),
     }
@@ -32,7 +33,7 @@ Loop = tuple[int, int, int]  # the frame's identity, the first and the last inst
 
 
 def loop_around(frame: FrameType | None, any_kind: bool = False) -> Loop | None:
-    """The outermost loop, within the job that runs here, in which this frame is; `any_kind`: a `for` counts, too."""
+    """The outermost loop, within the job that runs here, in which this frame is; `any_kind`: a `for` of the frame itself counts, too."""
     found: Loop | None = None
     while frame is not None:
         code = frame.f_code
@@ -43,6 +44,7 @@ def loop_around(frame: FrameType | None, any_kind: bool = False) -> Loop | None:
             if first <= at <= last and (any_kind or not is_for):
                 found = (id(frame), first, last)
                 break
+        any_kind = False
         frame = frame.f_back
     return found
 

@@ -27,27 +27,27 @@ from rvbbit_otel.work import WORK_KEY, Work, work_of
 Owner = tuple[str, "str | None"]
 # Items of one queue whose owner is remembered at most; the others count as anybody's.
 _MAX_ITEMS: Final = 100_000
-# What these wait for is their own: an event of a thread that starts, the condition of a queue, the answer of a child.
+# What these wait for is their own: an event of a thread that starts, the condition of a queue, the answer of a child or of a server, a pause
+# between two tries of one and the same call.
 _OWN_WAITS: Final = frozenset(
-    {"threading", "queue", "asyncio", "concurrent", "multiprocessing", "subprocess", "selectors"}
-)
-# A pause between two tries of one and the same call.
-_RETRIES: Final = frozenset(
     {
-        "tenacity",
-        "backoff",
-        "stamina",
-        "retrying",
-        "retry",
-        "openai",
-        "anthropic",
-        "litellm",
-        "urllib3",
-        "httpx",
-        "httpcore",
+        "threading",
+        "queue",
+        "asyncio",
+        "concurrent",
+        "multiprocessing",
+        "subprocess",
+        "selectors",
+        "anyio",
+        "trio",
+        "sniffio",
     }
-    | {"requests", "botocore", "google", "grpc", "langchain_core", "groq", "mistralai", "cohere"}
+    | {"httpcore", "httpx", "aiohttp", "urllib3", "requests", "grpc", "google", "botocore", "aiobotocore", "websockets"}
+    | {"tenacity", "backoff", "stamina", "retrying", "retry", "psycopg", "asyncpg", "redis"}
+    | {"openai", "anthropic", "litellm", "langchain_core", "groq", "mistralai", "cohere"}
 )
+# Where an event or a condition keeps the job that made it.
+_MAKER: Final = "_rvbbit_maker"
 # Methods that block for somebody's item; as functions for a pool they take for whoever waits for the pool.
 _TAKES: Final = frozenset({"get", "get_nowait", "recv", "recv_bytes", "accept"})
 
@@ -61,6 +61,8 @@ class Owners:
 
     def put(self, where: Any, item: object) -> None:
         """An item is put there by whoever works here."""
+        if type(where).__hash__ is None:
+            return
         owner = owner_now()
         items = self._queues.get(where)
         if items is None:
@@ -74,7 +76,7 @@ class Owners:
 
     def taken(self, where: Any, item: object) -> Owner | None:
         """Whose an item is that was taken from there; None where nobody knows, or one object was put by several."""
-        items = self._queues.get(where)
+        items = self._queues.get(where) if type(where).__hash__ is not None else None
         owners = items.get(id(item)) if items is not None else None
         if items is None or not owners:
             return None
@@ -109,11 +111,9 @@ def took(owner: Owner | None = None) -> None:
 
 
 def waits(frame: FrameType, any_loop: bool) -> None:
-    """It waits, in this frame, for something that need not be its own; `any_loop`: in a `for` too that shows a worker."""
+    """It waits, in this frame, for something that need not be its own; `any_loop`: in a `for` of this very frame, too, that shows a worker."""
     inherited = _inherited()
     if inherited is None or not inherited.holds:
-        return
-    if str(frame.f_globals.get("__name__")).partition(".")[0] in _RETRIES:
         return
     loop = loop_around(frame, any_loop)
     if loop is not None:
@@ -171,8 +171,10 @@ class Taking:
         for name in ("recv", "recv_bytes", "recv_bytes_into"):
             wrapping.put("multiprocessing.connection", f"_ConnectionBase.{name}", self._received)
         wrapping.before("multiprocessing.managers", "BaseProxy._callmethod", _asked_a_manager)
-        wrapping.put("threading", "Condition.wait", self._condition)
-        wrapping.put("asyncio.locks", "Condition.wait", self._condition)
+        for module in ("threading", "asyncio.locks"):
+            wrapping.put(module, "Condition.wait", self._condition)
+            for name in ("Condition", "Event"):
+                wrapping.put(module, f"{name}.__init__", self._made)
         for module, qualname, any_loop in (
             ("time", "sleep", False),
             ("asyncio.tasks", "sleep", False),
@@ -182,9 +184,35 @@ class Taking:
             ("selectors", "SelectSelector.select", False),
             ("selectors", "PollSelector.select", False),
             ("selectors", "EpollSelector.select", False),
-            ("anyio.streams.memory", "MemoryObjectReceiveStream.receive", True),
+            ("anyio._backends._asyncio", "Event.wait", True),
+            ("trio._timeouts", "sleep", False),
+            ("trio._sync", "Event.wait", True),
         ):
             wrapping.put(module, qualname, self._waiting(qualname, any_loop))
+
+        for module, sending, receiving in (
+            ("anyio.streams.memory", "MemoryObjectSendStream", "MemoryObjectReceiveStream"),
+            ("trio._channel", "MemorySendChannel", "MemoryReceiveChannel"),
+        ):
+            wrapping.before(module, f"{sending}.send_nowait", self._sent)
+            wrapping.put(module, f"{receiving}.receive", self._receive)
+            wrapping.after(module, f"{receiving}.receive_nowait", lambda *_: took())
+
+    def _sent(self, instance: Any, args: Any, kwargs: Any) -> None:
+        if args:
+            self._owners.put(instance._state, args[0])
+
+    def _receive(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        async def received() -> Any:
+            item = await wrapped(*args, **kwargs)
+            if self._wrapping.on:
+                try:
+                    took(self._owners.taken(instance._state, item))
+                except Exception as error:  # noqa: BLE001 - the host gets its item whatever we find
+                    self._wrapping.counters.error("carry.receive", error)
+            return item
+
+        return received()
 
     def _put(self, instance: Any, args: Any, kwargs: Any) -> None:
         item = args[0] if args else kwargs.get("item")
@@ -205,11 +233,20 @@ class Taking:
             took()
         return item
 
+    def _made(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        """An event or a condition that a job makes for itself is no shared place: it waits there for what it has itself set going."""
+        made = wrapped(*args, **kwargs)
+        if self._wrapping.on:
+            maker = get_current().get(WORK_KEY)
+            if isinstance(maker, Work) and maker.inherited:
+                setattr(instance, _MAKER, maker)
+        return made
+
     def _condition(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         if self._wrapping.on:
             try:
                 frame = sys._getframe(1)
-                if not _waits_for_its_own(frame) or frame.f_code.co_name == "wait_for":
+                if not _waits_for_its_own(frame, instance) or frame.f_code.co_name == "wait_for":
                     took()
             except Exception as error:  # noqa: BLE001 - the host waits whatever we find
                 self._wrapping.counters.error("carry.Condition.wait", error)
@@ -220,7 +257,7 @@ class Taking:
             if self._wrapping.on and get_current().get(WORK_KEY) is not None:
                 try:
                     frame = sys._getframe(1)
-                    if not _waits_for_its_own(frame):
+                    if not _waits_for_its_own(frame, instance):
                         waits(frame, any_loop)
                 except Exception as error:  # noqa: BLE001 - the host waits whatever we find
                     self._wrapping.counters.error(f"carry.{qualname}", error)
@@ -269,5 +306,8 @@ def _asked_a_manager(instance: Any, args: Any, kwargs: Any) -> None:
         took()
 
 
-def _waits_for_its_own(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).partition(".")[0] in _OWN_WAITS
+def _waits_for_its_own(frame: FrameType, where: Any = None) -> bool:
+    maker = getattr(where, _MAKER, None)
+    return (maker is not None and maker is get_current().get(WORK_KEY)) or str(
+        frame.f_globals.get("__name__")
+    ).partition(".")[0] in _OWN_WAITS
