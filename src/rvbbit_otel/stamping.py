@@ -84,8 +84,9 @@ class Stamper:
             if explicit is None:
                 return self._with_session(UNCLAIMED, stated, session_id)
             stamp = by_hand(explicit)
-            if echo is not None and echo.caller is not None and echo.caller.id != explicit:
-                stamp = self._conflicting(stamp, echo.caller.id)
+            rival = echo.caller.id if echo is not None and echo.caller is not None else around
+            if rival is not None and rival != explicit:
+                stamp = self._conflicting(stamp, rival)
             return self._with_session(stamp, stated, session_id)
         if echo is not None and echo.caller is not None:
             return echo.stamp if around is None or around == echo.caller.id else self._conflicting(echo.stamp, around)

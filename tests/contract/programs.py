@@ -1,7 +1,8 @@
 """Small programs in which each piece of work says itself whose it is: how they are run, and how what they left is judged.
 
 A span is named after its true caller, so its stamp is compared with its own name: ``first`` must be stamped ``first``; ``first?`` may be nobody's
-too, where the contract allows that; ``nobody`` must have no caller. Credited to another is never right. Rows that hooks make end in such a name.
+too, where the contract allows that; ``nobody`` must have no caller. Credited to another is never right; ``first~`` is what nobody can see, and must
+say that it is weak. Rows that hooks make end in such a name.
 Each program states every span that it makes. It is exported twice, at once and after the program's end: a stamp is the same in both.
 """
 
@@ -51,6 +52,8 @@ class Row:
 
     def outcome(self, marker: str) -> str:
         """What became of work that is `marker`'s."""
+        if marker.endswith("~"):
+            return "weak" if self.source in ("inherited", "reported") else "none" if self.caller is None else "wrong"
         owner = marker.removesuffix("?")
         if (self.caller is None) != (self.source in (None, "none")) or self.caller not in (None, owner):
             return "wrong"

@@ -27,7 +27,9 @@ async def feed(done: asyncio.Semaphore, put: Put, *items: str) -> None:
         await done.acquire()
 
 
-async def hire(get: Get, span: Spans, put: Put, own: str = "first?") -> None:
+async def hire(
+    get: Get, span: Spans, put: Put, own: str = "first?", others: tuple[str, str] = ("second?", "nobody")
+) -> None:
     """A worker task that the first starts, who puts an item of its own; then the second puts one, and nobody one, in blocks of one task."""
     done = asyncio.Semaphore(0)
 
@@ -40,7 +42,7 @@ async def hire(get: Get, span: Spans, put: Put, own: str = "first?") -> None:
         worker = asyncio.create_task(works_off())
         put(own)
         await done.acquire()
-    await feed(done, put, "second?", "nobody")
+    await feed(done, put, *others)
     put(None)
     await worker
 
@@ -182,7 +184,7 @@ def test_a_worker_on_a_list_that_it_looks_at_now_and_then(span: Spans) -> None:
     asyncio.run(main())
 
 
-@program("first?", "second?", "nobody")
+@program("first?", "second~", "nobody~")
 def test_a_worker_on_futures_that_others_complete(span: Spans) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -196,7 +198,7 @@ def test_a_worker_on_futures_that_others_complete(span: Spans) -> None:
             waiting[0] = loop.create_future()
             return item
 
-        await hire(get, span, put)
+        await hire(get, span, put, others=("second~", "nobody~"))
 
     asyncio.run(main())
 

@@ -242,7 +242,7 @@ def test_a_program_that_is_started_in_a_thread_or_with_an_environment_of_its_own
         Work("starts-a-program", owner="first").run(start)
 
 
-@alone("first?", "second?", "nobody")
+@alone("first?", "second~", "nobody~")
 def test_a_program_that_reads_what_to_do_is_no_other_s_than_who_started_it(span: Spans) -> None:
     """It is a worker as any other, behind a pipe."""
     with called_by("first"):
@@ -250,8 +250,8 @@ def test_a_program_that_reads_what_to_do_is_no_other_s_than_who_started_it(span:
         assert child.stdin is not None
         child.stdin.write("first?\n")
     with called_by("second"):
-        child.stdin.write("second?\n")
-    out, _ = child.communicate("nobody\n")
+        child.stdin.write("second~\n")
+    out, _ = child.communicate("nobody~\n")
     for each in said(out):
         span.report(*each)
 

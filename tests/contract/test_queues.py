@@ -124,12 +124,12 @@ def test_a_worker_on_a_connection_of_bytes(span: Spans) -> None:
         hire(get, span, lambda item: here.send_bytes((item or "").encode()), "second?", "nobody")
 
 
-@program("first?", "second?", "nobody")
+@program("first?", "second~", "nobody~")
 def test_a_worker_on_a_pipe_of_the_system(span: Spans) -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading) as lines, os.fdopen(writing, "w", buffering=1) as out:
         get = lambda: lines.readline().strip() or None  # noqa: E731
-        hire(get, span, lambda item: out.write(f"{item or ''}\n"), "second?", "nobody")
+        hire(get, span, lambda item: out.write(f"{item or ''}\n"), "second~", "nobody~")
 
 
 @program("first?", "second?", "nobody")

@@ -44,11 +44,14 @@ def test_a_runner_that_asks_is_not_told_who_logged_in_elsewhere(span: Spans) -> 
         span.report("nobody", toy.whose())
 
 
-@program("first", "second")
+@program("first", "second", "nobody")
 def test_a_runner_that_knew_its_caller_before_we_came_is_not_told_otherwise(span: Spans) -> None:
-    """Where nobody is known to us, its own answer stands."""
-    toy.last_user = "first"
+    """Where nobody is known to us, its own answer stands, unless it would say the same to anybody."""
+    toy.known_here.user = "first"
     span.report("first", toy.whose())
+    del toy.known_here.user
+    toy.last_user = "second"
+    span.report("nobody", toy.whose())
     with called_by("second"):
         span.report("second", toy.whose())
 

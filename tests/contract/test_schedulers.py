@@ -127,7 +127,7 @@ def test_a_loop_that_sleeps_and_looks_is_no_other_s(span: Spans) -> None:
     thread.join()
 
 
-@program("second?", "nobody")
+@program("second~", "nobody~")
 def test_a_loop_of_ticks_without_an_end_is_no_other_s(span: Spans) -> None:
     items: deque[str] = deque()
     end = threading.Event()
@@ -144,8 +144,8 @@ def test_a_loop_of_ticks_without_an_end_is_no_other_s(span: Spans) -> None:
         thread = threading.Thread(target=loop)
         thread.start()
     with called_by("second"):
-        items.append("second?")
-    items.append("nobody")
+        items.append("second~")
+    items.append("nobody~")
     end.set()
     thread.join()
 

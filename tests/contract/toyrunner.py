@@ -5,6 +5,7 @@ What is called `owner`, and the texts of rows, say whose the work truly is; no h
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Any
 
@@ -52,6 +53,7 @@ class Toy:
 
     def __init__(self) -> None:
         self.last_user: str | None = None
+        self.known_here = threading.local()
 
     def login(self, user: str | None, connection: str | None = None) -> None:
         """Work of this flow is this user's from here on."""
@@ -65,8 +67,8 @@ class Toy:
         return function()
 
     def whose(self) -> str | None:
-        """Whose the work is, as far as the runner knows: whoever logged in last, which is a guess."""
-        return self.last_user
+        """Whose the work is, as far as the runner knows: who it is on this thread, else whoever logged in last, which is a guess."""
+        return getattr(self.known_here, "user", self.last_user)
 
     def hand_over(self, job: str, user: str | None = None, session_id: str | None = None) -> str | None:
         """A job starts; the user it starts for is what the runner writes into its own tables."""

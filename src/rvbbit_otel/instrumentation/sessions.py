@@ -96,7 +96,8 @@ class Sessions:
             session_id,
             claim.caller,
             explicit=claim.explicit,
-            anew=known is not None and self._is_another_run(known, claim, starts),
+            starts=starts,
+            within=_run_around(),
             unclaimed=claim.invalid,
             conflict=claim.conflict,
             parent_session_id=parent_id,
@@ -119,14 +120,6 @@ class Sessions:
         """What is known of this very run now."""
         known = self.registry.get(echo.session_id)
         return known if known is not None and known.run == echo.run else echo
-
-    def _is_another_run(self, known: Echo, claim: _Claim, starts: bool) -> bool:
-        """Whether a cascade that starts is another run of a session that still runs one: for another caller, from outside of it."""
-        if not starts or known.ended is not None or known.run not in self._runs:
-            return False
-        work = work_of(get_current())
-        within = work is not None and work.echo is not None and work.echo.run == known.run
-        return not within and claim.is_of_another(known)
 
     def owner(self, session_id: object, parent: object) -> Caller | None:
         """Whom a session belongs to: its Echo says, else its parent's, else the context; None if nobody is known."""
@@ -321,6 +314,11 @@ class _Claim:
     def is_of_another(self, known: Echo) -> bool:
         """Whether that is somebody else than whom the session is known to belong to."""
         return self.invalid or (self.caller is not None and (known.caller is None or self.caller.id != known.caller.id))
+
+
+def _run_around() -> int | None:
+    work = work_of(get_current())
+    return work.echo.run if work is not None and work.echo is not None else None
 
 
 def _other(caller: Caller | None, rival: Caller | None) -> str | None:

@@ -29,20 +29,24 @@ _BEGINNINGS: Final = frozenset(
 _FOR: Final = frozenset({"FOR_ITER", "GET_ANEXT"})
 # Of an `await` or a `yield from`, which loops over what it awaits.
 _NOT_A_LOOP: Final = frozenset({"JUMP_BACKWARD_NO_INTERRUPT"})
-Loop = tuple[int, int, int]  # the frame's identity, the first and the last instruction
 
 
-def loop_around(frame: FrameType | None, any_kind: bool = False) -> Loop | None:
-    """The outermost loop, within the job that runs here, in which this frame is; `any_kind`: a `for` of the frame itself counts, too."""
-    found: Loop | None = None
+def loop_around(frame: FrameType | None, any_kind: bool = False) -> int | None:
+    """The identity of the frame of the outermost loop in which this frame is, within the job that runs here, None for none.
+
+    `any_kind`: a `for` of the frame itself counts, too.
+    """
+    found: int | None = None
     while frame is not None:
         code = frame.f_code
         if (frame.f_globals.get("__name__"), code.co_name) in _BEGINNINGS:
             break
         at = frame.f_lasti
         for first, last, is_for in _loops(code):
-            if first <= at <= last and (any_kind or not is_for):
-                found = (id(frame), first, last)
+            # The test of a `while` stands twice: before the loop, on the same line, and at its end.
+            is_first_test = at < first and not is_for and frame.f_lineno == _lines(code).get(last)
+            if (first <= at <= last or is_first_test) and (any_kind or not is_for):
+                found = id(frame)
                 break
         any_kind = False
         frame = frame.f_back
@@ -65,6 +69,12 @@ def _loops(code: CodeType) -> tuple[tuple[int, int, bool], ...]:
         (first, last[first], any(each.opname in _FOR for each in _head(instructions, place[first])))
         for first in sorted(last)
     )
+
+
+@lru_cache(maxsize=4096)
+def _lines(code: CodeType) -> dict[int, int | None]:
+    """The line of each instruction, by its offset."""
+    return {offset: line for start, end, line in code.co_lines() for offset in range(start, end, 2)}
 
 
 def _head(instructions: list[dis.Instruction], start: int) -> list[dis.Instruction]:

@@ -46,8 +46,6 @@ _OWN_WAITS: Final = frozenset(
     | {"tenacity", "backoff", "stamina", "retrying", "retry", "psycopg", "asyncpg", "redis"}
     | {"openai", "anthropic", "litellm", "langchain_core", "groq", "mistralai", "cohere"}
 )
-# Where an event or a condition keeps the job that made it.
-_MAKER: Final = "_rvbbit_maker"
 # Methods that block for somebody's item; as functions for a pool they take for whoever waits for the pool.
 _TAKES: Final = frozenset({"get", "get_nowait", "recv", "recv_bytes", "accept"})
 
@@ -115,6 +113,7 @@ def waits(frame: FrameType, any_loop: bool) -> None:
     inherited = _inherited()
     if inherited is None or not inherited.holds:
         return
+    inherited.waited = True
     loop = loop_around(frame, any_loop)
     if loop is not None:
         work.let_go(inherited, loop)
@@ -152,12 +151,15 @@ class Taking:
         """Nothing wrapped yet."""
         self._wrapping = wrapping
         self._owners = Owners()
+        self._makers: weakref.WeakKeyDictionary[Any, Work] = weakref.WeakKeyDictionary()
 
     def install(self) -> None:
         """Wrap the queues, pipes, sockets, conditions and waits of Python."""
         wrapping = self._wrapping
         wrapping.before("queue", "Queue.put", self._put)
         wrapping.put("queue", "Queue.get", self._get)
+        wrapping.before("queue", "_PySimpleQueue.put", self._put)
+        wrapping.put("queue", "_PySimpleQueue.get", self._get)
         wrapping.when_imported("queue", self._replace_simple_queue)
         wrapping.before("asyncio.queues", "Queue.put_nowait", self._put)
         wrapping.put("asyncio.queues", "Queue.get_nowait", self._get)
@@ -168,18 +170,24 @@ class Taking:
             ("socket", "socket.accept"),
         ):
             wrapping.after(module, qualname, lambda *_: took())
+        wrapping.put("socket", "socket.__init__", self._made)
         for name in ("recv", "recv_bytes", "recv_bytes_into"):
             wrapping.put("multiprocessing.connection", f"_ConnectionBase.{name}", self._received)
         wrapping.before("multiprocessing.managers", "BaseProxy._callmethod", _asked_a_manager)
         for module in ("threading", "asyncio.locks"):
             wrapping.put(module, "Condition.wait", self._condition)
-            for name in ("Condition", "Event"):
+            for name in ("Condition", "Event", "Semaphore"):
                 wrapping.put(module, f"{name}.__init__", self._made)
         for module, qualname, any_loop in (
             ("time", "sleep", False),
             ("asyncio.tasks", "sleep", False),
             ("threading", "Event.wait", True),
             ("asyncio.locks", "Event.wait", True),
+            # As a counter of what waits; one that limits is used by `with`, which does not go by this name.
+            ("threading", "Semaphore.acquire", True),
+            ("asyncio.locks", "Semaphore.acquire", True),
+            ("socket", "socket.recv", True),
+            ("socket", "socket.recvfrom", True),
             ("select", "select", False),
             ("selectors", "SelectSelector.select", False),
             ("selectors", "PollSelector.select", False),
@@ -237,16 +245,28 @@ class Taking:
         """An event or a condition that a job makes for itself is no shared place: it waits there for what it has itself set going."""
         made = wrapped(*args, **kwargs)
         if self._wrapping.on:
-            maker = get_current().get(WORK_KEY)
-            if isinstance(maker, Work) and maker.inherited:
-                setattr(instance, _MAKER, maker)
+            try:
+                maker = get_current().get(WORK_KEY)
+                if isinstance(maker, Work) and maker.inherited:
+                    self._makers[instance] = maker
+            except Exception as error:  # noqa: BLE001 - the host makes what it makes whatever we find
+                self._wrapping.counters.error("carry.made", error)
         return made
+
+    def _made_here(self, where: Any) -> bool:
+        """Whether the job that runs here made it, for itself."""
+        if where is None:
+            return False
+        maker = self._makers.get(where)
+        return maker is not None and maker is get_current().get(WORK_KEY)
 
     def _condition(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         if self._wrapping.on:
             try:
-                frame = sys._getframe(1)
-                if not _waits_for_its_own(frame, instance) or frame.f_code.co_name == "wait_for":
+                frame: FrameType | None = sys._getframe(1)
+                if frame is not None and frame.f_code.co_name == "wait_for":
+                    frame = frame.f_back
+                if frame is not None and not _waits_for_its_own(frame) and not self._made_here(instance):
                     took()
             except Exception as error:  # noqa: BLE001 - the host waits whatever we find
                 self._wrapping.counters.error("carry.Condition.wait", error)
@@ -257,7 +277,7 @@ class Taking:
             if self._wrapping.on and get_current().get(WORK_KEY) is not None:
                 try:
                     frame = sys._getframe(1)
-                    if not _waits_for_its_own(frame, instance):
+                    if not _waits_for_its_own(frame) and not self._made_here(instance):
                         waits(frame, any_loop)
                 except Exception as error:  # noqa: BLE001 - the host waits whatever we find
                     self._wrapping.counters.error(f"carry.{qualname}", error)
@@ -306,8 +326,5 @@ def _asked_a_manager(instance: Any, args: Any, kwargs: Any) -> None:
         took()
 
 
-def _waits_for_its_own(frame: FrameType, where: Any = None) -> bool:
-    maker = getattr(where, _MAKER, None)
-    return (maker is not None and maker is get_current().get(WORK_KEY)) or str(
-        frame.f_globals.get("__name__")
-    ).partition(".")[0] in _OWN_WAITS
+def _waits_for_its_own(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in _OWN_WAITS
