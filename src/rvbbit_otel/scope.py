@@ -14,7 +14,7 @@ from opentelemetry.context import Context, attach, get_current
 
 from rvbbit_otel.caller import Caller
 from rvbbit_otel.errors import InvalidIdError
-from rvbbit_otel.propagation import effective, with_work
+from rvbbit_otel.propagation import caller_of, effective, with_work
 from rvbbit_otel.work import WORK_KEY, Work, say_whose_run_it_is_in, work_of
 
 # Closes a block; the error that left it, None if none did.
@@ -95,6 +95,14 @@ class called_by:  # noqa: N801 - used as a function
                     "rvbbit-otel: called_by: %s; the block has no caller; later ones like it are only counted", error
                 )
             return None
+
+
+def current_caller() -> Caller | None:
+    """Return whose the work is that runs here and now; None if it is nobody's, or nobody can know.
+
+    The one rule that spans are stamped by, but for what a span itself names.
+    """
+    return caller_of(None)
 
 
 def open_scopes_with(opener: Opener) -> Callable[[], None]:
