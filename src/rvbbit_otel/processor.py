@@ -61,6 +61,8 @@ class CallerSpanProcessor(SpanProcessor):
                 entries.update(stamp)
             else:
                 span.set_attributes(stamp)
+                if entries is not None:  # Whole: a caller that is set later may be cut to the very same letters.
+                    entries.update({key: value for key, value in stamp.items() if key in entries})
             self._counters.add(_COUNTER_OF[stamp[CALLER_SOURCE]])
         except Exception as error:  # noqa: BLE001 - on_start runs inside the host's call
             self._counters.error("processor.on_start", error)

@@ -151,7 +151,8 @@ class EchoRegistry:
                 if self._tombstones.add(session_id):
                     self.counters.add("evicted.tombstones")
             else:
-                owner = known.caller or claimed
+                # What the runner gave to nobody is not whose work happens to look it up.
+                owner = known.caller or (None if known.unclaimed and not explicit else claimed)
                 if known.caller is not None and caller is not None and caller.id != known.caller.id:
                     self.counters.add("conflicts.session")
                     if explicit:

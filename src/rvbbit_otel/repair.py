@@ -99,7 +99,7 @@ class RepairingSpanExporter(SpanExporter):
         for key, value in (*own.items(), *stamp.items()):
             if key not in entries:
                 changes[key] = value
-            elif key not in CONTENT_KEYS and _is_cut(entries[key], value):
+            elif key not in CONTENT_KEYS and key != CALLER_ID and _is_cut(entries[key], value):
                 changes[key] = value
                 self._counters.add("repaired.cut")
 

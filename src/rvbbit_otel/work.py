@@ -213,6 +213,7 @@ class Work:
             root=self.root,
             candidate=self.candidate,
         )
+        same.inherited = self.inherited
         same.conflict = self.conflict
         return same
 

@@ -17,6 +17,7 @@ from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, bind_all,
 from rvbbit_otel.instrumentation.spec import FIELDS, IDENTIFYING, REPLACED_FIELD, Hook
 from rvbbit_otel.instrumentation.streams import Reading, Steps, is_stream, kept, read, read_async
 from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.work import WORK_KEY
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 _Getters = tuple[tuple[str, Getter], ...]
@@ -224,6 +225,10 @@ def _of_generator_function(ours: Interception, as_steps: Callable[..., Any]) -> 
         def start() -> tuple[Steps, Reading]:
             with asked:
                 running = ours.begin(instance, args, kwargs)
+                # Of a call that means nothing by itself, as one within its own cascade, the steps are whose the first one was, too.
+                around = flows.current_context()
+            if running is None and around.get(WORK_KEY) is not None:
+                return Steps(around), Reading(ours, None, instance, args, kwargs)
             return Steps(None if running is None else running.context), Reading(ours, running, instance, args, kwargs)
 
         return _named_as(wrapped, as_steps(wrapped(*args, **kwargs), start))

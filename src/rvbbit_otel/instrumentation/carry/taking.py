@@ -101,7 +101,7 @@ def took(owner: Owner | None = None) -> None:
         return
     if owner is not None and inherited.caller is not None and owner == (inherited.caller.id, inherited.session_id):
         work.hold_on(inherited)
-    elif inherited.holds:
+    else:  # Also where it has let go already, for as long as it is in a loop: what it took it may work on after that.
         work.let_go(inherited)
         context = get_current()
         if inherited.span is not None and context.get(_SPAN_KEY) is inherited.span:
