@@ -152,9 +152,12 @@ class Sessions:
                 if self.may_forget and not known.running:
                     known.doubt = FORGOTTEN
                 return known
-        elif known is not None and not starts:
-            if not (claimed.bad or (claimed.caller is not None and claimed.caller != known.caller)):
-                return known
+        elif (
+            known is not None
+            and not starts
+            and not (claimed.bad or (claimed.caller is not None and claimed.caller != known.caller))
+        ):
+            return known
         self.opened += 1
         self.latest[session] = claimed
         return claimed

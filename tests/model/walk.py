@@ -93,6 +93,10 @@ class EventLoop:
     is_set: bool = False
 
 
+def _at_once() -> bool:
+    return True
+
+
 @dataclass(eq=False)
 class Line:
     """A line of execution, or a generator, as it is walked. atomic: it can't be interrupted."""
@@ -115,6 +119,9 @@ class Line:
     collected: bool = False
     active: bool = False
     number: int = 0
+    asked: Whose | None = (
+        None  # of a hooked stream: who called it, which may be somebody else than whoever makes its first step
+    )
 
     @property
     def is_async(self) -> bool:
@@ -466,7 +473,7 @@ class Walk:
         loop = line.loop if kind == "task" else None
         made = self._line(line.flow.hand_over(), f"{'async def' if loop else 'def'} {name}():", loop=loop)
         made.number = number
-        ready: Callable[[], bool] = lambda: True
+        ready: Callable[[], bool] = _at_once
         if kind in ("task", "executor", "to_thread"):
             assert line.loop is not None
             line.loop.lines.append(made)
@@ -691,6 +698,7 @@ class Walk:
         )
         made.number = number
         made.wrapped = step.kind in ("decorated", "stream")
+        made.asked = line.flow.whose if step.kind == "stream" else None
         if step.kind == "decorated":
             made.code.lines.insert(0, f"@called_by({step.caller!r})")
         made.walker = self._steps_of(made, step)
@@ -708,7 +716,7 @@ class Walk:
                 with self._told(made, self._by(made, step.caller)):
                     yield from self._body(made, step.body)
             elif step.kind == "stream":
-                run, whose, first = self._open_run(made, step)
+                run, whose, first = self._open_run_as(made, step)
                 with self._told(made, whose):
                     try:
                         yield from self._body(made, step.body)
@@ -720,6 +728,16 @@ class Walk:
             made.done = True
             made.code.add("if False:")
             made.code.add("    yield")
+
+    def _open_run_as(self, made: Line, step: Make) -> tuple[Run, Whose, bool]:
+        asked = made.asked
+        if asked is None or asked.caller is None or asked.caller == made.flow.whose.caller:
+            return self._open_run(made, step)
+        made.flow.stack.append(asked)
+        try:
+            return self._open_run(made, step)
+        finally:
+            made.flow.stack.pop()
 
     def _usable(self, line: Line, which: int, sync_only: bool = False) -> Line | None:
         usable = [

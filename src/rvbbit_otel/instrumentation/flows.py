@@ -57,7 +57,10 @@ class Job:
 
 
 class Asked:
-    """Who called something that begins later, with its first step or when it is awaited: the call is theirs, whoever makes that step."""
+    """Who called something that begins later, with its first step or when it is awaited: the call is theirs, whoever makes that step.
+
+    Where nobody is known to have called it, it is whose the first step is.
+    """
 
     __slots__ = ("_context", "_token")
 
@@ -71,7 +74,8 @@ class Asked:
 
     def __enter__(self) -> None:
         """Work as they, if that is not who works here now."""
-        if self._context is not None and caller_id_of(self._context) != caller_id_of(None):
+        asked = caller_id_of(self._context) if self._context is not None else None
+        if self._context is not None and asked is not None and asked != caller_id_of(None):
             self._token = enter(self._context)
 
     def __exit__(self, *_: object) -> None:

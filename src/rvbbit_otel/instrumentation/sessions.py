@@ -265,9 +265,7 @@ class Sessions:
 
     def _claim(self, caller_id: object, metadata: object, parent: SessionId | None) -> _Claim:
         """Who opens a session: whom the runner names, else whom the work around it belongs to, else (no caller here) whom its parent belongs to."""
-        current = get_current()
-        work = work_of(current)
-        around = caller_of(current)
+        around = caller_of(get_current())
         echo = self._run_named(parent) if parent is not None else None
         parents = echo.caller if echo is not None else None
         if caller_id is not None and not self._callers.is_guess(caller_id):
@@ -278,9 +276,7 @@ class Sessions:
                 self._counters.add("invalid_ids.caller")
                 return _Claim(None, explicit=True, invalid=True)
             return _Claim(caller, explicit=True, conflict=_other(caller, around or parents))
-        if around is None or (parents is not None and work is not None and work.weak):
-            return _Claim(parents, conflict=_other(parents, around))
-        return _Claim(around, conflict=_other(around, parents))
+        return _Claim(around or parents, conflict=_other(around, parents))
 
     def _place(self, echo: Echo) -> Context:
         """Where a session hangs: in the context if that works for the same caller, else under its parent's span, else its caller's root.
