@@ -16,8 +16,9 @@ class Echo:
 
     run: a number of its own for each run; the same session id may come again. opened: Unix time in nanoseconds at which the run began, `ended` the
     monotonic time in seconds at which it ended, None while it lives. before: the latest Unix time in nanoseconds at which an earlier run of the id
-    was alive, None without one. conflict: another caller that was claimed for it. unclaimed: it is nobody's, whatever is around it. `stamp` is what
-    is written onto a span of this run, made once so that stamping is a copy of a few strings; it is empty for a run that nobody claims.
+    was alive, None without one. conflict: another caller that was claimed for it. unclaimed: it is nobody's, whatever is around it. running: its
+    cascade has started. `stamp` is what is written onto a span of this run, made once so that stamping is a copy of a few strings; it is empty for
+    a run that nobody claims.
     """
 
     session_id: SessionId
@@ -28,6 +29,7 @@ class Echo:
     ended: float | None = None
     conflict: str | None = None
     unclaimed: bool = False
+    running: bool = False
     run: int = 0
     opened: int = 0
     before: int | None = None

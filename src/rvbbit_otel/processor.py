@@ -37,23 +37,26 @@ class CallerSpanProcessor(SpanProcessor):
             attributes = span._attributes
             entries: dict[str, AnyValue] | None = getattr(attributes, "_dict", None)
             given = (attributes or {}) if entries is None else entries
-            whole = stated.whole_ids(given, attributes)
-            stamp = self._stamper.stamp({**given, **whole} if whole else given, parent_context)
+            room = getattr(attributes, "maxlen", None)
+            cuts = getattr(attributes, "max_value_len", None) is not None
+            if cuts or (room is not None and len(given) >= room):
+                given = {**given, **stated.whole_ids(given)}
+            stamp = self._stamper.stamp(given, parent_context)
             if CALLER_ID in given and stamp[CALLER_SOURCE] == "none":
                 setattr(
                     attributes, DISOWNED_SLOT, True
                 )  # One that breaks the format is nobody's id, and never anybody's span.
                 if entries is not None:
-                    entries.pop(CALLER_ID)
+                    entries.pop(CALLER_ID, None)
             # The span's own mapping survives into the exported span, its entries may not: past the SDK's limit the oldest are dropped.
             setattr(attributes, STAMP_SLOT, stamp)
             # The public way locks, and cleans each value. A stamp is made of short strings, and a span that starts is this thread's alone: so
             # where it fits, it goes straight into the dictionary behind, at less than half the cost (`python -m benchmarks stamp`).
             if (
                 entries is not None
+                and not cuts
                 and isinstance(attributes, BoundedAttributes)
-                and attributes.max_value_len is None
-                and ((room := attributes.maxlen) is None or len(entries) + len(stamp) <= room)
+                and (room is None or len(entries) + len(stamp) <= room)
             ):
                 entries.update(stamp)
             else:

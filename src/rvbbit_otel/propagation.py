@@ -92,6 +92,9 @@ def handed_over(context: Context, code: CodeType | None = None) -> Context:
     work = work_of(context)
     if work is None:
         return context
+    if code is not None and work.code is code and work.waited:
+        # It waits and hands itself over again: a loop, whose next turn may find anybody's work.
+        return without_attribution(context, work.caller.id if work.caller is not None else work.candidate)
     job = work.job(code)
     job.span = context.get(_SPAN_KEY)
     if work is context.get(WORK_KEY):

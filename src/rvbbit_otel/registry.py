@@ -102,13 +102,17 @@ class EchoRegistry:
         *,
         explicit: bool = False,
         anew: bool = False,
+        starts: bool = False,
+        within: int | None = None,
         unclaimed: bool = False,
         conflict: str | None = None,
         parent_session_id: SessionId | None = None,
         cascade_id: str | None = None,
         span_context: SpanContext | None = None,
     ) -> tuple[Echo, bool]:
-        """The same, and whether a run began with it.
+        """The same, and whether a run began with it. `starts`: its cascade starts; `within`: the run that whoever asks is in.
+
+        A cascade that starts for another caller, from outside of a run that has one already, is another run at the same time.
 
         Without a caller of its own it inherits its parent's. A session that lives with one caller keeps it when another claims it, unless that is
         `explicit`: named for this session by the runner. Either way the conflict is counted, and an explicit claim's rows say so. A session that
@@ -119,6 +123,9 @@ class EchoRegistry:
         with self._lock:
             known = self._echoes.get(session_id)
             before = None
+            if known is not None and starts and known.running and known.run != within:
+                owner_id = None if known.caller is None else known.caller.id
+                anew = anew or unclaimed or (caller is not None and caller.id != owner_id)
             if known is not None and (anew or known.ended is not None):
                 before = now if known.ended is None else now - int((self._clock() - known.ended) * 1e9)
                 known = None
@@ -134,6 +141,7 @@ class EchoRegistry:
                     span_context,
                     conflict=conflict,
                     unclaimed=unclaimed,
+                    running=starts,
                     run=next(self._runs),
                     opened=now,
                     before=before,
@@ -157,6 +165,7 @@ class EchoRegistry:
                     span_context=known.span_context or span_context,
                     conflict=conflict or known.conflict,
                     unclaimed=known.unclaimed and owner is None,
+                    running=known.running or starts,
                 )
             self._echoes[session_id] = echo
             self._expire()

@@ -21,10 +21,11 @@ class AttributionSampler(Sampler):
     So a trace that was sampled out elsewhere stays out, but for the rows of its sessions: an audit that adds up dollars can't work on a sample.
     """
 
-    def __init__(self, inner: Sampler, counters: Counters) -> None:
-        """Ask `inner` about what is no row."""
+    def __init__(self, inner: Sampler, counters: Counters, limits: object = None) -> None:
+        """Ask `inner` about what is no row. `limits`: the SDK's for spans, which may cut or evict the ids of one before we see it."""
         self.inner = inner
         self._counters = counters
+        self._may_cut = stated.may_cut(limits)
 
     def should_sample(
         self,
@@ -38,7 +39,8 @@ class AttributionSampler(Sampler):
     ) -> SamplingResult:
         """Keep a row; else what the user's sampler says."""
         try:
-            stated.note(attributes)
+            if attributes and (self._may_cut or len(attributes) >= stated.MANY):
+                stated.note(attributes)
             keep = _is_row(parent_context, attributes)
         except Exception as error:  # noqa: BLE001 - the sampler runs inside the host's call
             self._counters.error("sampler", error)

@@ -14,8 +14,8 @@ from opentelemetry.context import Context, attach, get_current
 
 from rvbbit_otel.caller import Caller
 from rvbbit_otel.errors import InvalidIdError
-from rvbbit_otel.propagation import effective, with_work
-from rvbbit_otel.work import WORK_KEY, Work, work_of
+from rvbbit_otel.propagation import caller_of, effective, with_work
+from rvbbit_otel.work import WORK_KEY, Work, say_whose_run_it_is_in, work_of
 
 # Closes a block; the error that left it, None if none did.
 Close = Callable[["BaseException | None"], None]
@@ -51,7 +51,7 @@ class called_by:  # noqa: N801 - used as a function
         self._caller_id = caller_id
         self._metadata = metadata
         self._origin = origin
-        self._entered: list[tuple[Context, Context, Close]] = []
+        self._entered: list[tuple[Context, Work, Close]] = []
 
     def __enter__(self) -> None:
         """Begin the block."""
@@ -62,7 +62,7 @@ class called_by:  # noqa: N801 - used as a function
             attach(context)
         else:
             work.bind(generator)  # And not attached: its consumer would be left with it at each `yield`.
-        self._entered.append((before, context, close))
+        self._entered.append((before, work, close))
 
     def __exit__(
         self,
@@ -73,11 +73,13 @@ class called_by:  # noqa: N801 - used as a function
         """End the block."""
         if not self._entered:
             return
-        before, context, close = self._entered.pop()
+        before, work, close = self._entered.pop()
+        inner = get_current().get(WORK_KEY)
         # Somebody else's context is left as it is: a consumer's, or what was attached on another thread. What has ended there says nothing any more.
-        if get_current().get(WORK_KEY) is context.get(WORK_KEY):
-            attach(before)
+        mine = work.frame is None and isinstance(inner, Work) and inner.is_within(work)
         close(error)
+        if mine:
+            attach(before)
 
     def __call__(self, function: _Function) -> _Function:
         """Decorate: every call of the function is such a block, from its begin to its end."""
@@ -95,6 +97,14 @@ class called_by:  # noqa: N801 - used as a function
             return None
 
 
+def current_caller() -> Caller | None:
+    """Return whose the work is that runs here and now; None if it is nobody's, or nobody can know.
+
+    The one rule that spans are stamped by, but for what a span itself names.
+    """
+    return caller_of(None)
+
+
 def open_scopes_with(opener: Opener) -> Callable[[], None]:
     """Let `opener` make the blocks from here on; call what is returned to end that."""
     _openers.append(opener)
@@ -109,6 +119,7 @@ def open_scopes_with(opener: Opener) -> Callable[[], None]:
 def _plain(caller: Caller | None, around: Context) -> tuple[Work, Context, Close]:
     base = work_of(around)
     work = Work(caller, base)
+    say_whose_run_it_is_in(work)
     if caller is not None and base is not None and base.caller is not None and base.caller.id == caller.id:
         work.session_id, work.echo = base.session_id, base.echo
 
@@ -158,6 +169,7 @@ def _decorated(function: _Function, block: Callable[[], called_by]) -> _Function
 
 
 def _in_block(inner: Generator[Any, Any, Any], block: Callable[[], called_by]) -> Generator[Any, Any, Any]:
+    # Not `yield from`: whoever closes a generator closes what it delegates to first, and not from within it.
     advance: Callable[[Any], Any] = inner.send
     given: Any = None
     with block():
@@ -174,7 +186,7 @@ def _in_block(inner: Generator[Any, Any, Any], block: Callable[[], called_by]) -
                 except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the generator gets
                     given, advance = error, inner.throw
         finally:
-            inner.close()  # `yield from` would close it while this frame is not on the stack, and so outside of the block.
+            inner.close()
 
 
 async def _in_block_async(inner: AsyncGenerator[Any, Any], block: Callable[[], called_by]) -> AsyncGenerator[Any, Any]:

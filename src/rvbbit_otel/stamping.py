@@ -50,10 +50,21 @@ class Stamper:
         work = work_of(context)
         stated = attributes.get(SESSION_ID)
         ambient = foreign_caller_id(context)
-        if work is not None and stated is None and ambient is None and CALLER_ID not in attributes:
-            echo = self._run_of(work)
-            return work.stamp if echo is None else self._of_run(echo, work)
+        if stated is None and ambient is None:
+            if work is None:
+                if context.get(_SPAN_KEY) is None:
+                    return self._by_itself(attributes)
+            elif CALLER_ID not in attributes:
+                echo = self._run_of(work)
+                return work.stamp if echo is None else self._of_run(echo, work)
         return self._stamp(attributes, context, work, stated, ambient)
+
+    def _by_itself(self, attributes: Mapping[str, AnyValue]) -> Mapping[str, str]:
+        """Of what starts where nothing is known."""
+        if CALLER_ID not in attributes:
+            return UNCLAIMED
+        explicit = self._valid(attributes[CALLER_ID])
+        return UNCLAIMED if explicit is None else by_hand(explicit)
 
     def late_stamp(self, session_id: object, start: int, end: int) -> Mapping[str, str] | None:
         """The stamp of the session that an ended span of nobody's names; `start` and `end` in nanoseconds of Unix time.
@@ -84,8 +95,9 @@ class Stamper:
             if explicit is None:
                 return self._with_session(UNCLAIMED, stated, session_id)
             stamp = by_hand(explicit)
-            if echo is not None and echo.caller is not None and echo.caller.id != explicit:
-                stamp = self._conflicting(stamp, echo.caller.id)
+            rival = echo.caller.id if echo is not None and echo.caller is not None else around
+            if rival is not None and rival != explicit:
+                stamp = self._conflicting(stamp, rival)
             return self._with_session(stamp, stated, session_id)
         if echo is not None and echo.caller is not None:
             return echo.stamp if around is None or around == echo.caller.id else self._conflicting(echo.stamp, around)
@@ -174,8 +186,6 @@ def _parent_stamp(context: Context) -> Mapping[str, str] | None:
 
 
 def _parent_session(context: Context) -> str | None:
-    if context.get(_SPAN_KEY) is None:
-        return None
     attributes = getattr(trace.get_current_span(context), "attributes", None)
     session_id = attributes.get(SESSION_ID) if attributes else None
     return session_id if isinstance(session_id, str) else None

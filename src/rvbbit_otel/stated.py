@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from rvbbit_otel.attributes import CALLER_ID, SESSION_ID
 
+# Attributes that a span may be started with before it is looked whether the SDK has evicted one: half of its default limit.
+MANY: Final = 64
 _IDS: Final = (CALLER_ID, SESSION_ID)
 _NONE: Final[Mapping[str, str]] = {}
 
@@ -23,23 +25,20 @@ class _Local(threading.local):
 _local: Final = _Local()
 
 
-def note(attributes: Mapping[str, Any] | None) -> None:
+def may_cut(limits: object) -> bool:
+    """Whether these limits of an SDK can cut an id, or evict one of fewer than `MANY` attributes; true where they are not known."""
+    most = getattr(limits, "max_span_attributes", 0)
+    return getattr(limits, "max_span_attribute_length", 0) is not None or (most is not None and most < MANY)
+
+
+def note(attributes: Mapping[str, Any]) -> None:
     """A span is about to start with these attributes."""
-    if attributes and (CALLER_ID in attributes or SESSION_ID in attributes):
-        _local.ids = {key: value for key in _IDS if isinstance(value := attributes.get(key), str)}
-    elif _local.ids:
-        _local.ids = _NONE
+    _local.ids = {key: value for key in _IDS if isinstance(value := attributes.get(key), str)}
 
 
-def whole_ids(given: Mapping[str, Any], held: object) -> Mapping[str, str]:
-    """Those ids of the span that now starts which its attributes `held` lost or cut; `given`: what is left of them."""
-    ids = _local.ids
-    if not ids:
-        return _NONE
-    _local.ids = _NONE
-    room, length = getattr(held, "maxlen", None), getattr(held, "max_value_len", None)
-    if room is None and length is None:
-        return _NONE
+def whole_ids(given: Mapping[str, Any]) -> Mapping[str, str]:
+    """Those ids of the span that now starts which an SDK's limit evicted or cut; `given`: what is left of its attributes."""
+    ids, _local.ids = _local.ids, _NONE
     return {
         key: value
         for key, value in ids.items()

@@ -18,43 +18,46 @@ from typing import Final
 from opentelemetry.context import Context, create_key
 
 from rvbbit_otel import lines
-from rvbbit_otel.attributes import CALLER_CANDIDATE, CALLER_ID, CALLER_ORIGIN, CALLER_SOURCE, SESSION_ID
+from rvbbit_otel.attributes import (
+    CALLER_CANDIDATE,
+    CALLER_CONFLICT,
+    CALLER_ID,
+    CALLER_ORIGIN,
+    CALLER_SOURCE,
+    SESSION_ID,
+)
 from rvbbit_otel.caller import Caller, SessionId
+from rvbbit_otel.collecting import collecting
 from rvbbit_otel.echo import Echo
 
 WORK_KEY: Final = create_key("rvbbit-work")
-# Seconds for which work that was only inherited is still believed after the block, call or session that it came from has ended.
-INHERITED_SECONDS: Final = 900.0
+# Seconds for which work that was only inherited is still believed after the block, call or session that it came from has ended: those of an ended
+# session, `Settings.session_ttl`.
+_believed = [900.0]
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
     """This line of execution took up other work than `work`, which it had inherited.
 
-    `loop`: the frame's identity and the first and last instruction of the loop in which it waits for more; None: from here on, wherever it is.
+    `frame`: the identity of the frame in whose loop it waits for more; None: from here on, wherever it is.
     """
 
     work: Work
-    loop: tuple[int, int, int] | None
+    frame: int | None
 
     @property
     def holds(self) -> bool:
-        """Whether the line of execution is still within that."""
-        if self.loop is None:
-            return True
-        identity, first, last = self.loop
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            if id(frame) == identity:
-                return first <= frame.f_lasti <= last
-            frame = frame.f_back
-        return False
+        """Whether the line of execution is still within that: a library's loop that has returned was waiting for its own answer."""
+        return self.frame is None or _is_on_stack(self.frame)
 
 
 # Context variables belong to a line of execution and are copied into those that it starts, which is just what is true of this.
 _taken: Final[ContextVar[Taken | None]] = ContextVar("rvbbit_taken", default=None)
 # Work of blocks inside generators, by the identity of the generator's frame, which says whether it runs or is suspended.
 _in_generators: Final[dict[int, list[Work]]] = {}
+# Work of generators whose steps we drive, by the same: asked only while the collector runs, which closes them without us.
+_read_in_steps: Final[dict[int, Work]] = {}
 _when_first: list[Callable[[], None]] = []
 
 
@@ -62,8 +65,9 @@ class Work:
     """A piece of work: a block, a query, a call, a run, or a job that one of these handed over.
 
     caller: whose it is, None for nobody. echo: the run that it is, or that it belongs to. base: the work that it began within. inherited: it was
-    handed over and runs in a line of execution of its own. code: what the job runs, to tell a timer that sets itself again. span: the one that was
-    current when it was handed over.
+    handed over and runs in a line of execution of its own. code: what the job runs, to tell a timer that sets itself again.
+    conflict: whose the run around it is, where it is another's. span: the one that was
+    current when it was handed over. waited: it has slept, or waited for an event.
     """
 
     __slots__ = (
@@ -74,6 +78,7 @@ class Work:
         "caller",
         "candidate",
         "code",
+        "conflict",
         "echo",
         "ended",
         "ended_at",
@@ -83,6 +88,7 @@ class Work:
         "root",
         "session_id",
         "span",
+        "waited",
     )
 
     def __init__(
@@ -94,7 +100,6 @@ class Work:
         echo: Echo | None = None,
         root: Work | None = None,
         inherited: bool = False,
-        code: CodeType | None = None,
         candidate: str | None = None,
     ) -> None:
         """`root`: what it was handed over from, in the end; without one it begins here."""
@@ -104,9 +109,11 @@ class Work:
         self.echo = echo
         self.root = root or self
         self.inherited = inherited
-        self.code = code
+        self.code: CodeType | None = None
         self.candidate = candidate
+        self.conflict: str | None = None
         self.span: object = None
+        self.waited = False
         self.frame: int | None = None
         self.ended = False
         self.ended_at = 0.0
@@ -176,6 +183,8 @@ class Work:
         stamp[CALLER_SOURCE] = source
         if self.caller.origin != "unknown":
             stamp[CALLER_ORIGIN] = self.caller.origin
+        if self.conflict is not None:
+            stamp[CALLER_CONFLICT] = self.conflict
         return stamp
 
     def is_within(self, other: Work) -> bool:
@@ -189,28 +198,24 @@ class Work:
 
     def job(self, code: CodeType | None = None) -> Work:
         """The same work, handed over to another line of execution."""
-        return Work(
-            self.caller,
-            self,
-            session_id=self.session_id,
-            echo=self.echo,
-            root=self.root,
-            inherited=True,
-            code=code,
-            candidate=self.candidate,
-        )
+        job = self.go_on_here()
+        job.inherited = True
+        job.code = code
+        return job
 
     def go_on_here(self) -> Work:
         """The same work, which goes on in this line of execution while the one that began it waits for it."""
-        return Work(
+        same = Work(
             self.caller,
             self,
             session_id=self.session_id,
             echo=self.echo,
             root=self.root,
-            inherited=self.inherited,
             candidate=self.candidate,
         )
+        same.inherited = self.inherited
+        same.conflict = self.conflict
+        return same
 
     def bind(self, frame: FrameType) -> None:
         """It is a block in this generator: it holds while the generator runs, whoever drives it on whichever thread."""
@@ -242,7 +247,7 @@ class Work:
 
     @staticmethod
     def _is_stale(ended_at: float) -> bool:
-        return time.monotonic() - ended_at > INHERITED_SECONDS
+        return time.monotonic() - ended_at > _believed[0]
 
 
 def nobody(candidate: str | None = None) -> Work:
@@ -250,16 +255,31 @@ def nobody(candidate: str | None = None) -> Work:
     return Work(None, candidate=candidate)
 
 
+def say_whose_run_it_is_in(work: Work) -> None:
+    """Work that names its caller inside a run of another's: it is whose it says, and every row of it says that another answer was there."""
+    around = work.base
+    if around is not None and around.session_id is not None and around.caller is not None and work.caller is not None:
+        work.conflict = around.caller.id if around.caller.id != work.caller.id else None
+
+
 def work_of(context: Context) -> Work | None:
     """The work that this context speaks for, for whoever asks now; None if it says nothing. A Work without a caller says: nobody's."""
     work: Work | None = context.get(WORK_KEY)  # type: ignore[assignment]
-    if _in_generators:
+    if _in_generators or (_read_in_steps and collecting()):
         inner = _running_block()
         if inner is not None and (work is None or not work.is_within(inner)):
             work = inner
     while work is not None and not work.holds:
         work = work.after
     return work
+
+
+def reads(frame: int, work: Work | None) -> None:
+    """A generator, named by its frame's identity, is driven by us, as this work; None: no more."""
+    if work is None:
+        _read_in_steps.pop(frame, None)
+    else:
+        _read_in_steps[frame] = work
 
 
 def in_generators() -> bool:
@@ -277,9 +297,14 @@ def speaks(context: Context) -> bool:
     return bool(_in_generators) or context.get(WORK_KEY) is not None
 
 
-def let_go(work: Work, loop: tuple[int, int, int] | None = None) -> None:
+def believe_inherited_for(seconds: float) -> None:
+    """For how long work that was only inherited is believed after what it came from has ended."""
+    _believed[0] = seconds
+
+
+def let_go(work: Work, frame: int | None = None) -> None:
     """This line of execution takes up other work than what it inherited: see `Taken`."""
-    _taken.set(Taken(work, loop))
+    _taken.set(Taken(work, frame))
 
 
 def hold_on(work: Work) -> None:
@@ -318,5 +343,8 @@ def _running_block() -> Work | None:
         blocks = _in_generators.get(id(frame))
         if blocks:
             return blocks[-1]
+        read = _read_in_steps.get(id(frame))
+        if read is not None:
+            return read
         frame = frame.f_back
     return None

@@ -93,6 +93,10 @@ class EventLoop:
     is_set: bool = False
 
 
+def _at_once() -> bool:
+    return True
+
+
 @dataclass(eq=False)
 class Line:
     """A line of execution, or a generator, as it is walked. atomic: it can't be interrupted."""
@@ -105,7 +109,7 @@ class Line:
     wrapped: bool = False  # in a generator that drives it
     within: int = 0  # functions inside of a generator, in which there is no `yield`
     walker: Walker | None = None
-    ready: Callable[[], bool] = lambda: True
+    ready: Callable[[], bool] = _at_once
     begun: bool = False
     done: bool = False
     turn: int | None = None
@@ -115,6 +119,7 @@ class Line:
     collected: bool = False
     active: bool = False
     number: int = 0
+    asked: Whose | None = None  # of a hooked stream: whose the call was, whoever makes its first step
 
     @property
     def finished(self) -> bool:
@@ -207,7 +212,7 @@ class Walk:
         return self._numbers
 
     # How lines take turns.
-    def _boundary(self, line: Line, ready: Callable[[], bool] = lambda: True) -> Iterator[Callable[[], bool]]:
+    def _boundary(self, line: Line, ready: Callable[[], bool] = _at_once) -> Iterator[Callable[[], bool]]:
         """Another line may go on here; false if this one never could."""
         if line.atomic:
             return ready()
@@ -241,7 +246,7 @@ class Walk:
         for generator in list(self.generators):
             yield from self._drop(line, generator)
 
-    def _run(self, line: Line, body: Body, ready: Callable[[], bool] = lambda: True) -> Walker:
+    def _run(self, line: Line, body: Body, ready: Callable[[], bool] = _at_once) -> Walker:
         yield from self._boundary(line, ready)
         yield from self._body(line, body)
 
@@ -700,6 +705,7 @@ class Walk:
         )
         made.number = number
         made.wrapped = step.kind in ("decorated", "stream")
+        made.asked = line.flow.whose if step.kind == "stream" else None
         if step.kind == "decorated":
             made.code.lines.insert(0, f"@called_by({step.caller!r})")
         made.walker = self._steps_of(made, step)
@@ -717,7 +723,7 @@ class Walk:
                 with self._told(made, self._by(made, step.caller)):
                     yield from self._body(made, step.body)
             elif step.kind == "stream":
-                run, whose, first = self._open_run(made, step)
+                run, whose, first = self._open_run_as(made, step)
                 with self._told(made, whose):
                     try:
                         yield from self._body(made, step.body)
@@ -729,6 +735,16 @@ class Walk:
             made.done = True
             made.code.add("if False:")
             made.code.add("    yield")
+
+    def _open_run_as(self, made: Line, step: Make) -> tuple[Run, Whose, bool]:
+        asked = made.asked
+        if asked is None or asked.caller is None or asked.caller == made.flow.whose.caller:
+            return self._open_run(made, step)
+        made.flow.stack.append(asked)
+        try:
+            return self._open_run(made, step)
+        finally:
+            made.flow.stack.pop()
 
     def _usable(self, line: Line, which: int, sync_only: bool = False) -> Line | None:
         usable = [

@@ -24,11 +24,13 @@ from rvbbit_otel.instrumentation.spans import Attributes, Spans, hanging_under, 
 from rvbbit_otel.propagation import caller_id_of, with_work, without_attribution
 from rvbbit_otel.scope import Close
 from rvbbit_otel.telemetry import Counters
-from rvbbit_otel.work import WORK_KEY, Work, work_of
+from rvbbit_otel.work import WORK_KEY, Work, say_whose_run_it_is_in, work_of
 
 # Callers of which the root span is known, for sessions that come late or on a thread without context; and root spans that wait for their end.
 _MAX_ROOTS: Final = 10_000
 _MAX_OPEN: Final = 10_000
+# Lines of execution in which one connection has a caller at once.
+_MAX_LINES: Final = 64
 
 
 class CallerScope(Work):
@@ -48,7 +50,8 @@ class CallerScope(Work):
         self.saved = saved
         self.block = block
         self.root_span: Span | None = None
-        self.context = saved
+        self.context: Context | None = None
+        say_whose_run_it_is_in(self)
 
 
 class Root:
@@ -162,18 +165,20 @@ class Callers:
         attach(self._begin(scope, query))
 
     def clear(self, connection_id: object) -> None:
-        """Work of this line, or of this connection, belongs to nobody any more; what was there before is back."""
+        """Work of this line, or of this connection, belongs to nobody any more; what was there before is back.
+
+        Two clients may have the same id of a connection: the one that was set in this line is meant, else every one.
+        """
         connection = None if connection_id is None else str(connection_id)
         current = get_current()
         around = current.get(WORK_KEY)
         mine = around if isinstance(around, CallerScope) and not around.block and around.here else None
-        if connection is None:
-            ending = [mine] if mine is not None else []
-        elif mine is not None and mine.connection_id == connection and mine.ended:
-            ending = [mine]  # Replaced by another client of the same id, whose work goes on.
+        if connection is not None:
+            scopes = list(self._by_connection.get(connection, ()))
+            ending = [scope for scope in scopes if scope.here] or scopes
         else:
-            ending = self._by_connection.get(connection, [])
-        for scope in list(ending):
+            ending = [mine] if mine is not None else []
+        for scope in ending:
             self._end(scope)
         if mine is not None and mine.ended:
             attach(_unwound(current))
@@ -194,11 +199,20 @@ class Callers:
 
         def close(error: BaseException | None) -> None:
             try:
+                self._end_within(scope)
                 self._end(scope)
             except Exception as failure:  # noqa: BLE001 - never into the host
                 self._counters.error("called_by", failure)
 
         return scope, context, close
+
+    def _end_within(self, block: CallerScope) -> None:
+        """End what a runner set inside a block and did not clear: it does not outlive the block."""
+        inner = get_current().get(WORK_KEY)
+        while isinstance(inner, CallerScope) and inner is not block and inner.is_within(block) and inner.here:
+            outer = inner.base
+            self._end(inner)
+            inner = outer
 
     def left_behind(self) -> None:
         """A piece of work is over: end the caller that it set for itself and did not clear."""
@@ -225,7 +239,7 @@ class Callers:
 
     def _replaced(self, current: Context, connection: str | None) -> list[CallerScope]:
         if connection is not None:
-            return list(self._by_connection.get(connection, []))
+            return [scope for scope in list(self._by_connection.get(connection, ())) if scope.here]
         mine = current.get(WORK_KEY)
         if not isinstance(mine, CallerScope) or mine.ended or mine.block or mine.connection_id is not None:
             return []
@@ -240,7 +254,11 @@ class Callers:
         within = self._place(scope, query)
         if scope.connection_id is not None:
             with self._lock:
-                self._by_connection.setdefault(scope.connection_id, []).append(scope)
+                scopes = self._by_connection.setdefault(scope.connection_id, [])
+                scopes.append(scope)
+                del scopes[
+                    :-_MAX_LINES
+                ]  # The oldest is only forgotten here: it holds in its own line until that says otherwise.
         if scope.root_span is not None and scope.caller is not None:
             self._open[id(scope)] = scope
             self._keep(Root(scope.caller, scope.root_span.get_span_context(), told=False))

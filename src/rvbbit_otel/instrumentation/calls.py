@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import wrapt
 
+from rvbbit_otel.collecting import apart, collecting
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.handling import Enter, Running
@@ -16,6 +17,7 @@ from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, bind_all,
 from rvbbit_otel.instrumentation.spec import FIELDS, IDENTIFYING, REPLACED_FIELD, Hook
 from rvbbit_otel.instrumentation.streams import Reading, Steps, is_stream, kept, read, read_async
 from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.work import WORK_KEY
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 _Getters = tuple[tuple[str, Getter], ...]
@@ -150,6 +152,13 @@ def returning_wrapper(ours: Interception) -> Wrapper:
 
 def _of_function(ours: Interception) -> Wrapper:
     def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return (
+            apart(intercepted, wrapped, instance, args, kwargs)
+            if collecting()
+            else intercepted(wrapped, instance, args, kwargs)
+        )
+
+    def intercepted(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         running = ours.begin(instance, args, kwargs)
         if running is None:
             return wrapped(*args, **kwargs)
@@ -173,8 +182,11 @@ def _of_function(ours: Interception) -> Wrapper:
 
 
 def _of_coroutine_function(ours: Interception) -> Wrapper:
-    async def awaited(inner: Coroutine[Any, Any, Any], instance: Any, args: Any, kwargs: Any) -> Any:
-        running = ours.begin(instance, args, kwargs)
+    async def awaited(
+        inner: Coroutine[Any, Any, Any], asked: flows.Asked, instance: Any, args: Any, kwargs: Any
+    ) -> Any:
+        with asked:
+            running = ours.begin(instance, args, kwargs)
         if running is None:
             return await inner
         token = flows.enter(running.context) if running.context is not None else None
@@ -196,7 +208,7 @@ def _of_coroutine_function(ours: Interception) -> Wrapper:
         if not ours.on:
             return wrapped(*args, **kwargs)
         # Called here, so that wrong arguments raise where they did before.
-        return _named_as(wrapped, awaited(wrapped(*args, **kwargs), instance, args, kwargs))
+        return _named_as(wrapped, awaited(wrapped(*args, **kwargs), flows.Asked(), instance, args, kwargs))
 
     return call
 
@@ -208,11 +220,16 @@ def _of_generator_function(ours: Interception, as_steps: Callable[..., Any]) -> 
         if not ours.on:
             return wrapped(*args, **kwargs)
 
+        asked = flows.Asked()
+
         def start() -> tuple[Steps, Reading]:
-            running = ours.begin(instance, args, kwargs)
-            # Of a call that means nothing by itself, as one within its own cascade, the steps are whose the first one was, too.
-            context = flows.current_context() if running is None else running.context
-            return Steps(context), Reading(ours, running, instance, args, kwargs)
+            with asked:
+                running = ours.begin(instance, args, kwargs)
+                # Of a call that means nothing by itself, as one within its own cascade, the steps are whose the first one was, too.
+                around = flows.current_context()
+            if running is None and around.get(WORK_KEY) is not None:
+                return Steps(around), Reading(ours, None, instance, args, kwargs)
+            return Steps(None if running is None else running.context), Reading(ours, running, instance, args, kwargs)
 
         return _named_as(wrapped, as_steps(wrapped(*args, **kwargs), start))
 

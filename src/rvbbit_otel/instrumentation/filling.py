@@ -13,6 +13,7 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, Tracer
 
+from rvbbit_otel import stated
 from rvbbit_otel.sampler import AttributionSampler
 from rvbbit_otel.stamping import OWN_SLOT
 
@@ -96,4 +97,5 @@ def _fill(span: Span, attributes: dict[str, Any]) -> None:
     ):
         entries.update(attributes)
     else:
+        stated.note(attributes)
         span.set_attributes(attributes)

@@ -12,9 +12,9 @@ from opentelemetry.context import _RUNTIME_CONTEXT, Context, attach, get_current
 
 from rvbbit_otel import work
 from rvbbit_otel.lines import here
-from rvbbit_otel.propagation import handed_over
+from rvbbit_otel.propagation import caller_id_of, effective, handed_over
 
-__all__ = ["Job", "RenewedLock", "code_of", "current_context", "enter", "here", "leave"]
+__all__ = ["Asked", "Job", "RenewedLock", "code_of", "current_context", "enter", "here", "leave"]
 
 # The current context without the API's two calls around it, which cost a UDF a microsecond; the API's own where a runtime of another kind is set.
 current_context: Final[Callable[[], Context]] = getattr(
@@ -54,6 +54,35 @@ class Job:
         finally:
             leave(token)
             work.go_on(fresh)
+
+
+class Asked:
+    """Who called something that begins later, with its first step or when it is awaited: the call is theirs, whoever makes that step.
+
+    Where nobody is known to have called it, it is whose the first step is.
+    """
+
+    __slots__ = ("_context", "_token")
+
+    def __init__(self) -> None:
+        """By whoever works here now."""
+        context = get_current()
+        self._context = context if work.speaks(context) else None
+        if self._context is not None:
+            self._context = handed_over(effective(context))
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> None:
+        """Work as they, if that is not who works here now."""
+        asked = caller_id_of(self._context) if self._context is not None else None
+        if self._context is not None and asked is not None and asked != caller_id_of(None):
+            self._token = enter(self._context)
+
+    def __exit__(self, *_: object) -> None:
+        """Work as whoever works here now."""
+        token, self._token = self._token, None
+        if token is not None:
+            leave(token)
 
 
 def code_of(function: object) -> CodeType | None:

@@ -16,7 +16,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.semconv.schemas import Schemas
 
-from rvbbit_otel import __version__
+from rvbbit_otel import __version__, collecting
 from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation import runners
 from rvbbit_otel.instrumentation.callers import Callers
@@ -43,6 +43,7 @@ from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.scope import open_scopes_with
 from rvbbit_otel.settings import PREFIX, Settings
 from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.work import believe_inherited_for
 
 _logger = logging.getLogger("rvbbit_otel")
 _PROVIDERS: Final = ("tracer_provider", "logger_provider", "meter_provider")
@@ -76,9 +77,12 @@ class Instrumentation:
         self._event_loops = EventLoops(self._wrapping)
         self._inherited: tuple[Context, Context] | None = None
         self._no_more_scopes: Callable[[], None] = lambda: None
+        self._no_more_collections: Callable[[], None] = lambda: None
 
     def start(self, specs: list[RunnerSpec], by_name: bool) -> None:
         """Wrap. Raises ConfigurationError, with nothing left in place, for a runner that was asked for and can't be instrumented."""
+        believe_inherited_for(self.settings.session_ttl)
+        self._no_more_collections = collecting.watch()
         try:
             self._watch.install(*self._given)
             Threads(self._wrapping).install()
@@ -101,6 +105,7 @@ class Instrumentation:
         """Take everything out again; root spans that are still open end."""
         self.tools.queries.on = False
         self._no_more_scopes()
+        self._no_more_collections()
         self._watch.remove()
         self.tools.callers.end_all()
         self._wrapping.on = False
@@ -188,7 +193,11 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     def _specs(
         settings: Settings, instrumentation: Instrumentation, files: dict[str, RunnerSpec], asked_in_code: bool
     ) -> tuple[list[RunnerSpec], bool]:
-        known = {**runners.installed(instrumentation.counters), **files}
+        # A user's own first: where two specs know one callable, the first says what it means.
+        known = {
+            **files,
+            **{name: spec for name, spec in runners.installed(instrumentation.counters).items() if name not in files},
+        }
         unknown = [name for name in settings.runners if name not in known]
         if not unknown:
             names = settings.runners or tuple(known)

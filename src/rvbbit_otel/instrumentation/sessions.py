@@ -96,7 +96,8 @@ class Sessions:
             session_id,
             claim.caller,
             explicit=claim.explicit,
-            anew=known is not None and self._is_another_run(known, claim, starts),
+            starts=starts,
+            within=_run_around(),
             unclaimed=claim.invalid,
             conflict=claim.conflict,
             parent_session_id=parent_id,
@@ -119,14 +120,6 @@ class Sessions:
         """What is known of this very run now."""
         known = self.registry.get(echo.session_id)
         return known if known is not None and known.run == echo.run else echo
-
-    def _is_another_run(self, known: Echo, claim: _Claim, starts: bool) -> bool:
-        """Whether a cascade that starts is another run of a session that still runs one: for another caller, from outside of it."""
-        if not starts or known.ended is not None or known.run not in self._runs:
-            return False
-        work = work_of(get_current())
-        within = work is not None and work.echo is not None and work.echo.run == known.run
-        return not within and claim.is_of_another(known)
 
     def owner(self, session_id: object, parent: object) -> Caller | None:
         """Whom a session belongs to: its Echo says, else its parent's, else the context; None if nobody is known."""
@@ -272,9 +265,7 @@ class Sessions:
 
     def _claim(self, caller_id: object, metadata: object, parent: SessionId | None) -> _Claim:
         """Who opens a session: whom the runner names, else whom the work around it belongs to, else (no caller here) whom its parent belongs to."""
-        current = get_current()
-        work = work_of(current)
-        around = caller_of(current)
+        around = caller_of(get_current())
         echo = self._run_named(parent) if parent is not None else None
         parents = echo.caller if echo is not None else None
         if caller_id is not None and not self._callers.is_guess(caller_id):
@@ -285,9 +276,7 @@ class Sessions:
                 self._counters.add("invalid_ids.caller")
                 return _Claim(None, explicit=True, invalid=True)
             return _Claim(caller, explicit=True, conflict=_other(caller, around or parents))
-        if around is None or (parents is not None and work is not None and work.weak):
-            return _Claim(parents, conflict=_other(parents, around))
-        return _Claim(around, conflict=_other(around, parents))
+        return _Claim(around or parents, conflict=_other(around, parents))
 
     def _place(self, echo: Echo) -> Context:
         """Where a session hangs: in the context if that works for the same caller, else under its parent's span, else its caller's root.
@@ -321,6 +310,11 @@ class _Claim:
     def is_of_another(self, known: Echo) -> bool:
         """Whether that is somebody else than whom the session is known to belong to."""
         return self.invalid or (self.caller is not None and (known.caller is None or self.caller.id != known.caller.id))
+
+
+def _run_around() -> int | None:
+    work = work_of(get_current())
+    return work.echo.run if work is not None and work.echo is not None else None
 
 
 def _other(caller: Caller | None, rival: Caller | None) -> str | None:

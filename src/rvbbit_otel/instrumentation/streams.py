@@ -14,9 +14,10 @@ from typing import Any, Protocol
 import wrapt
 from opentelemetry.context import Context, get_current
 
+from rvbbit_otel.collecting import afterwards, apart
 from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.handling import Running
-from rvbbit_otel.work import WORK_KEY, Work
+from rvbbit_otel.work import WORK_KEY, Work, reads
 
 
 class Interception(Protocol):
@@ -63,14 +64,44 @@ class Reading:
             self._ours.end(running, self._instance, self._args, self._kwargs, result, error, self._seen)
 
 
+class Frames:
+    """The frames of a generator that is read in steps, and of those that it delegates to: the collector may close any of them without us."""
+
+    __slots__ = ("_known", "_work")
+
+    def __init__(self, work: Work | None) -> None:
+        self._work = work
+        self._known: list[int] = []
+
+    def of(self, generator: Any) -> None:
+        """It is suspended now."""
+        while self._work is not None and generator is not None:
+            frame = getattr(generator, "gi_frame", None) or getattr(generator, "ag_frame", None)
+            if frame is not None and id(frame) not in self._known:
+                self._known.append(id(frame))
+                reads(id(frame), self._work)
+            generator = getattr(generator, "gi_yieldfrom", None)
+
+    def forget(self) -> None:
+        """It is over."""
+        for frame in self._known:
+            reads(frame, None)
+
+
 class Steps:
     """The context in which the steps run: attached while one does, and off again while the consumer works. None: whichever the consumer has."""
 
-    __slots__ = ("_context", "_token")
+    __slots__ = ("_context", "_token", "frames")
 
     def __init__(self, context: Context | None) -> None:
+        work = context.get(WORK_KEY) if context is not None else None
+        if context is not None and isinstance(work, Work):
+            # The call goes on when whatever is around it has ended.
+            context = Context({**context, WORK_KEY: work.go_on_here()})
         self._context = context
         self._token: Token[Context] | None = None
+        now = context.get(WORK_KEY) if context is not None else None
+        self.frames = Frames(now if isinstance(now, Work) else None)
 
     def __enter__(self) -> None:
         context = self._context
@@ -117,6 +148,7 @@ def kept(result: Any, steps: Steps, reading: Reading) -> Any:
 def read(inner: Generator[Any, Any, Any], start: Start) -> Generator[Any, Any, Any]:
     """A generator's steps; `start` is called with the first."""
     steps, reading = start()
+    frames = steps.frames
     advance: Any = inner.send
     given: Any = None
     try:
@@ -130,13 +162,12 @@ def read(inner: Generator[Any, Any, Any], start: Start) -> Generator[Any, Any, A
             if over:
                 reading.end(result=item)
                 return item
+            frames.of(inner)
             reading.saw(item)
             try:
                 given, advance = (yield item), inner.send
             except GeneratorExit:
-                with steps:
-                    inner.close()
-                reading.end()
+                apart(_close, inner, steps, reading)
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the host's body gets
                 given, advance = error, inner.throw
@@ -145,11 +176,20 @@ def read(inner: Generator[Any, Any, Any], start: Start) -> Generator[Any, Any, A
     except BaseException as error:
         reading.end(error)
         raise
+    finally:
+        frames.forget()
+
+
+def _close(inner: Generator[Any, Any, Any], steps: Steps, reading: Reading) -> None:
+    with steps:
+        inner.close()
+    reading.end()
 
 
 async def read_async(inner: AsyncGenerator[Any, Any], start: Start) -> AsyncGenerator[Any, Any]:
     """An async generator's steps; `start` is called with the first."""
     steps, reading = start()
+    frames = steps.frames
     advance: Any = inner.asend
     given: Any = None
     try:
@@ -160,6 +200,7 @@ async def read_async(inner: AsyncGenerator[Any, Any], start: Start) -> AsyncGene
             except StopAsyncIteration:
                 reading.end()
                 return
+            frames.of(inner)
             reading.saw(item)
             try:
                 given, advance = (yield item), inner.asend
@@ -175,6 +216,8 @@ async def read_async(inner: AsyncGenerator[Any, Any], start: Start) -> AsyncGene
     except BaseException as error:
         reading.end(error)
         raise
+    finally:
+        frames.forget()
 
 
 async def await_within(inner: Coroutine[Any, Any, Any], steps: Steps, reading: Reading) -> Any:
@@ -196,8 +239,15 @@ class Stream(wrapt.ObjectProxy):  # type: ignore[type-arg]
 
     def __init__(self, wrapped: Any, steps: Steps, reading: Reading) -> None:
         super().__init__(wrapped)
+        for part in list(getattr(wrapped, "__dict__", {}).values()):
+            steps.frames.of(part)  # Most stream objects keep a generator, which the collector may close without us.
         self._self_steps = steps
         self._self_reading = reading
+
+    def _self_over(self, error: BaseException | None) -> None:
+        # The collector may come to the object before it comes to the generator that it keeps.
+        afterwards(self._self_steps.frames.forget)
+        self._self_reading.end(error)
 
     def __iter__(self) -> Any:
         return self if hasattr(self.__wrapped__, "__next__") else iter(self.__wrapped__)
@@ -207,10 +257,10 @@ class Stream(wrapt.ObjectProxy):  # type: ignore[type-arg]
             with self._self_steps:
                 item = next(self.__wrapped__)
         except StopIteration:
-            self._self_reading.end()
+            self._self_over(None)
             raise
         except BaseException as error:
-            self._self_reading.end(error)
+            self._self_over(error)
             raise
         self._self_reading.saw(item)
         return item
@@ -223,10 +273,10 @@ class Stream(wrapt.ObjectProxy):  # type: ignore[type-arg]
             with self._self_steps:
                 item = await self.__wrapped__.__anext__()
         except StopAsyncIteration:
-            self._self_reading.end()
+            self._self_over(None)
             raise
         except BaseException as error:
-            self._self_reading.end(error)
+            self._self_over(error)
             raise
         self._self_reading.saw(item)
         return item
@@ -243,7 +293,7 @@ class Stream(wrapt.ObjectProxy):  # type: ignore[type-arg]
             with self._self_steps:
                 return self.__wrapped__.__exit__(kind, error, traceback)
         finally:
-            self._self_reading.end(error)
+            self._self_over(error)
 
     async def __aenter__(self) -> Any:
         with self._self_steps:
@@ -257,7 +307,7 @@ class Stream(wrapt.ObjectProxy):  # type: ignore[type-arg]
             with self._self_steps:
                 return await self.__wrapped__.__aexit__(kind, error, traceback)
         finally:
-            self._self_reading.end(error)
+            self._self_over(error)
 
     def close(self) -> Any:
         """Close it; of an async stream what is returned is awaited."""
@@ -265,11 +315,11 @@ class Stream(wrapt.ObjectProxy):  # type: ignore[type-arg]
             closed = self.__wrapped__.close()
         if isinstance(closed, CoroutineType):
             return await_within(closed, self._self_steps, self._self_reading)
-        self._self_reading.end()
+        self._self_over(None)
         return closed
 
     def __del__(self) -> None:
         # Abandoned: what it had said by then counts. Every part of this may be gone at the end of the process.
-        reading = getattr(self, "_self_reading", None)
-        if reading is not None:
-            reading.end()
+        over = getattr(self, "_self_over", None)
+        if over is not None:
+            apart(over, None)

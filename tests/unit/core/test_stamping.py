@@ -188,7 +188,7 @@ def test_the_precedence_holds_for_every_combination(
     assert seen["rvbbit.caller.source"] == source
     assert seen.get("rvbbit.caller.id") == (caller.id if caller else None)
     assert seen.get("session.id") == ("s1" if own or ambient_session else None)
-    loser = found if source == "explicit" else baggage if source == "echo" else None
+    loser = (found or baggage) if source == "explicit" else baggage if source == "echo" else None
     differs = loser is not None and caller is not None and loser.id != caller.id
     assert seen.get("rvbbit.caller.conflict") == (loser.id if differs and loser else None)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
 
 from opentelemetry.context import Context, get_current
 
@@ -14,6 +14,17 @@ from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
 from rvbbit_otel.instrumentation.flows import Job, enter, leave
 from rvbbit_otel.propagation import with_work
 from rvbbit_otel.work import WORK_KEY, work_of
+
+_OPENING: Final = (
+    "create_server",
+    "create_unix_server",
+    "create_connection",
+    "create_unix_connection",
+    "create_datagram_endpoint",
+    "connect_read_pipe",
+    "subprocess_exec",
+    "subprocess_shell",
+)
 
 
 class EventLoops:
@@ -32,6 +43,14 @@ class EventLoops:
         wrapping.put("asyncio.base_events", f"{loop}.call_at", self._during(_of_timer))
         # Sockets, pipes and servers: whoever opened one is not whose work comes in by it.
         wrapping.put("asyncio.selector_events", "BaseSelectorEventLoop._add_reader", self._during(_of_reader))
+        # Another loop's own: it takes its copy of the context where it opens.
+        wrapping.put("uvloop", "Loop.create_task", self._during(_of_task))
+        wrapping.put("uvloop", "Loop.call_at", self._during(_of_timer))
+        wrapping.put("uvloop", "Loop.call_later", self._during(_of_timer))
+        wrapping.put("uvloop", "Loop.add_reader", self._during(_of_reader))
+        for name in _OPENING:
+            wrapping.put("uvloop", f"Loop.{name}", self._opening)
+        wrapping.before("uvloop", "Loop.run_until_complete", self._run)
         wrapping.before("asyncio.base_events", f"{loop}.run_until_complete", self._run)
         wrapping.when_imported("asyncio.runners", self._wrap_runner)
 
@@ -64,6 +83,13 @@ class EventLoops:
 
         return call
 
+    def _opening(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        """Opening a server or a connection, in nobody's context."""
+        opened = wrapped(*args, **kwargs)
+        if self._wrapping.on and get_current().get(WORK_KEY) is not None and inspect.isawaitable(opened):
+            return _within(opened, for_nobody())
+        return opened
+
     def remove(self) -> None:
         """Wrap nothing more."""
         work.when_first_in_generator(None)
@@ -73,6 +99,14 @@ class EventLoops:
         if not args or not inspect.iscoroutine(args[0]):
             return None
         return (_going_on(args[0], get_current()), *args[1:]), kwargs
+
+
+async def _within(opening: Awaitable[Any], context: Context) -> Any:
+    token = enter(context)
+    try:
+        return await opening
+    finally:
+        leave(token)
 
 
 async def _going_on(main: Coroutine[Any, Any, Any], context: Context) -> Any:

@@ -27,26 +27,24 @@ from rvbbit_otel.work import WORK_KEY, Work, work_of
 Owner = tuple[str, "str | None"]
 # Items of one queue whose owner is remembered at most; the others count as anybody's.
 _MAX_ITEMS: Final = 100_000
-# What these wait for is their own: an event of a thread that starts, the condition of a queue, the answer of a child.
+# What these wait for is their own: an event of a thread that starts, the condition of a queue, the answer of a child or of a server, a pause
+# between two tries of one and the same call.
 _OWN_WAITS: Final = frozenset(
-    {"threading", "queue", "asyncio", "concurrent", "multiprocessing", "subprocess", "selectors"}
-)
-# A pause between two tries of one and the same call.
-_RETRIES: Final = frozenset(
     {
-        "tenacity",
-        "backoff",
-        "stamina",
-        "retrying",
-        "retry",
-        "openai",
-        "anthropic",
-        "litellm",
-        "urllib3",
-        "httpx",
-        "httpcore",
+        "threading",
+        "queue",
+        "asyncio",
+        "concurrent",
+        "multiprocessing",
+        "subprocess",
+        "selectors",
+        "anyio",
+        "trio",
+        "sniffio",
     }
-    | {"requests", "botocore", "google", "grpc", "langchain_core", "groq", "mistralai", "cohere"}
+    | {"httpcore", "httpx", "aiohttp", "urllib3", "requests", "grpc", "google", "botocore", "aiobotocore", "websockets"}
+    | {"tenacity", "backoff", "stamina", "retrying", "retry", "psycopg", "asyncpg", "redis"}
+    | {"openai", "anthropic", "litellm", "langchain_core", "groq", "mistralai", "cohere"}
 )
 # Methods that block for somebody's item; as functions for a pool they take for whoever waits for the pool.
 _TAKES: Final = frozenset({"get", "get_nowait", "recv", "recv_bytes", "accept"})
@@ -61,6 +59,8 @@ class Owners:
 
     def put(self, where: Any, item: object) -> None:
         """An item is put there by whoever works here."""
+        if type(where).__hash__ is None:
+            return
         owner = owner_now()
         items = self._queues.get(where)
         if items is None:
@@ -74,7 +74,7 @@ class Owners:
 
     def taken(self, where: Any, item: object) -> Owner | None:
         """Whose an item is that was taken from there; None where nobody knows, or one object was put by several."""
-        items = self._queues.get(where)
+        items = self._queues.get(where) if type(where).__hash__ is not None else None
         owners = items.get(id(item)) if items is not None else None
         if items is None or not owners:
             return None
@@ -109,12 +109,11 @@ def took(owner: Owner | None = None) -> None:
 
 
 def waits(frame: FrameType, any_loop: bool) -> None:
-    """It waits, in this frame, for something that need not be its own; `any_loop`: in a `for` too that shows a worker."""
+    """It waits, in this frame, for something that need not be its own; `any_loop`: in a `for` of this very frame, too, that shows a worker."""
     inherited = _inherited()
     if inherited is None or not inherited.holds:
         return
-    if str(frame.f_globals.get("__name__")).partition(".")[0] in _RETRIES:
-        return
+    inherited.waited = True
     loop = loop_around(frame, any_loop)
     if loop is not None:
         work.let_go(inherited, loop)
@@ -152,12 +151,15 @@ class Taking:
         """Nothing wrapped yet."""
         self._wrapping = wrapping
         self._owners = Owners()
+        self._makers: weakref.WeakKeyDictionary[Any, Work] = weakref.WeakKeyDictionary()
 
     def install(self) -> None:
         """Wrap the queues, pipes, sockets, conditions and waits of Python."""
         wrapping = self._wrapping
         wrapping.before("queue", "Queue.put", self._put)
         wrapping.put("queue", "Queue.get", self._get)
+        wrapping.before("queue", "_PySimpleQueue.put", self._put)
+        wrapping.put("queue", "_PySimpleQueue.get", self._get)
         wrapping.when_imported("queue", self._replace_simple_queue)
         wrapping.before("asyncio.queues", "Queue.put_nowait", self._put)
         wrapping.put("asyncio.queues", "Queue.get_nowait", self._get)
@@ -168,23 +170,57 @@ class Taking:
             ("socket", "socket.accept"),
         ):
             wrapping.after(module, qualname, lambda *_: took())
+        wrapping.put("socket", "socket.__init__", self._made)
         for name in ("recv", "recv_bytes", "recv_bytes_into"):
             wrapping.put("multiprocessing.connection", f"_ConnectionBase.{name}", self._received)
         wrapping.before("multiprocessing.managers", "BaseProxy._callmethod", _asked_a_manager)
-        wrapping.put("threading", "Condition.wait", self._condition)
-        wrapping.put("asyncio.locks", "Condition.wait", self._condition)
+        for module in ("threading", "asyncio.locks"):
+            wrapping.put(module, "Condition.wait", self._condition)
+            for name in ("Condition", "Event", "Semaphore"):
+                wrapping.put(module, f"{name}.__init__", self._made)
         for module, qualname, any_loop in (
             ("time", "sleep", False),
             ("asyncio.tasks", "sleep", False),
             ("threading", "Event.wait", True),
             ("asyncio.locks", "Event.wait", True),
+            # As a counter of what waits; one that limits is used by `with`, which does not go by this name.
+            ("threading", "Semaphore.acquire", True),
+            ("asyncio.locks", "Semaphore.acquire", True),
+            ("socket", "socket.recv", True),
+            ("socket", "socket.recvfrom", True),
             ("select", "select", False),
             ("selectors", "SelectSelector.select", False),
             ("selectors", "PollSelector.select", False),
             ("selectors", "EpollSelector.select", False),
-            ("anyio.streams.memory", "MemoryObjectReceiveStream.receive", True),
+            ("anyio._backends._asyncio", "Event.wait", True),
+            ("trio._timeouts", "sleep", False),
+            ("trio._sync", "Event.wait", True),
         ):
             wrapping.put(module, qualname, self._waiting(qualname, any_loop))
+
+        for module, sending, receiving in (
+            ("anyio.streams.memory", "MemoryObjectSendStream", "MemoryObjectReceiveStream"),
+            ("trio._channel", "MemorySendChannel", "MemoryReceiveChannel"),
+        ):
+            wrapping.before(module, f"{sending}.send_nowait", self._sent)
+            wrapping.put(module, f"{receiving}.receive", self._receive)
+            wrapping.after(module, f"{receiving}.receive_nowait", lambda *_: took())
+
+    def _sent(self, instance: Any, args: Any, kwargs: Any) -> None:
+        if args:
+            self._owners.put(instance._state, args[0])
+
+    def _receive(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        async def received() -> Any:
+            item = await wrapped(*args, **kwargs)
+            if self._wrapping.on:
+                try:
+                    took(self._owners.taken(instance._state, item))
+                except Exception as error:  # noqa: BLE001 - the host gets its item whatever we find
+                    self._wrapping.counters.error("carry.receive", error)
+            return item
+
+        return received()
 
     def _put(self, instance: Any, args: Any, kwargs: Any) -> None:
         item = args[0] if args else kwargs.get("item")
@@ -205,11 +241,32 @@ class Taking:
             took()
         return item
 
+    def _made(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        """An event or a condition that a job makes for itself is no shared place: it waits there for what it has itself set going."""
+        made = wrapped(*args, **kwargs)
+        if self._wrapping.on:
+            try:
+                maker = get_current().get(WORK_KEY)
+                if isinstance(maker, Work) and maker.inherited:
+                    self._makers[instance] = maker
+            except Exception as error:  # noqa: BLE001 - the host makes what it makes whatever we find
+                self._wrapping.counters.error("carry.made", error)
+        return made
+
+    def _made_here(self, where: Any) -> bool:
+        """Whether the job that runs here made it, for itself."""
+        if where is None:
+            return False
+        maker = self._makers.get(where)
+        return maker is not None and maker is get_current().get(WORK_KEY)
+
     def _condition(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         if self._wrapping.on:
             try:
-                frame = sys._getframe(1)
-                if not _waits_for_its_own(frame) or frame.f_code.co_name == "wait_for":
+                frame: FrameType | None = sys._getframe(1)
+                if frame is not None and frame.f_code.co_name == "wait_for":
+                    frame = frame.f_back
+                if frame is not None and not _waits_for_its_own(frame) and not self._made_here(instance):
                     took()
             except Exception as error:  # noqa: BLE001 - the host waits whatever we find
                 self._wrapping.counters.error("carry.Condition.wait", error)
@@ -220,7 +277,7 @@ class Taking:
             if self._wrapping.on and get_current().get(WORK_KEY) is not None:
                 try:
                     frame = sys._getframe(1)
-                    if not _waits_for_its_own(frame):
+                    if not _waits_for_its_own(frame) and not self._made_here(instance):
                         waits(frame, any_loop)
                 except Exception as error:  # noqa: BLE001 - the host waits whatever we find
                     self._wrapping.counters.error(f"carry.{qualname}", error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
 from collections.abc import Callable
 from typing import Any, Final
@@ -26,6 +27,8 @@ _SERVING: Final = (
     "apscheduler.",
     "anyio._backends.",
 )
+# From this place on what is callable among a pool's arguments is called back.
+_CALLBACKS: Final = 3
 # Where OpenTelemetry's own instrumentation of threads keeps the context that a thread was started with.
 _OTEL_CONTEXT: Final = "_otel_context"
 
@@ -34,11 +37,18 @@ def as_job(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that runs, whenever and wherever in this process it is called, for whoever works here now."""
     job = Job(code=code_of(function))
 
-    @functools.wraps(function, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
         return job.run(function, *args, **kwargs)
 
-    return call
+    async def call_coroutine(*args: Any, **kwargs: Any) -> Any:
+        token = enter(job.context)
+        try:
+            return await function(*args, **kwargs)
+        finally:
+            leave(token)
+
+    made = call_coroutine if inspect.iscoroutinefunction(function) else call
+    return functools.wraps(function, updated=())(made)
 
 
 def for_nobody() -> Context:
@@ -73,6 +83,8 @@ class Threads:
         wrapping.before("sched", "scheduler.enterabs", self._schedule)
         for qualname in ("Pool.apply_async", "Pool._map_async", "Pool.imap", "Pool.imap_unordered"):
             wrapping.before("multiprocessing.pool", qualname, self._to_thread_pool)
+        # Run after the response, when whatever was around the handler has ended.
+        wrapping.before("starlette.background", "BackgroundTask.__init__", self._hand_over)
 
     def _start(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         token = None
@@ -142,6 +154,9 @@ class Threads:
         """The pools of `multiprocessing`: what is called back in this process, and in a ThreadPool the job itself."""
         changed = {name: as_job(kwargs[name]) for name in ("callback", "error_callback") if callable(kwargs.get(name))}
         kwargs = {**kwargs, **changed}
+        args = tuple(
+            as_job(each) if place >= _CALLBACKS and callable(each) else each for place, each in enumerate(args)
+        )
         if type(instance).__name__ == "ThreadPool":
             if args and callable(args[0]):
                 args = (as_job(args[0]), *args[1:])
@@ -153,5 +168,6 @@ class Threads:
 def _serves(thread: threading.Thread) -> bool:
     """Whether a thread is a pool's, a loop's: nobody's by itself."""
     target = getattr(thread, "_target", None)
-    own = type(thread).__module__ if type(thread).__module__ != "threading" else ""
+    own = type(thread).__module__
+    own = "" if own in ("threading", "multiprocessing.dummy") else own
     return any(f"{name}.".startswith(_SERVING) for name in (own, str(getattr(target, "__module__", "") or "")) if name)
