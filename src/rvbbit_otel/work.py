@@ -159,8 +159,8 @@ class Work:
     def _outlived(self) -> bool:
         """Whether it is over for the line of execution that it began in: what was around it is back."""
         taken = _taken.get()
-        if taken is not None and taken.work is self:
-            return False
+        if self.revoked or (taken is not None and taken.work is self):
+            return False  # Another line ended it: whose this one works for now, it has not said.
         return (self.ended or self.frame is not None) and self._line.here
 
     @property

@@ -63,7 +63,7 @@ def check(stage: Stage, program: Program, tally: Tally | None = None) -> None:
 def _fault(expected: Expected, row: Row | None) -> str:
     if row is None:
         return "missing"
-    if faults.REPAIRED and row.source == "repair" and expected.allowed == {None}:
+    if faults.REPAIRED and row.source == "repair" and None in expected.allowed:
         return ""
     if row.caller not in expected.allowed:
         return "lost" if row.caller is None else "another's"

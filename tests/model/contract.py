@@ -51,6 +51,7 @@ class Whose:
     scope: Scope | None = None
     run: Run | None = None
     handed_over: bool = False
+    others: frozenset[str | None] = frozenset()
 
     @property
     def weak(self) -> bool:
@@ -59,7 +60,7 @@ class Whose:
     def expected(self) -> Expected:
         if self.caller is None:
             return Expected(frozenset({None}))
-        allowed: set[str | None] = {self.caller}
+        allowed: set[str | None] = {self.caller, *self.others}
         if self.doubt:
             allowed.add(None)
         sources: frozenset[str] = frozenset()
@@ -152,11 +153,7 @@ class Sessions:
                 if self.may_forget and not known.running:
                     known.doubt = FORGOTTEN
                 return known
-        elif (
-            known is not None
-            and not starts
-            and not (claimed.bad or (claimed.caller is not None and claimed.caller != known.caller))
-        ):
+        elif known is not None and not starts and (claimed.caller in (None, known.caller) and not claimed.bad):
             return known
         self.opened += 1
         self.latest[session] = claimed
@@ -192,5 +189,5 @@ class Sessions:
                 Whose() if run.bad or around.caller is None else replace(around, doubt=doubt or "a session of nobody's")
             )
         if faults.UNCLAIMED and run.doubt and around.caller not in (None, run.caller):
-            return around if not around.doubt else Whose()
+            return Whose(run.caller, doubt, run=run, others=frozenset({around.caller}))
         return Whose(run.caller, doubt, run=run)

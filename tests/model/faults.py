@@ -12,3 +12,5 @@ COLLECTED: Final = True
 REPAIRED: Final = True
 # A row that names a session which is known, and of which no caller is known, takes the caller around, who need not be that session's.
 UNCLAIMED: Final = True
+# A session that is nobody's, and runs, becomes the caller's from whose work it is only looked up; its own rows with it.
+LEARNED: Final = True

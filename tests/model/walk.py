@@ -93,10 +93,6 @@ class EventLoop:
     is_set: bool = False
 
 
-def _at_once() -> bool:
-    return True
-
-
 @dataclass(eq=False)
 class Line:
     """A line of execution, or a generator, as it is walked. atomic: it can't be interrupted."""
@@ -122,6 +118,10 @@ class Line:
     asked: Whose | None = (
         None  # of a hooked stream: who called it, which may be somebody else than whoever makes its first step
     )
+
+    @property
+    def finished(self) -> bool:
+        return self.done and all(each.done for each in self.callbacks)
 
     @property
     def is_async(self) -> bool:
@@ -415,6 +415,10 @@ class Walk:
         return self.program.evicts and known is not None and not known.ended and around.run is not known
 
     @staticmethod
+    def _is_nobodys(around: Whose, caller: str | None) -> bool:
+        return faults.LEARNED and caller is None and (around.caller is None or bool(around.doubt))
+
+    @staticmethod
     def _finish(run: Run, first: bool) -> None:
         run.running -= 1
         if first:
@@ -426,9 +430,9 @@ class Walk:
             step = replace(
                 step, caller=None
             )  # Its own session is claimed for another by itself: whose it is then, nobody can say.
-        if step.parent is not None and (around.doubt or around.weak or step.parent == step.session):
+        if step.parent is not None and (around.doubt or around.handed_over or step.parent == step.session):
             step = replace(step, parent=None)  # Two answers, of which neither is the better one.
-        if self._is_forgettable(step.session, around):
+        if self._is_forgettable(step.session, around) or self._is_nobodys(around, step.caller):
             return
         run, whose, first = self._open_run(line, step)
         name = f"body_{self._number()}"
@@ -445,7 +449,9 @@ class Walk:
         around = line.flow.whose
         known = self.sessions.latest.get(step.session)
         caller = step.caller
-        if self._is_forgettable(step.session, around):
+        if self._is_forgettable(step.session, around) or self._is_nobodys(around, step.caller):
+            return
+        if faults.LEARNED and known is not None and not known.ended and known.caller is None:
             return
         if known is not None and not known.ended and (known.running or known.caller not in (None, caller)):
             caller = None  # It is somebody's, or at work.
@@ -473,16 +479,15 @@ class Walk:
         loop = line.loop if kind == "task" else None
         made = self._line(line.flow.hand_over(), f"{'async def' if loop else 'def'} {name}():", loop=loop)
         made.number = number
-        ready: Callable[[], bool] = _at_once
+        before: list[Line] = []
         if kind in ("task", "executor", "to_thread"):
             assert line.loop is not None
             line.loop.lines.append(made)
         if kind in ("job", "pool_job"):
             queue = self.jobs if kind == "job" else self.pool_jobs
             before = list(queue)
-            ready = lambda: all(each.done and all(one.done for one in each.callbacks) for each in before)  # noqa: E731
             queue.append(made)
-        self._begin(made, self._run(made, step.body, ready))
+        self._begin(made, self._run(made, step.body, lambda: all(each.finished for each in before)))
         tasks = f"tasks_{line.loop.number}" if line.loop is not None else ""
         line.code.add(
             {
