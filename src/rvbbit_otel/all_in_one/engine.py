@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,18 @@ _UNREADABLE = frozenset({6, 16, 26, 27, 32, 33, 38, 41, 53, 62, 69, 70, 72, 73, 
 # The tables behind a landing table are written side by side; and a block is not merged with itself before it is written, for its views leave no two
 # rows of one key in it (ADR 60).
 _WRITING: Mapping[str, int] = {"parallel_view_processing": 1, "optimize_on_insert": 0}
+# No setting of a client's changes these. Formatting in one thread keeps a piece of the answer in memory, not one for each thread; a statement may be
+# longer once the engine has written it anew; a pattern may not be so large that compiling it goes past the time limit.
+_READING: Mapping[str, int | float | str] = {
+    "allow_python_table_function": 0,
+    "allow_nonconst_timezone_arguments": 0,
+    "function_sleep_max_microseconds_per_block": 1_000_000,
+    "max_hyperscan_regexp_length": 10_000,
+    "max_hyperscan_regexp_total_length": 100_000,
+    "max_query_size": 4 * 1024 * 1024,
+    "max_temporary_data_on_disk_size_for_query": 1024 * 1024 * 1024,
+    "output_format_parallel_formatting": 0,
+}
 
 
 class EngineError(StoreError):
@@ -52,8 +65,10 @@ class Engine:
         self._folder = str(options.data / "store")
         try:
             self._writer = chdb.connect(address_with_grants(options.data, self._folder))
-            for setting, value in _WRITING.items():
+            for setting, value in {**_WRITING, "max_memory_usage": options.insert_memory}.items():
                 self._writer.query(f"SET {setting}={value}")
+            # Queries are stopped while the writer writes.
+            self._stopper = self.connect()
         except Exception as error:
             self._lock.release()
             raise StoreCorruptError(
@@ -61,6 +76,7 @@ class Engine:
                 "restore it from a backup, or move the folder away to start anew"
             ) from error
         self._write_lock = threading.Lock()
+        self._stop_lock = threading.Lock()
         self._body = (options.data / "body.bin").absolute()
         self._options = options
         self._places = threading.BoundedSemaphore(options.readers)
@@ -92,8 +108,14 @@ class Engine:
         document = json.loads(answer.bytes() or b'{"meta": [], "data": []}')
         return Result(tuple(column["name"] for column in document["meta"]), [tuple(row) for row in document["data"]])
 
+    def connect(self) -> Any:
+        """A connection of its own, free to do what the grants allow: what it is for sets its limits first."""
+        return chdb.connect(self._folder)
+
     @contextmanager
-    def reader(self, settings: Mapping[str, int | str] | None = None) -> Iterator[Reader]:
+    def reader(
+        self, settings: Mapping[str, int | float | str] | None = None, database: str = "default"
+    ) -> Iterator[Reader]:
         """A connection that can only read, for one query from outside; `settings` are checked already, and can't loosen a limit.
 
         A new one each time costs 0.4 ms, measured, and leaves nothing of a query to the next. Raises StoreUnavailableError if as many as may
@@ -103,24 +125,16 @@ class Engine:
             raise StoreUnavailableError("as many queries as may run at once do so: try again later")
         try:
             name = f"reader-{next(self._numbers)}"
-            connection = chdb.connect(self._folder)
+            connection = self.connect()
             try:
-                options = self._options
                 # In one statement, since each costs a tenth of a millisecond; `readonly` makes all of them final.
-                chosen: dict[str, int | str] = {
-                    "max_memory_usage": options.query_memory,
-                    "max_execution_time": options.query_seconds,
-                    "max_result_rows": options.result_rows,
-                    "max_result_bytes": options.result_bytes,
-                    **(settings or {}),
-                    "allow_python_table_function": 0,
-                    "log_comment": name,
-                    "readonly": 1,
-                }
+                chosen = {**_limits(self._options), **(settings or {}), **_READING, "log_comment": name, "readonly": 1}
                 changes = (
-                    f"{key}={value if isinstance(value, int) else quoted(value)}" for key, value in chosen.items()
+                    f"{key}={quoted(value) if isinstance(value, str) else value}" for key, value in chosen.items()
                 )
                 with _translated():
+                    if database != "default":
+                        connection.query(f"USE {database}")
                     connection.query("SET " + ", ".join(changes))
                 yield Reader(name, connection)
             finally:
@@ -130,30 +144,41 @@ class Engine:
 
     def cancel(self, reader: str) -> None:
         """Stop what a reader is doing, since nobody waits for it any more."""
-        self.command("KILL QUERY WHERE Settings['log_comment'] = {name:String} ASYNC", {"name": reader})
+        self._stop("KILL QUERY WHERE Settings['log_comment'] = {name:String} ASYNC", {"name": reader})
 
     def cancel_all(self) -> None:
         """Stop what every reader is doing."""
-        self.command("KILL QUERY WHERE startsWith(Settings['log_comment'], 'reader-') ASYNC")
+        self._stop("KILL QUERY WHERE startsWith(Settings['log_comment'], 'reader-') ASYNC")
+
+    def _stop(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        with self._stop_lock, _translated():
+            self._stopper.query(sql, "Null", params=as_parameters(parameters))
 
     def close(self) -> None:
         """Stop the queries that still run, close every connection and let the folder go."""
         self.cancel_all()
         for _ in range(self._options.readers):
             self._places.acquire(timeout=_CLOSE_SECONDS)
-        with self._write_lock:
+        with self._write_lock, self._stop_lock:
+            self._stopper.close()
             self._writer.close()
         self._lock.release()
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a query gave: the bytes in its format, rows of the answer, rows and bytes that were read for it."""
+class Cost:
+    """What a query took: rows of its answer, rows and bytes that were read for it."""
 
-    body: bytes
     rows: int
     read_rows: int
     read_bytes: int
+
+
+@dataclass(frozen=True)
+class Answer(Cost):
+    """What a query gave: the bytes in its format, and what it took."""
+
+    body: bytes
 
 
 class Reader:
@@ -164,13 +189,42 @@ class Reader:
         self.name = name
         self._connection = connection
 
-    def run(self, sql: str, format_name: str, parameters: Mapping[str, str] | None = None) -> Answer:
+    def run(self, sql: str | bytes, format_name: str, parameters: Mapping[str, str] | None = None) -> Answer:
         """The whole answer in a format of the engine's; parameters are escaped already, as ClickHouse's HTTP clients send them."""
         with _translated():
             answer = self._connection.query(sql, format_name, params=dict(parameters or {}))
-            return Answer(
-                bytes(answer.bytes()), answer.rows_read(), answer.storage_rows_read(), answer.storage_bytes_read()
+            return Answer(*_cost_of(answer), bytes(answer.bytes()))
+
+    def write(self, sql: bytes, format_name: str, descriptor: int, parameters: Mapping[str, str] | None = None) -> Cost:
+        """Write the answer of a SELECT to a descriptor while it is made, so that no more of it is in memory than the engine's buffer holds.
+
+        `sql` has no FORMAT, and nothing after it. An error may come after some of the answer.
+        """
+        if not sql.lstrip(b"(").startswith((b"SELECT", b"WITH")):
+            # Of what the engine makes a SELECT by itself, such as SHOW TABLES, nothing comes this way (chDB 4.4). It is short.
+            answer = self.run(sql, format_name, parameters)
+            left = memoryview(answer.body)
+            while left:
+                left = left[os.write(descriptor, left) :]
+            return answer
+        outfile = f"\nINTO OUTFILE '/dev/fd/{descriptor}' TRUNCATE\nFORMAT {format_name}"
+        with _translated():
+            return Cost(
+                *_cost_of(self._connection.query(sql + outfile.encode(), "Null", params=dict(parameters or {})))
             )
+
+
+def _cost_of(answer: Any) -> tuple[int, int, int]:
+    return answer.rows_read(), answer.storage_rows_read(), answer.storage_bytes_read()
+
+
+def _limits(options: Options) -> dict[str, int | float | str]:
+    return {
+        "max_memory_usage": options.query_memory,
+        "max_execution_time": options.query_seconds,
+        "max_result_rows": options.result_rows,
+        "max_result_bytes": options.result_bytes,
+    }
 
 
 def _insert_from(file: str, head: str, settings: str, format_name: str) -> str:

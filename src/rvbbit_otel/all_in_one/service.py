@@ -49,9 +49,11 @@ def run(
         opened.callback(lambda: grpc_server.stop(_DRAIN_SECONDS).wait())
         # What waits in the queue is counted here too, until its sender has its answer.
         budget = Budget(2 * options.max_queued, lambda: counters.add("refused.bodies_on_their_way"))
+        sql = ClickHouseHttp(engine, budget, options)
+        opened.callback(sql.close)
         apps = {
             "otlp_http": make_app(ingest, budget, options.max_body, counters.snapshot),
-            "clickhouse": ClickHouseHttp(engine, budget, options).make_app(page_route()),
+            "clickhouse": sql.make_app(page_route()),
         }
         addresses: dict[str, object] = {
             "pid": os.getpid(),
