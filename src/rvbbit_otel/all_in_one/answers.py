@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Executor
 from typing import Any
 
+from rvbbit_otel.all_in_one.connections import ABORT
 from rvbbit_otel.all_in_one.engine import Cost, EngineError
 
 if sys.platform.startswith("linux"):
@@ -26,8 +27,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 # Bytes of an answer that are held back for a status of its own, and that are read ahead of the client.
 HELD = 1024 * 1024
 _CHUNK = 256 * 1024
-# Seconds in which a client takes a piece of its answer.
-_SEND_SECONDS = 20.0
 # What zlib calls the encodings that an answer may be packed in.
 PACKED = {"gzip": 31, "deflate": 15}
 
@@ -112,6 +111,7 @@ class StreamedAnswer:
         ended: Awaitable[Cost],
         left: asyncio.Future[None],
         deadline: float,
+        send_seconds: float,
         stop: Callable[[], None],
     ) -> None:
         """`ended`: the query's end. `left`: done when the client has gone. `deadline`: on the loop's clock. `stop` ends the query in any state."""
@@ -123,6 +123,7 @@ class StreamedAnswer:
         self._ended = ended
         self._left = left
         self._deadline = deadline
+        self._send_seconds = send_seconds
         self._stop = stop
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
@@ -133,36 +134,50 @@ class StreamedAnswer:
             failure = await self._sent(send)
             if failure is None:
                 await send({"type": "http.response.body", "body": await self._packer.pack(b"", last=True)})
-            elif not self._left.done():
+            else:
                 # Without its last chunk, no client takes what it got for the whole.
-                body = await self._packer.pack(self._behind(failure), last=True)
-                await asyncio.wait_for(
-                    send({"type": "http.response.body", "body": body, "more_body": True}), _SEND_SECONDS
-                )
-        except asyncio.TimeoutError:
-            return
+                await self._send(send, await self._packer.pack(self._behind(failure), last=True))
+        except ClientGoneError:
+            scope.get(ABORT, lambda: None)()
         finally:
             self._stop()
 
     async def _sent(self, send: Send) -> Exception | None:
-        """Send all pieces; why it could not, None if it could."""
-        loop = asyncio.get_running_loop()
+        """Send all pieces; why it could not, None if it could. Raises ClientGoneError."""
         piece = self._held
         try:
             while piece:
-                body = await self._packer.pack(piece)
-                await asyncio.wait_for(
-                    send({"type": "http.response.body", "body": body, "more_body": True}), _SEND_SECONDS
-                )
-                piece = await _first(self._pipe.read(), self._left, self._deadline - loop.time())
+                await self._send(send, await self._packer.pack(piece))
+                piece = await self._next()
             await self._ended
-        except asyncio.TimeoutError:
-            return EngineError(
-                "Code: 159. DB::Exception: Timeout exceeded: the client took too long. (TIMEOUT_EXCEEDED)"
-            )
+        except ClientGoneError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the client must learn that this is not all
             return error
         return None
+
+    async def _send(self, send: Send, body: bytes) -> None:
+        message = {"type": "http.response.body", "body": body, "more_body": True}
+        try:
+            await asyncio.wait_for(send(message), self._send_seconds)
+        except asyncio.TimeoutError as error:
+            raise ClientGoneError from error
+
+    async def _next(self) -> bytes:
+        loop = asyncio.get_running_loop()
+        reading = asyncio.ensure_future(self._pipe.read())
+        try:
+            timeout = max(0.0, self._deadline - loop.time())
+            await asyncio.wait((reading, self._left), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                return await reading
+            if self._left.done():
+                raise ClientGoneError
+            raise EngineError(
+                "Code: 159. DB::Exception: Timeout exceeded: its client took too long. (TIMEOUT_EXCEEDED)"
+            )
+        finally:
+            reading.cancel()
 
     def _behind(self, failure: Exception) -> bytes:
         text = f"{failure}\n".encode()
@@ -171,17 +186,4 @@ class StreamedAnswer:
 
 
 class ClientGoneError(Exception):
-    """The client has closed its connection."""
-
-
-async def _first(piece: Awaitable[bytes], left: asyncio.Future[None], seconds: float) -> bytes:
-    reading = asyncio.ensure_future(piece)
-    try:
-        await asyncio.wait((reading, left), timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
-        if reading.done():
-            return await reading
-        if left.done():
-            raise ClientGoneError
-        raise asyncio.TimeoutError
-    finally:
-        reading.cancel()
+    """The client has closed its connection, or does not read."""

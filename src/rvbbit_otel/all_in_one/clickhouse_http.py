@@ -31,7 +31,7 @@ from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS
 # HTTP status by the engine's code, as the real server's (ClickHouse src/Server/HTTP/exceptionCodeToHTTPStatus.cpp).
 _STATUS: Mapping[int, int] = {
     **dict.fromkeys((6, 26, 27, 36, 38, 41, 42, 43, 44, 46, 47, 48, 53, 62, 70, 72, 73, 81, 117, 130, 158, 167, 168, 306), 400),
-    **dict.fromkeys((386, 396, 456, 457, 691, 718), 400),
+    **dict.fromkeys((386, 396, 456, 457, 536, 691, 718), 400),
     **dict.fromkeys((60, 115), 404),
     **dict.fromkeys((164, 497, 516), 403),
     **dict.fromkeys((159,), 408),
@@ -44,8 +44,8 @@ _SERVER = {
 }
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _DATABASES = frozenset({"default", "system", "information_schema", "INFORMATION_SCHEMA"})
-# A URL is taken apart on the loop, so it is short; a long statement is a body.
-_URL_BYTES, _URL_FIELDS = 128 * 1024, 1000
+# A URL is taken apart on the loop, so it is short (httptools takes none over 64 KiB); a long statement is a body.
+_URL_BYTES, _URL_FIELDS = 64 * 1024, 1000
 # Seconds that an answer may take to reach its client after the engine's own limit.
 _SENDING_SECONDS = 60
 
@@ -134,7 +134,7 @@ class ClickHouseHttp:
 
     def _insert(self, text: bytes) -> None:
         insert = read_insert(text)
-        self._engine.insert(insert.statement, insert.data, insert.format_name)
+        self._engine.insert_rows(insert.table, insert.columns, insert.data, insert.format_name)
 
     async def _question(self, request: Request, query: str, headers: dict[str, str]) -> Response | StreamedAnswer:
         given = request.query_params
@@ -236,7 +236,9 @@ class ClickHouseHttp:
             if piece:
                 streamed = True
                 raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-                return StreamedAnswer(raw, bytes(held), pipe, packer, asking, left, deadline, stop)
+                return StreamedAnswer(
+                    raw, bytes(held), pipe, packer, asking, left, deadline, self._options.send_seconds, stop
+                )
             cost = await asking
             body = await packer.pack(bytes(held), last=True)
             return _done(Answer(cost.rows, cost.read_rows, cost.read_bytes, body), None, None, headers, len(held))

@@ -1,4 +1,4 @@
-"""The head of an INSERT from outside. The statement that runs is put together from our own lists, never from the text that came."""
+"""The head of an INSERT from outside. What runs is put together from our own lists and the table's columns, never from the text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from rvbbit_otel.all_in_one.tree import denied
 
 # Data of any kind follows the head, so only so much is read as text.
 _HEAD = 16_384
-# The data of these is values and nothing else. `Values` would be expressions, which the writer works out: file() among them.
+# The data of these is values and nothing else. `Values` would be expressions, which the writer works out: file() among them. Arrow names time zones,
+# which the engine would look for in files.
 _FORMATS = frozenset(
     {
         "Native",
@@ -22,8 +23,6 @@ _FORMATS = frozenset(
         "TSV",
         "TabSeparated",
         "TabSeparatedWithNames",
-        "Arrow",
-        "ArrowStream",
         "Parquet",
     }
 )
@@ -33,9 +32,10 @@ _QUOTES = "`\"'"
 
 @dataclass(frozen=True)
 class Insert:
-    """An insert that may pass: the statement, the format of its data, and the data."""
+    """An insert that may pass: a landing table, columns of it (none: all), the format of the data, and the data."""
 
-    statement: str
+    table: str
+    columns: list[str]
     format_name: str
     data: bytes
 
@@ -69,8 +69,7 @@ def read_insert(text: bytes) -> Insert:
         raise denied(
             f"the format {format_name[:80]} is not served for an INSERT: send Native, JSONEachRow or RowBinary"
         )
-    listed = f" ({', '.join(f'`{column}`' for column in columns)})" if columns else ""
-    return Insert(f"INSERT INTO {table}{listed}", format_name, text[words.end_of_line() :])
+    return Insert(table, columns, format_name, text[words.end_of_line() :])
 
 
 def _columns(words: _Words) -> list[str]:

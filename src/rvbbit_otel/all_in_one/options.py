@@ -19,6 +19,7 @@ class Options:
     max_queued: bytes of bodies that wait to be stored; above it clients are asked to come again.
     query_seconds, query_memory, result_bytes, result_rows: what one query from outside may take.
     readers: queries from outside that run at once.
+    send_seconds: how long a client may take for a piece of its answer.
     insert_memory: bytes that the engine may take to store one group of spans, or one INSERT.
     """
 
@@ -36,7 +37,8 @@ class Options:
     result_bytes: int = 64 * MIB
     result_rows: int = 1_000_000
     readers: int = 4
-    insert_memory: int = 2048 * MIB
+    send_seconds: int = 20
+    insert_memory: int = 1024 * MIB
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError, naming the option, for a value that it can't have."""

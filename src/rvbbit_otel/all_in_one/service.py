@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -98,6 +99,8 @@ async def _serve(
         )
         for app in apps.values()
     ]
+    # An answer that fails half way has no end, on purpose: its client would take it for a whole one. The failure is in what it got.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing response" not in str(record.msg))
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
