@@ -35,6 +35,7 @@ _WRITING: Mapping[str, int] = {"parallel_view_processing": 1, "optimize_on_inser
 # No setting of a client's changes these. Formatting in one thread keeps a piece of the answer in memory, not one for each thread; a statement may be
 # longer once the engine has written it anew; a pattern may not be so large that compiling it goes past the time limit.
 _READING: Mapping[str, int | float | str] = {
+    "allow_introspection_functions": 0,
     "allow_python_table_function": 0,
     "allow_nonconst_timezone_arguments": 0,
     "function_sleep_max_microseconds_per_block": 1_000_000,
