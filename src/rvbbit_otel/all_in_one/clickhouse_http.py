@@ -30,7 +30,7 @@ from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS
 
 # HTTP status by the engine's code, as the real server's (ClickHouse src/Server/HTTP/exceptionCodeToHTTPStatus.cpp).
 _STATUS: Mapping[int, int] = {
-    **dict.fromkeys((6, 26, 27, 36, 38, 41, 42, 43, 44, 46, 47, 48, 53, 62, 70, 72, 73, 81, 117, 130, 158, 167, 168, 306), 400),
+    **dict.fromkeys((6, 26, 27, 36, 38, 41, 42, 43, 44, 46, 47, 48, 53, 62, 70, 72, 73, 81, 117, 130, 158, 167, 168, 186, 306), 400),
     **dict.fromkeys((386, 396, 456, 457, 536, 691, 718), 400),
     **dict.fromkeys((60, 115), 404),
     **dict.fromkeys((164, 497, 516), 403),
@@ -46,6 +46,7 @@ _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _DATABASES = frozenset({"default", "system", "information_schema", "INFORMATION_SCHEMA"})
 # A URL is taken apart on the loop, so it is short (httptools takes none over 64 KiB); a long statement is a body.
 _URL_BYTES, _URL_FIELDS = 64 * 1024, 1000
+_LONGEST_ID = 256
 # Seconds that an answer may take to reach its client after the engine's own limit.
 _SENDING_SECONDS = 60
 
@@ -93,7 +94,7 @@ class ClickHouseHttp:
         if len(sent) > _URL_BYTES or sent.count(b"&") > _URL_FIELDS:
             await bodies.discard(request.stream())
             return PlainTextResponse("the URL is too long: send the statement as the body\n", 414, headers=_SERVER)
-        headers = {**_SERVER, "X-ClickHouse-Query-Id": request.query_params.get("query_id") or str(uuid.uuid4())}
+        headers = {**_SERVER, "X-ClickHouse-Query-Id": _query_id(request)}
         try:
             with self._budget.share() as share:
                 encoding = request.headers.get("content-encoding", "")
@@ -251,6 +252,13 @@ async def _until_gone(request: Request) -> None:
     with contextlib.suppress(ClientDisconnect):
         while (await request.receive())["type"] != "http.disconnect":
             pass
+
+
+def _query_id(request: Request) -> str:
+    """The client's own name for its question, where it can stand in a header."""
+    given = request.query_params.get("query_id", "")
+    usable = given.isascii() and given.isprintable() and 0 < len(given) <= _LONGEST_ID
+    return given if usable else str(uuid.uuid4())
 
 
 def _encoding(request: Request) -> str | None:

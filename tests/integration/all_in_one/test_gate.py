@@ -434,6 +434,19 @@ def test_a_url_and_a_header_are_no_way_round(target: Target) -> None:
         assert SECRET not in refused.value.read().decode()
 
 
+@pytest.mark.parametrize("name", ["a\r\nX-Evil: 1", "€", "\x00\x1b", "x" * 300])
+def test_a_query_id_that_can_not_stand_in_a_header_is_replaced(target: Target, name: str) -> None:
+    for query, status in (("SELECT 1", 200), ("SELEC", 400)):
+        url = f"{target.server.clickhouse}/?{urllib.parse.urlencode({'query': query, 'query_id': name})}"
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                seen = answer.status, answer.headers
+        except urllib.error.HTTPError as error:
+            seen = error.code, error.headers
+        assert (seen[0], seen[1]["X-Evil"], len(seen[1]["X-ClickHouse-Query-Id"])) == (status, None, 36)
+    assert "Traceback" not in target.server.log()
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 def test_only_post_writes(target: Target, method: str) -> None:
     count = "SELECT count() FROM otel_logs WHERE Body = 'hostile'"
