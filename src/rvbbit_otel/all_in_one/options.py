@@ -33,7 +33,7 @@ class Options:
     max_body: int = 20 * MIB
     max_queued: int = 128 * MIB
     query_seconds: int = 30
-    query_memory: int = 1024 * MIB
+    query_memory: int = 256 * MIB
     result_bytes: int = 64 * MIB
     result_rows: int = 1_000_000
     readers: int = 4
