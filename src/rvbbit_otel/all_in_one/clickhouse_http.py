@@ -25,6 +25,7 @@ from rvbbit_otel.all_in_one.native import HANDSHAKE, handshake_block
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.query_settings import Value, settings_of
 from rvbbit_otel.all_in_one.tree import format_named
+from rvbbit_otel.all_in_one.typed_data import check_types
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS
 
@@ -135,6 +136,7 @@ class ClickHouseHttp:
 
     def _insert(self, text: bytes) -> None:
         insert = read_insert(text)
+        check_types(insert.data, insert.format_name, self._gate.vocabulary.is_zone)
         self._engine.insert_rows(insert.table, insert.columns, insert.data, insert.format_name)
 
     async def _question(self, request: Request, query: str, headers: dict[str, str]) -> Response | StreamedAnswer:

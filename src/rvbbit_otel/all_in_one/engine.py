@@ -261,7 +261,7 @@ def _limits(options: Options) -> dict[str, int | float | str]:
         "max_result_bytes": options.result_bytes,
         # A large GROUP BY or ORDER BY goes on with a file in the store's folder instead of failing.
         "max_bytes_before_external_group_by": options.query_memory // 2,
-        "max_bytes_before_external_sort": options.query_memory // 2,
+        "max_bytes_before_external_sort": options.query_memory // 4,
     }
 
 
