@@ -16,7 +16,7 @@ from typing import Any
 
 from rvbbit_otel.all_in_one.engine import EngineError, as_parameters
 from rvbbit_otel.all_in_one.options import Options
-from rvbbit_otel.all_in_one.query_settings import Value, can_be_set, setting
+from rvbbit_otel.all_in_one.query_settings import Value, can_be_set, settable, setting
 from rvbbit_otel.all_in_one.small_statements import Described, Small, may_be_small, read_small, tokens_of
 from rvbbit_otel.all_in_one.tree import (
     Found,
@@ -48,6 +48,7 @@ _SETTINGS: Mapping[str, Value] = {
 }
 _READ = "SELECT formatQueryFromJSON(parseQueryToJSON({text:String})) AS written, parseQueryToJSON(written)"
 _WRITE = "SELECT formatQueryFromJSON({text:String})"
+_SETTINGS_HERE = "SELECT * FROM (SELECT * REPLACE (toUInt8(name NOT IN ({})) AS readonly) FROM system.settings)"
 _CUT = "SELECT tokenizeQuery({text:String})"
 # The engine's code for a statement that it makes no tree of.
 _NO_TREE = 36
@@ -163,6 +164,15 @@ class Gate:
 
     def _from_tree(self, written: bytes, tree: dict[str, Any], database: str) -> Checked:
         found = self._found(tree, database)
+        if found.of_settings:
+            # Clients look there for what they may set. To the engine, nothing can be set on a connection that only reads.
+            for node in found.of_settings:
+                table = node.pop("database_and_table_name")
+                node["subquery"] = {**self._settings_here(), "alias": table.get("alias") or "settings"}
+            (changed,) = _strings(self._ask(_WRITE, {"text": json.dumps(tree)}, "RowBinary"))
+            written, tree = self._read(changed)
+            found = self._found(tree, database)
+            found.of_settings.clear()
         name = found.format_name
         if name is None:
             return Checked(written, None, found.settings, found)
@@ -173,6 +183,13 @@ class Gate:
             (statement,) = _strings(self._ask(_WRITE, {"text": json.dumps(plain)}, "RowBinary"))
             self._found(self._read(statement)[1], database)
         return Checked(statement, name, found.settings, found)
+
+    def _settings_here(self) -> dict[str, Any]:
+        """A part of a tree: `system.settings`, with what a question may set as not readonly."""
+        _, tree = self._read(_SETTINGS_HERE.format(", ".join(f"'{name}'" for name in settable())).encode())
+        select = tree["list_of_selects"]["children"][0]
+        subquery: dict[str, Any] = select["tables"]["children"][0]["table_expression"]["subquery"]
+        return subquery
 
     def _small(self, text: bytes, database: str) -> Checked | None:
         cut = json.loads(self._ask(_CUT, {"text": text.decode()}, "JSONCompactEachRow"))[0]

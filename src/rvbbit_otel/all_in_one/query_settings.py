@@ -79,6 +79,11 @@ def can_be_set(name: str) -> bool:
     return name in _kinds() or name in _LIMITS
 
 
+def settable() -> list[str]:
+    """Names of all that a question may bring."""
+    return [*_kinds(), *_LIMITS]
+
+
 def setting(name: str, value: str, options: Options, is_zone: Callable[[str], bool]) -> Value:
     """A setting's value as the engine gets it; raises EngineError for one that it can't have here."""
     limit = _LIMITS.get(name)

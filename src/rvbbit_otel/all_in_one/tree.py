@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from rvbbit_otel.all_in_one.engine import EngineError
 from rvbbit_otel.all_in_one.type_names import is_harmless_type
@@ -46,6 +46,7 @@ class Found:
 
     format_name: as it was written. settings: of the whole statement, by name. inner_settings: of parts of it.
     zones, columns, functions: names of parameters that stand for one, or may. tables: for each table that is one, the parameters of its name.
+    of_settings: nodes that read `system.settings` as their table.
     """
 
     format_name: str | None = None
@@ -55,6 +56,7 @@ class Found:
     columns: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
     tables: set[tuple[str, ...]] = field(default_factory=set)
+    of_settings: list[dict[str, Any]] = field(default_factory=list)
 
 
 def read_tree(tree: Node, vocabulary: Vocabulary, database: str) -> Found:
@@ -136,6 +138,8 @@ class _Walk:
                     raise denied("INTO OUTFILE is not served: read the answer instead")
             elif what == "table":
                 self._table(value)
+                if [self._database, *(value.get("name_parts") or [value["name"]])][-2:] == ["system", "settings"]:
+                    self._found.of_settings.append(cast(dict[str, Any], node))
             elif what == "called":
                 self._table_function(value)
             elif what == "format":
