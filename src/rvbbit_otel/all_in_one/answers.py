@@ -23,6 +23,7 @@ if sys.platform.startswith("linux"):
     from fcntl import F_SETPIPE_SZ, fcntl
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+RawHeaders = list[tuple[bytes, bytes]]
 
 # Bytes of an answer that are held back for a status of its own, and that are read ahead of the client.
 HELD = 1024 * 1024
@@ -99,12 +100,35 @@ class Packer:
         return self._packer.compress(piece) + (self._packer.flush() if last else b"")
 
 
+class HeldAnswer:
+    """An ASGI response: an answer that is here as a whole, sent piece by piece to a client that takes each in time."""
+
+    def __init__(self, headers: RawHeaders, body: bytes, send_seconds: float, sent: Callable[[], None]) -> None:
+        """`sent` is called when it is gone, or its client is."""
+        self._headers = headers
+        self._body = body
+        self._send_seconds = send_seconds
+        self._sent = sent
+
+    async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
+        """Send it."""
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+            for at in range(0, max(1, len(self._body)), _CHUNK):
+                more = at + _CHUNK < len(self._body)
+                await send_in_time(send, self._body[at : at + _CHUNK], more, self._send_seconds)
+        except ClientGoneError:
+            scope.get(ABORT, lambda: None)()
+        finally:
+            self._sent()
+
+
 class StreamedAnswer:
     """An ASGI response: what was held, then what comes, then the end, or the error and no end."""
 
     def __init__(
         self,
-        headers: list[tuple[bytes, bytes]],
+        headers: RawHeaders,
         held: bytes,
         pipe: AnswerPipe,
         packer: Packer,
@@ -157,11 +181,7 @@ class StreamedAnswer:
         return None
 
     async def _send(self, send: Send, body: bytes) -> None:
-        message = {"type": "http.response.body", "body": body, "more_body": True}
-        try:
-            await asyncio.wait_for(send(message), self._send_seconds)
-        except asyncio.TimeoutError as error:
-            raise ClientGoneError from error
+        await send_in_time(send, body, True, self._send_seconds)
 
     async def _next(self) -> bytes:
         loop = asyncio.get_running_loop()
@@ -187,3 +207,11 @@ class StreamedAnswer:
 
 class ClientGoneError(Exception):
     """The client has closed its connection, or does not read."""
+
+
+async def send_in_time(send: Send, body: bytes, more: bool, seconds: float) -> None:
+    """Send a piece; raises ClientGoneError for a client that does not take it within `seconds`."""
+    try:
+        await asyncio.wait_for(send({"type": "http.response.body", "body": body, "more_body": more}), seconds)
+    except asyncio.TimeoutError as error:
+        raise ClientGoneError from error

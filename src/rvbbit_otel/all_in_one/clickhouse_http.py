@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from rvbbit_otel.all_in_one import bodies
-from rvbbit_otel.all_in_one.answers import HELD, PACKED, AnswerPipe, Packer, StreamedAnswer
+from rvbbit_otel.all_in_one.answers import HELD, PACKED, AnswerPipe, HeldAnswer, Packer, StreamedAnswer
 from rvbbit_otel.all_in_one.engine import Answer, Cost, Engine, EngineError
 from rvbbit_otel.all_in_one.gate import MOST_BYTES, Checked, Gate
 from rvbbit_otel.all_in_one.inserts import is_insert, read_insert
@@ -48,6 +48,8 @@ _DATABASES = frozenset({"default", "system", "information_schema", "INFORMATION_
 # A URL is taken apart on the loop, so it is short (httptools takes none over 64 KiB); a long statement is a body.
 _URL_BYTES, _URL_FIELDS = 64 * 1024, 1000
 _LONGEST_ID = 256
+# Bytes of an answer that a connection takes without waiting for its client.
+_SMALL = 64 * 1024
 # Seconds that an answer may take to reach its client after the engine's own limit.
 _SENDING_SECONDS = 60
 
@@ -69,6 +71,8 @@ class ClickHouseHttp:
         self._engine = engine
         self._options = options
         self._gate = Gate(engine.connect, options)
+        # What is held of answers until their queries have ended, or their clients have taken them.
+        self._held = bodies.Budget(2 * options.result_bytes)
         self._checks = ThreadPoolExecutor(2, thread_name_prefix="sql-check")
         self._questions = ThreadPoolExecutor(options.readers + 2, thread_name_prefix="sql-question")
         self._inserts = ThreadPoolExecutor(2, thread_name_prefix="sql-insert")
@@ -87,7 +91,7 @@ class ClickHouseHttp:
         self._checks.shutdown()
         self._gate.close()
 
-    async def answer(self, request: Request) -> Response | StreamedAnswer:
+    async def answer(self, request: Request) -> Response | HeldAnswer | StreamedAnswer:
         """Run the request's statement."""
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": ", ".join(_METHODS), **_SERVER})
@@ -111,7 +115,9 @@ class ClickHouseHttp:
         except RvbbitOtelError as error:
             return _failure(error, headers)
 
-    async def _run(self, request: Request, text: bytes, headers: dict[str, str]) -> Response | StreamedAnswer:
+    async def _run(
+        self, request: Request, text: bytes, headers: dict[str, str]
+    ) -> Response | HeldAnswer | StreamedAnswer:
         if is_insert(text):
             if request.method != "POST":
                 raise EngineError(
@@ -139,7 +145,9 @@ class ClickHouseHttp:
         check_types(insert.data, insert.format_name, self._gate.vocabulary.is_zone)
         self._engine.insert_rows(insert.table, insert.columns, insert.data, insert.format_name)
 
-    async def _question(self, request: Request, query: str, headers: dict[str, str]) -> Response | StreamedAnswer:
+    async def _question(
+        self, request: Request, query: str, headers: dict[str, str]
+    ) -> Response | HeldAnswer | StreamedAnswer:
         given = request.query_params
         database = given.get("database") or request.headers.get("x-clickhouse-database") or "default"
         if database not in _DATABASES:
@@ -153,7 +161,8 @@ class ClickHouseHttp:
         format_name, content_type = format_named(asked or "TabSeparated", self._gate.vocabulary)
         settings = settings_of(given.multi_items(), self._options, self._gate.vocabulary.is_zone)
         settings.update(self._gate.settings_of(checked))
-        whole = given.get("wait_end_of_query") in ("1", "true")
+        # An older client knows no answer without a length.
+        whole = given.get("wait_end_of_query") in ("1", "true") or request.scope.get("http_version") == "1.0"
         packing = _encoding(request) if given.get("enable_http_compression") in ("1", "true") else None
         headers.update({"Content-Type": content_type, "X-ClickHouse-Format": format_name})
         if packing:
@@ -199,7 +208,7 @@ class ClickHouseHttp:
         packer: Packer,
         whole: bool,
         headers: dict[str, str],
-    ) -> Response | StreamedAnswer:
+    ) -> Response | HeldAnswer | StreamedAnswer:
         """The answer as a whole if it is short, as a stream if not; if the client goes away first, its query is stopped, or never begun."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.query_seconds + _SENDING_SECONDS
@@ -220,6 +229,9 @@ class ClickHouseHttp:
 
         held = bytearray()
         streamed = False
+        # Given back when the answer has left, by whichever way.
+        room = contextlib.ExitStack()
+        share = room.enter_context(self._held.share())
         try:
             reading = asyncio.ensure_future(pipe.read())
             while True:
@@ -232,6 +244,7 @@ class ClickHouseHttp:
                         raise ClientDisconnect
                     raise StoreUnavailableError("as many queries as may run at once do so: try again later")
                 piece = reading.result()
+                share.take(len(piece))
                 held += piece
                 if not piece or (len(held) > HELD and not whole):
                     break
@@ -244,8 +257,12 @@ class ClickHouseHttp:
                 )
             cost = await asking
             body = await packer.pack(bytes(held), last=True)
-            return _done(Answer(cost.rows, cost.read_rows, cost.read_bytes, body), None, None, headers, len(held))
+            answer = _done(Answer(cost.rows, cost.read_rows, cost.read_bytes, body), None, None, headers, len(held))
+            if len(body) <= _SMALL:
+                return answer
+            return HeldAnswer(answer.raw_headers, body, self._options.send_seconds, room.pop_all().close)
         finally:
+            room.close()
             if not streamed:
                 stop()
 

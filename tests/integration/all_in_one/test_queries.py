@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.client
 import json
@@ -171,6 +172,39 @@ def test_a_client_that_does_not_read_its_answer_is_let_go_and_its_query_with_it(
             while piece := client.recv(MIB):
                 last = (last + piece)[-20:]
             assert not last.endswith(b"0\r\n\r\n")
+
+
+def test_answers_that_their_clients_do_not_take_have_a_limit_together_and_then_room_again(tmp_path: Path) -> None:
+    limits = {"result_bytes": 8 * MIB, "send_seconds": 2}
+    with running_all_in_one(tmp_path / "data", limits=limits) as server, contextlib.ExitStack() as open_ones:
+        host, port = server.clickhouse.removeprefix("http://").split(":")
+        whole = "query=SELECT+repeat('x',1000)+FROM+numbers(7000)&wait_end_of_query=1"
+        for _ in range(2):
+            client = open_ones.enter_context(socket.create_connection((host, int(port))))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.sendall(f"GET /?{whole} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            assert client.recv(15) == b"HTTP/1.1 200 OK"
+        status, _, headers = ask(server, "SELECT repeat('x', 1000) FROM numbers(7000)", wait_end_of_query="1")
+        assert (status, headers["x-clickhouse-exception-code"]) == (503, "202")
+        assert ask(server, "SELECT 1")[:2] == (200, "1\n")
+        until(
+            "there is room",
+            lambda: ask(server, "SELECT repeat('x', 1000) FROM numbers(7000)", wait_end_of_query="1")[0] == 200,
+            30,
+        )
+
+
+def test_a_client_of_http_1_0_gets_its_answer_with_its_length(server: AllInOne) -> None:
+    host, port = server.clickhouse.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(b"GET /?query=SELECT+number+FROM+numbers(500000) HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        answer = b""
+        while piece := client.recv(MIB):
+            answer += piece
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"chunked" not in head.lower()
+    assert f"content-length: {len(body)}".encode() in head.lower()
+    assert body.endswith(b"\n499999\n")
 
 
 def test_slow_questions_keep_nobody_from_writing_nor_a_wrong_one_from_its_answer(server: AllInOne) -> None:
