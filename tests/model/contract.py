@@ -28,6 +28,7 @@ class Scope:
     """A block, or whatever else has an end: what was inherited from it is weak once it is over."""
 
     over: bool = False
+    shared: bool = False  # another client with the same connection id, and for the same caller, may end it
 
 
 @dataclass(eq=False)
@@ -64,7 +65,7 @@ class Whose:
         if self.doubt:
             allowed.add(None)
         sources: frozenset[str] = frozenset()
-        if not self.doubt and self.run is None and self.scope is not None:
+        if not self.doubt and self.run is None and self.scope is not None and not self.scope.shared:
             sources = frozenset({"inherited" if self.weak else "baggage"})
         return Expected(frozenset(allowed), self.doubt, sources)
 

@@ -372,7 +372,7 @@ class Walk:
             return
         if step.connection is not None:
             for flow, whose in list(live):
-                self._reconnected(flow, whose)
+                self._reconnected(flow, whose, step.caller)
             live.clear()
         whose = self._by(line, step.caller)
         connection = "" if step.connection is None else f", {step.connection!r}"
@@ -391,10 +391,14 @@ class Walk:
         line.code.add(f"logout({connection[2:]})")
 
     @staticmethod
-    def _reconnected(flow: Flow, whose: Whose) -> None:
+    def _reconnected(flow: Flow, whose: Whose, caller: str) -> None:
         place = next(number for number, each in enumerate(flow.stack) if each is whose)
         flow.stack[place] = replace(whose, doubt=contract.RECONNECTED)
-        if whose.scope is not None:
+        if whose.scope is None:
+            return
+        if whose.caller == caller:
+            whose.scope.shared = True
+        else:
             whose.scope.over = True
 
     # Sessions.
@@ -734,7 +738,7 @@ class Walk:
 
     def _open_run_as(self, made: Line, step: Make) -> tuple[Run, Whose, bool]:
         asked = made.asked
-        if asked is None or asked.caller is None or asked.caller == made.flow.whose.caller:
+        if asked is None or asked.caller is None or asked.doubt or asked.caller == made.flow.whose.caller:
             return self._open_run(made, step)
         made.flow.stack.append(asked)
         try:
