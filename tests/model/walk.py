@@ -93,6 +93,10 @@ class EventLoop:
     is_set: bool = False
 
 
+def _at_once() -> bool:
+    return True
+
+
 @dataclass(eq=False)
 class Line:
     """A line of execution, or a generator, as it is walked. atomic: it can't be interrupted."""
