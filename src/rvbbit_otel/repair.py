@@ -13,7 +13,7 @@ from opentelemetry.util.types import AnyValue
 from rvbbit_otel.attributes import CALLER_CONFLICT, CALLER_ID, CALLER_SOURCE, CONTENT_KEYS, SESSION_ID
 from rvbbit_otel.caller import valid_caller_id
 from rvbbit_otel.registry import EchoRegistry
-from rvbbit_otel.stamping import DISOWNED_SLOT, OWN_SLOT, STAMP_SLOT, Stamper
+from rvbbit_otel.stamping import DISOWNED_SLOT, OWN_SLOT, RUN_SLOT, STAMP_SLOT, Stamper
 from rvbbit_otel.telemetry import Counters
 
 Parts = Callable[[Sequence[ReadableSpan]], Iterable[Sequence[ReadableSpan]]]
@@ -78,7 +78,8 @@ class RepairingSpanExporter(SpanExporter):
                 and stamp.get(CALLER_SOURCE, "none") == "none"
                 and not getattr(attributes, DISOWNED_SLOT, False)
             ):
-                late = self._stamper.late_stamp(entries[SESSION_ID], span.start_time or 0, span.end_time or 0)
+                run: int | None = getattr(attributes, RUN_SLOT, None)
+                late = self._stamper.late_stamp(entries[SESSION_ID], run, span.start_time or 0, span.end_time or 0)
                 if late is not None:
                     self._counters.add("repaired.late_session")
                     changes.update({**late, CALLER_SOURCE: "repair"})

@@ -28,6 +28,8 @@ from rvbbit_otel.work import Work, work_of
 STAMP_SLOT: Final = "_rvbbit_stamp"
 # There, too, what we ourselves put on a span of ours.
 OWN_SLOT: Final = "_rvbbit_own"
+# ... and the run of a session that a span of nobody's belongs to, which may get a caller while the span runs.
+RUN_SLOT: Final = "_rvbbit_run"
 # ... and that a span named a caller which can't be one.
 DISOWNED_SLOT: Final = "_rvbbit_disowned"
 # Shared by all that nobody claims, so it is never changed.
@@ -66,14 +68,22 @@ class Stamper:
         explicit = self._valid(attributes[CALLER_ID])
         return UNCLAIMED if explicit is None else by_hand(explicit)
 
-    def late_stamp(self, session_id: object, start: int, end: int) -> Mapping[str, str] | None:
+    def run_of(self, session_id: str, context: Context | None) -> int | None:
+        """The run that something belongs to which starts in this context and is of this session, None if none is known."""
+        work = work_of(get_current() if context is None else context)
+        echo = self._run_of(work) if work is not None and work.session_id == session_id else self._find(session_id)
+        return None if echo is None else echo.run
+
+    def late_stamp(self, session_id: object, run: int | None, start: int, end: int) -> Mapping[str, str] | None:
         """The stamp of the session that an ended span of nobody's names; `start` and `end` in nanoseconds of Unix time.
 
-        None if that session is not known, nobody claims it, or the span was not within this run of it.
+        `run`: the one that it was known to belong to. None if that session is not known, nobody claims it, or the span was not within this run.
         """
         echo = self._find(session_id) if isinstance(session_id, str) else None
         if echo is None or echo.caller is None or end < echo.opened:
             return None
+        if run is not None:
+            return echo.stamp if run == echo.run else None
         return None if echo.before is not None and start <= echo.before else echo.stamp
 
     def _stamp(

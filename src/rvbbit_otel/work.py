@@ -282,6 +282,16 @@ def reads(frame: int, work: Work | None) -> None:
         _read_in_steps[frame] = work
 
 
+def within_blocks(work: Work) -> Work:
+    """The same work, entered from inside of a generator's block, which it goes before until it is left."""
+    inner = _running_block() if _in_generators else None
+    if inner is None or work.is_within(inner):
+        return work
+    same = work.go_on_here()
+    same.base = inner
+    return same
+
+
 def in_generators() -> bool:
     """Whether any generator has a block: then the current context need not say whose the work is, the stack does."""
     return bool(_in_generators)

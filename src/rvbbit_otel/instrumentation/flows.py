@@ -24,6 +24,10 @@ current_context: Final[Callable[[], Context]] = getattr(
 
 def enter(context: Context) -> Token[Context]:
     """Attach a context; give what it returns to `leave`."""
+    if work.in_generators():
+        entered = context.get(work.WORK_KEY)
+        if isinstance(entered, work.Work) and (inside := work.within_blocks(entered)) is not entered:
+            context = Context({**context, work.WORK_KEY: inside})
     return attach(context)
 
 

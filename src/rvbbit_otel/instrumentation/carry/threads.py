@@ -110,7 +110,7 @@ class Threads:
         elif function is not None:
             context = timer_context(function)
         else:
-            context = Job(code=code_of(getattr(thread, "_target", None) or type(thread).run)).context
+            context = Job(code=code_of(getattr(thread, "_target", None))).context
         if hasattr(thread, _OTEL_CONTEXT):
             setattr(thread, _OTEL_CONTEXT, context)  # It would attach the one that it found, inside of ours.
         run, on = thread.run, self._wrapping
