@@ -66,20 +66,18 @@ class Asked:
     Where nobody is known to have called it, it is whose the first step is.
     """
 
-    __slots__ = ("_context", "_token")
+    __slots__ = ("_caller_id", "_context", "_token")
 
     def __init__(self) -> None:
         """By whoever works here now."""
         context = get_current()
-        self._context = context if work.speaks(context) else None
-        if self._context is not None:
-            self._context = handed_over(effective(context))
+        self._caller_id = caller_id_of(context) if work.speaks(context) else None
+        self._context = handed_over(effective(context)) if self._caller_id is not None else None
         self._token: Token[Context] | None = None
 
     def __enter__(self) -> None:
         """Work as they, if that is not who works here now."""
-        asked = caller_id_of(self._context) if self._context is not None else None
-        if self._context is not None and asked is not None and asked != caller_id_of(None):
+        if self._context is not None and self._caller_id != caller_id_of(None):
             self._token = enter(self._context)
 
     def __exit__(self, *_: object) -> None:
