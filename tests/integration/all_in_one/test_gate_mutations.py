@@ -1,4 +1,4 @@
-"""Statements that nobody wrote: hostile ones cut up and put together anew, by a seed that a failure prints. What passes has nothing in it that is refused."""
+"""Statements that nobody wrote: hostile ones cut up and put together anew, by a seed that a failure prints. What passes holds nothing refused."""
 
 from __future__ import annotations
 
