@@ -33,7 +33,7 @@ _OWN_LIMIT = "Query memory limit exceeded"
 # rows of one key in it (ADR 60).
 _WRITING: Mapping[str, int] = {"parallel_view_processing": 1, "optimize_on_insert": 0}
 # No setting of a client's changes these. Formatting in one thread keeps a piece of the answer in memory, not one for each thread; a statement may be
-# longer once the engine has written it anew; a pattern may not be so large that compiling it goes past the time limit.
+# longer, and deeper in brackets, once the engine has written it anew; a pattern may not be so large that compiling it goes past the time limit.
 _READING: Mapping[str, int | float | str] = {
     "allow_introspection_functions": 0,
     "allow_python_table_function": 0,
@@ -41,6 +41,7 @@ _READING: Mapping[str, int | float | str] = {
     "function_sleep_max_microseconds_per_block": 1_000_000,
     "max_hyperscan_regexp_length": 10_000,
     "max_hyperscan_regexp_total_length": 100_000,
+    "max_parser_depth": 2000,
     "max_query_size": 4 * 1024 * 1024,
     "max_temporary_data_on_disk_size_for_query": 1024 * 1024 * 1024,
     "output_format_parallel_formatting": 0,
