@@ -35,11 +35,17 @@ def clean(value: _T) -> _T:
 
 
 def clean_attributes(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The attributes of a span, an event, a link or a record, with the count of what the SDK dropped; the same object where all are fit."""
+    """The attributes of a span, an event, a link or a record, with their limits and the count of what was dropped; the same object where all are fit."""
     cleaned = clean(attributes)
     if cleaned is attributes:
         return attributes
-    bounded = BoundedAttributes(attributes=cleaned, immutable=False)
+    limits = getattr(attributes, "maxlen", None), getattr(attributes, "max_value_len", None)
+    bounded = BoundedAttributes(limits[0], immutable=False, max_value_len=limits[1])
+    entries: dict[str, Any] | None = getattr(bounded, "_dict", None)
+    if entries is None:
+        bounded.update(cleaned or {})
+    else:
+        entries.update(cleaned or {})  # The public way cleans once more, and drops what has an empty key inside a map.
     bounded.dropped = getattr(attributes, "dropped", 0)
     return bounded
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,20 @@ _CLOSE_SECONDS = 2
 # The tables behind a landing table are written side by side; and a block is not merged with itself before it is written, for its views leave no two
 # rows of one key in it (ADR 60).
 _WRITING: Mapping[str, int] = {"parallel_view_processing": 1, "optimize_on_insert": 0}
+# No setting of a client's changes these. Formatting in one thread keeps a piece of the answer in memory, not one for each thread; a statement may be
+# longer, and deeper in brackets, once the engine has written it anew; a pattern may not be so large that compiling it goes past the time limit.
+_READING: Mapping[str, int | float | str] = {
+    "allow_introspection_functions": 0,
+    "allow_python_table_function": 0,
+    "allow_nonconst_timezone_arguments": 0,
+    "function_sleep_max_microseconds_per_block": 1_000_000,
+    "max_hyperscan_regexp_length": 10_000,
+    "max_hyperscan_regexp_total_length": 100_000,
+    "max_parser_depth": 2000,
+    "max_query_size": 4 * 1024 * 1024,
+    "max_temporary_data_on_disk_size_for_query": 1024 * 1024 * 1024,
+    "output_format_parallel_formatting": 0,
+}
 
 
 class EngineError(StoreError):
@@ -42,30 +57,46 @@ class EngineError(StoreError):
 class Session:
     """A connection that writes, for one statement at a time. Implements storage's Database."""
 
-    def __init__(self, connection: Any, body: Path) -> None:
-        """`body` is the file that an insert's data goes by."""
+    def __init__(self, connection: Any, body: Path, memory: int) -> None:
+        """`body` is the file that an insert's data goes by, `memory` the bytes that one statement may take."""
         self._connection = connection
         self._body = body
         self._lock = threading.Lock()
-        for setting, value in _WRITING.items():
+        for setting, value in {**_WRITING, "max_memory_usage": memory}.items():
             connection.query(f"SET {setting}={value}")
 
     def insert(self, statement: str, body: bytes, format_name: str) -> None:
-        """Run one INSERT with its data; raises EngineError, and then nothing of the data is acknowledged.
+        """Run one INSERT of ours with its data; raises EngineError, and then nothing of the data is acknowledged.
 
-        The data goes by a file. chDB 4.4 also takes it piece by piece (`send_insert`), but there what goes wrong behind the table, such as a view
-        that throws or a disk that is full, is swallowed: 12,000 spans were acknowledged on a full disk where 5,600 were stored.
+        The data goes by a file, so the views behind a landing table run in all of the engine's threads. chDB 4.4 also takes it piece by piece
+        (`send_insert`), but there what goes wrong behind the table, such as a view that throws or a disk that is full, is swallowed: 12,000 spans
+        were acknowledged on a full disk where 5,600 were stored.
         """
         head, settings, rest = statement.partition(" SETTINGS ")
+        with self._lock, _translated(), self._in_file(body) as file:
+            self._connection.query(f"{head} SELECT * FROM file({file}, {format_name}){settings}{rest}", "Null")
+
+    def insert_rows(self, table: str, columns: Sequence[str], body: bytes, format_name: str, seconds: float) -> None:
+        """Put rows in a format of the engine's into a table, all of its columns where none is named; raises EngineError as `insert` does.
+
+        By `file()` here too: what is read by INFILE counts towards no limit of memory (chDB 4.4: 18 KB, packed, took 8 GB). It fills what the data
+        leaves out with zeros, not as the table's owner said; the landing tables say nothing.
+        """
         with self._lock, _translated():
-            try:
-                self._body.write_bytes(body)
-                self._connection.query(_insert_from(str(self._body), head, settings + rest, format_name), "Null")
-            except OSError as error:
-                raise EngineError(f"Code: 243. DB::Exception: {error}. (NOT_ENOUGH_SPACE)") from error
-            finally:
-                with contextlib.suppress(OSError):
-                    self._body.unlink()  # It holds what somebody sent as plain text.
+            types = self._types_of(table)
+            unknown = next((name for name in columns if name not in types), None)
+            if unknown is not None:
+                raise EngineError(
+                    f"Code: 16. DB::Exception: No such column {unknown} in table {table}. (NO_SUCH_COLUMN_IN_TABLE)"
+                )
+            names = ", ".join(f"`{name}`" for name in columns or types)
+            structure = ", ".join(f"`{name}` {types[name]}" for name in columns or types)
+            with self._in_file(body) as file:
+                self._connection.query(
+                    f"INSERT INTO {table} ({names}) SELECT {names} FROM file({file}, {format_name}, {quoted(structure)}) "
+                    f"SETTINGS max_execution_time = {seconds}",
+                    "Null",
+                )
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement of ours."""
@@ -84,6 +115,23 @@ class Session:
         with self._lock:
             self._connection.close()
 
+    def _types_of(self, table: str) -> dict[str, str]:
+        asked = "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}"
+        answer = self._connection.query(asked, "JSONCompactEachRow", params=as_parameters({"table": table}))
+        return dict(json.loads(line) for line in bytes(answer.bytes()).splitlines())
+
+    @contextmanager
+    def _in_file(self, body: bytes) -> Iterator[str]:
+        """The data in a file, whose name comes as a literal. It is gone afterwards: it holds what somebody sent as plain text."""
+        try:
+            self._body.write_bytes(body)
+            yield quoted(str(self._body))
+        except OSError as error:
+            raise EngineError(f"Code: 243. DB::Exception: {error}. (NOT_ENOUGH_SPACE)") from error
+        finally:
+            with contextlib.suppress(OSError):
+                self._body.unlink()
+
 
 class Engine:
     """Owns a folder. Implements storage's Database for migrations and audits in process."""
@@ -94,20 +142,27 @@ class Engine:
         self._folder = str(options.data / "store")
         try:
             connection = chdb.connect(address_with_grants(options.data, self._folder))
-            self._writer = Session(connection, (options.data / "body.bin").absolute())
+            self._writer = Session(connection, (options.data / "body.bin").absolute(), options.insert_memory)
+            # Queries are stopped while the writer writes.
+            self._stopper = self.connect()
         except Exception as error:
             self._lock.release()
             raise StoreCorruptError(
                 f"the store in {self._folder} can't be opened: {error}. Nothing was changed: "
                 "restore it from a backup, or move the folder away to start anew"
             ) from error
+        self._stop_lock = threading.Lock()
         self._options = options
         self._places = threading.BoundedSemaphore(options.readers)
         self._numbers = itertools.count()
 
     def insert(self, statement: str, body: bytes, format_name: str) -> None:
-        """Run one INSERT with its data; raises EngineError, and then nothing of the data is acknowledged."""
+        """Run one INSERT of ours with its data; raises EngineError, and then nothing of the data is acknowledged."""
         self._writer.insert(statement, body, format_name)
+
+    def insert_rows(self, table: str, columns: Sequence[str], body: bytes, format_name: str) -> None:
+        """Put rows in a format of the engine's into a table, all of its columns where none is named; raises EngineError as `insert` does."""
+        self._writer.insert_rows(table, columns, body, format_name, self._options.query_seconds)
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement of ours on the writing connection."""
@@ -120,8 +175,9 @@ class Engine:
     @contextmanager
     def aside(self, database: str) -> Iterator[Session]:
         """An empty database of this name beside the store's, on a connection of its own; it is dropped at the end. Raises EngineError."""
+        options = self._options
         with _translated():
-            session = Session(chdb.connect(self._folder), (self._options.data / f"{database}.bin").absolute())
+            session = Session(self.connect(), (options.data / f"{database}.bin").absolute(), options.insert_memory)
         try:
             session.command(f"DROP DATABASE IF EXISTS {database} SYNC")
             session.command(f"CREATE DATABASE {database}")
@@ -133,8 +189,14 @@ class Engine:
         finally:
             session.close()
 
+    def connect(self) -> Any:
+        """A connection of its own, free to do what the grants allow: what it is for sets its limits first."""
+        return chdb.connect(self._folder)
+
     @contextmanager
-    def reader(self, settings: Mapping[str, int | str] | None = None) -> Iterator[Reader]:
+    def reader(
+        self, settings: Mapping[str, int | float | str] | None = None, database: str = "default"
+    ) -> Iterator[Reader]:
         """A connection that can only read, for one query from outside; `settings` are checked already, and can't loosen a limit.
 
         A new one each time costs 0.4 ms, measured, and leaves nothing of a query to the next. Raises StoreUnavailableError if as many as may
@@ -144,24 +206,16 @@ class Engine:
             raise StoreUnavailableError("as many queries as may run at once do so: try again later")
         try:
             name = f"reader-{next(self._numbers)}"
-            connection = chdb.connect(self._folder)
+            connection = self.connect()
             try:
-                options = self._options
                 # In one statement, since each costs a tenth of a millisecond; `readonly` makes all of them final.
-                chosen: dict[str, int | str] = {
-                    "max_memory_usage": options.query_memory,
-                    "max_execution_time": options.query_seconds,
-                    "max_result_rows": options.result_rows,
-                    "max_result_bytes": options.result_bytes,
-                    **(settings or {}),
-                    "allow_python_table_function": 0,
-                    "log_comment": name,
-                    "readonly": 1,
-                }
+                chosen = {**_limits(self._options), **(settings or {}), **_READING, "log_comment": name, "readonly": 1}
                 changes = (
-                    f"{key}={value if isinstance(value, int) else quoted(value)}" for key, value in chosen.items()
+                    f"{key}={quoted(value) if isinstance(value, str) else value}" for key, value in chosen.items()
                 )
                 with _translated():
+                    if database != "default":
+                        connection.query(f"USE {database}")
                     connection.query("SET " + ", ".join(changes))
                 yield Reader(name, connection)
             finally:
@@ -171,29 +225,41 @@ class Engine:
 
     def cancel(self, reader: str) -> None:
         """Stop what a reader is doing, since nobody waits for it any more."""
-        self.command("KILL QUERY WHERE Settings['log_comment'] = {name:String} ASYNC", {"name": reader})
+        self._stop("KILL QUERY WHERE Settings['log_comment'] = {name:String} ASYNC", {"name": reader})
 
     def cancel_all(self) -> None:
         """Stop what every reader is doing."""
-        self.command("KILL QUERY WHERE startsWith(Settings['log_comment'], 'reader-') ASYNC")
+        self._stop("KILL QUERY WHERE startsWith(Settings['log_comment'], 'reader-') ASYNC")
+
+    def _stop(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        with self._stop_lock, _translated():
+            self._stopper.query(sql, "Null", params=as_parameters(parameters))
 
     def close(self) -> None:
         """Stop the queries that still run, close every connection and let the folder go."""
         self.cancel_all()
         for _ in range(self._options.readers):
             self._places.acquire(timeout=_CLOSE_SECONDS)
+        with self._stop_lock:
+            self._stopper.close()
         self._writer.close()
         self._lock.release()
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a query gave: the bytes in its format, rows of the answer, rows and bytes that were read for it."""
+class Cost:
+    """What a query took: rows of its answer, rows and bytes that were read for it."""
 
-    body: bytes
     rows: int
     read_rows: int
     read_bytes: int
+
+
+@dataclass(frozen=True)
+class Answer(Cost):
+    """What a query gave: the bytes in its format, and what it took."""
+
+    body: bytes
 
 
 class Reader:
@@ -204,24 +270,45 @@ class Reader:
         self.name = name
         self._connection = connection
 
-    def run(self, sql: str, format_name: str, parameters: Mapping[str, str] | None = None) -> Answer:
+    def run(self, sql: str | bytes, format_name: str, parameters: Mapping[str, str] | None = None) -> Answer:
         """The whole answer in a format of the engine's; parameters are escaped already, as ClickHouse's HTTP clients send them."""
         with _translated():
             answer = self._connection.query(sql, format_name, params=dict(parameters or {}))
-            return Answer(
-                bytes(answer.bytes()), answer.rows_read(), answer.storage_rows_read(), answer.storage_bytes_read()
+            return Answer(*_cost_of(answer), bytes(answer.bytes()))
+
+    def write(self, sql: bytes, format_name: str, descriptor: int, parameters: Mapping[str, str] | None = None) -> Cost:
+        """Write the answer of a SELECT to a descriptor while it is made, so that no more of it is in memory than the engine's buffer holds.
+
+        `sql` has no FORMAT, and nothing after it. An error may come after some of the answer.
+        """
+        if not sql.lstrip(b"(").startswith((b"SELECT", b"WITH")):
+            # Of what the engine makes a SELECT by itself, such as SHOW TABLES, nothing comes this way (chDB 4.4). It is short.
+            answer = self.run(sql, format_name, parameters)
+            left = memoryview(answer.body)
+            while left:
+                left = left[os.write(descriptor, left) :]
+            return answer
+        outfile = f"\nINTO OUTFILE '/dev/fd/{descriptor}' TRUNCATE\nFORMAT {format_name}"
+        with _translated():
+            return Cost(
+                *_cost_of(self._connection.query(sql + outfile.encode(), "Null", params=dict(parameters or {})))
             )
 
 
-def _insert_from(file: str, head: str, settings: str, format_name: str) -> str:
-    """The statement that inserts what the file holds.
+def _cost_of(answer: Any) -> tuple[int, int, int]:
+    return answer.rows_read(), answer.storage_rows_read(), answer.storage_bytes_read()
 
-    By `file()` the views behind a landing table run in the engine's threads, by INFILE in one alone. But only INFILE fills the columns that data from
-    outside leaves out, as the table's owner said.
-    """
-    if format_name == "ProtobufSingle":
-        return f"{head} SELECT * FROM file({quoted(file)}, {format_name}){settings}"
-    return f"{head} FROM INFILE {quoted(file)}{settings} FORMAT {format_name}"
+
+def _limits(options: Options) -> dict[str, int | float | str]:
+    return {
+        "max_memory_usage": options.query_memory,
+        "max_execution_time": options.query_seconds,
+        "max_result_rows": options.result_rows,
+        "max_result_bytes": options.result_bytes,
+        # A large GROUP BY or ORDER BY goes on with a file in the store's folder instead of failing.
+        "max_bytes_before_external_group_by": options.query_memory // 2,
+        "max_bytes_before_external_sort": options.query_memory // 4,
+    }
 
 
 def as_parameters(parameters: Mapping[str, object] | None) -> dict[str, str]:

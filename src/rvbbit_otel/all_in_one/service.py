@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -63,9 +64,11 @@ def run(
         )
         opened.callback(lambda: grpc_server.stop(_DRAIN_SECONDS).wait())
         budget = Budget(2 * options.max_queued, too_many_bodies)
+        sql = ClickHouseHttp(engine, budget, options)
+        opened.callback(sql.close)
         apps = {
             "otlp_http": make_app(door, budget, options.max_body),
-            "clickhouse": ClickHouseHttp(engine, budget, options).make_app(page_route()),
+            "clickhouse": sql.make_app(page_route()),
         }
         addresses: dict[str, object] = {
             "pid": os.getpid(),
@@ -110,6 +113,8 @@ async def _serve(
         )
         for name, app in apps.items()
     ]
+    # An answer that fails half way has no end, on purpose: its client would take it for a whole one. The failure is in what it got.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing response" not in str(record.msg))
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
