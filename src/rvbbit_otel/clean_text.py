@@ -35,7 +35,7 @@ def clean(value: _T) -> _T:
 
 
 def clean_attributes(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The attributes of a span, an event, a link or a record, with their limits and the count of what was dropped; the same object where all are fit."""
+    """The attributes of a span, an event, a link or a record, with their limits and what was dropped; the same object where all are fit."""
     cleaned = clean(attributes)
     if cleaned is attributes:
         return attributes
