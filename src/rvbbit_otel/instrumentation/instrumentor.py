@@ -110,7 +110,7 @@ class Instrumentation:
 
     def _carry_of(self, hook: Hook) -> Any:
         if hook.role is Role.UDF_REGISTRATION:
-            return lambda values, function: self.tools.queries.carried(values["connection"], function)
+            return self.tools.queries.registered
         return lambda values, function: carried(function)
 
 
