@@ -110,10 +110,20 @@ class Fetch:
         """The rows may be of this query."""
         if slot not in self.slots:
             self.slots.append(slot)
-        if len(self.slots) > 1 and len({caller_of_query(each.context) for each in self.slots}) > 1:
+            self._settle()
+
+    def leave_out(self, slot: Slot) -> None:
+        """They are not, since it failed."""
+        if slot in self.slots and len(self.slots) > 1:
+            self.slots.remove(slot)
+            self._settle()
+
+    def _settle(self) -> None:
+        (first, *others) = list(self.slots)
+        if others and len({caller_of_query(each.context) for each in (first, *others)}) > 1:
             self.database = self.context = None
         else:
-            self.database, self.context = slot.database, slot.context
+            self.database, self.context = first.database, first.context
 
 
 def caller_of_query(context: Context) -> str | None:
@@ -221,6 +231,8 @@ class Ledger:
         self.ends(slot)
         if holder is not None:
             holder.starting.remove(slot)
+            for fetch in list(holder.fetching):
+                fetch.leave_out(slot)
 
     def ran(self, holder: Holder, slot: Slot) -> None:
         """It was executed; its rows may be made while they are fetched. What the holder had before is gone."""

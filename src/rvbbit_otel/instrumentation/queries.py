@@ -99,8 +99,9 @@ class Queries:
         def finish(after: Values, error: BaseException | None) -> None:
             flows.here.running.remove(slot)
             self._ledger.ran_whole(None, slot)
-            if _is_lazy(after.get("relation")):
+            if _is_lazy(relation := after.get("relation")):
                 database.lazy = True
+                self._ledger.hold(relation, database)
 
         return None, finish
 
@@ -128,12 +129,13 @@ class Queries:
         return (None if context is current else context), finish
 
     def runs(self, relation: Any, whole: bool) -> Call | None:
-        """A relation, which does not tell its connection, goes on with what it has, or runs for whoever asks now."""
+        """A relation goes on with what it has, or runs for whoever asks now. Unless it was made by a connection, it does not tell which it is of."""
         holder = self._ledger.holder_of(relation)
         if holder is not None and (holder.current or self._is_known(holder.starting)):
             return self.fetches(relation, whole) if holder.current else None
-        kept = None if whole else holder or self._ledger.hold(relation, self._anywhere)
-        slot = self._started(kept, self._anywhere, None)
+        database = self._anywhere if holder is None else holder.database
+        kept = None if whole else holder or self._ledger.hold(relation, database)
+        slot = self._started(kept, database, None)
 
         def finish(after: Values, error: BaseException | None) -> None:
             flows.here.running.remove(slot)

@@ -513,32 +513,34 @@ def test_threads_that_execute_on_one_connection_at_once_leave_rows_of_which_nobo
     assert flows.here.running == []
 
 
-def test_a_query_that_begins_while_another_thread_fetches_makes_the_rest_of_these_rows_nobodys(traced: Traced) -> None:
+@pytest.mark.parametrize(("fails", "then"), [(False, None), (True, "first")], ids=["waits", "is refused"])
+def test_a_query_that_waits_while_another_thread_fetches_makes_the_rest_of_these_rows_nobodys(
+    traced: Traced, fails: bool, then: str | None
+) -> None:
     seen = Seen()
     connection = open_with(seen)
     with called_by("first"):
         connection.execute(rows("first"))
-    begun = threading.Event()
-    threads: list[threading.Thread] = []
+    before = seen.calls
 
     def begin() -> None:
         with called_by("second"):
             call = traced.ours.tools.queries.executes(connection, rows("second"), whole=False)
-        begun.set()
         assert call is not None
-        call[1]({}, toy.ToyError())
+        if fails:
+            call[1]({}, duckdb.Error("connection is busy with another call"))
 
     def interrupted() -> None:
-        if not threads:
-            threads.append(threading.Thread(target=begin))
-            threads[0].start()
-            assert begun.wait(10)
+        seen.on_call = lambda: None
+        thread = threading.Thread(target=begin)
+        thread.start()
+        thread.join()
 
     seen.on_call = interrupted
     with called_by("third"):
         connection.fetchall()
-    threads[0].join()
-    assert seen.callers == {"first": {"first", None}}
+    # The call that was interrupted had begun before.
+    assert seen.counts == Counter({("first", "first"): before + 1}) + Counter({("first", then): 20_000 - before - 1})
 
 
 def test_two_connections_to_one_file_share_their_functions_and_their_doubts(traced: Traced, tmp_path: Path) -> None:
