@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.model import contract, faults
+from tests.model import contract
 from tests.model.contract import Flow, Item, Run, Scope, Sessions, Whose
 from tests.model.programs import (
     BAD,
@@ -106,7 +106,6 @@ class Line:
     loop: EventLoop | None = None
     atomic: bool = False
     generator: bool = False
-    wrapped: bool = False  # in a generator that drives it
     within: int = 0  # functions inside of a generator, in which there is no `yield`
     walker: Walker | None = None
     ready: Callable[[], bool] = _at_once
@@ -413,16 +412,12 @@ class Walk:
         run = self.sessions.open(step.session, around, caller, parent, starts=True)
         first = not run.running
         run.running += 1
-        return run, Whose(run.caller, run.doubt, run=run), first
+        return run, run.whose, first
 
     def _is_forgettable(self, session: str, around: Whose) -> bool:
         """Whether a session that lives may be forgotten: whose is what then begins in it depends on that."""
         known = self.sessions.latest.get(session)
         return self.program.evicts and known is not None and not known.ended and around.run is not known
-
-    @staticmethod
-    def _is_nobodys(around: Whose, caller: str | None) -> bool:
-        return faults.LEARNED and caller is None and (around.caller is None or bool(around.doubt))
 
     @staticmethod
     def _finish(run: Run, first: bool) -> None:
@@ -438,7 +433,7 @@ class Walk:
             )  # Its own session is claimed for another by itself: whose it is then, nobody can say.
         if step.parent is not None and (around.doubt or around.handed_over or step.parent == step.session):
             step = replace(step, parent=None)  # Two answers, of which neither is the better one.
-        if self._is_forgettable(step.session, around) or self._is_nobodys(around, step.caller):
+        if self._is_forgettable(step.session, around):
             return
         run, whose, first = self._open_run(line, step)
         name = f"body_{self._number()}"
@@ -455,9 +450,7 @@ class Walk:
         around = line.flow.whose
         known = self.sessions.latest.get(step.session)
         caller = step.caller
-        if self._is_forgettable(step.session, around) or self._is_nobodys(around, step.caller):
-            return
-        if faults.LEARNED and known is not None and not known.ended and known.caller is None:
+        if self._is_forgettable(step.session, around):
             return
         if known is not None and not known.ended and (known.running or known.caller not in (None, caller)):
             caller = None  # It is somebody's, or at work.
@@ -708,7 +701,6 @@ class Walk:
             begun=True,
         )
         made.number = number
-        made.wrapped = step.kind in ("decorated", "stream")
         made.asked = line.flow.whose if step.kind == "stream" else None
         if step.kind == "decorated":
             made.code.lines.insert(0, f"@called_by({step.caller!r})")
@@ -821,7 +813,7 @@ class Walk:
             line.code.depth -= 1
             line.code.add("finally:")
             line.code.depth += 1
-            if line.collected and (not line.flow.stack or (line.wrapped and faults.COLLECTED)):
+            if line.collected and not line.flow.stack:
                 line.code.add("pass")  # Whose the work of a collector is, nobody can say.
             else:
                 for _ in self._mark(line, Mark()):
