@@ -266,12 +266,16 @@ def work_of(context: Context) -> Work | None:
     """The work that this context speaks for, for whoever asks now; None if it says nothing. A Work without a caller says: nobody's."""
     work: Work | None = context.get(WORK_KEY)  # type: ignore[assignment]
     if _in_generators or (_read_in_steps and collecting()):
-        inner = _running_block()
-        if inner is not None and (work is None or not work.is_within(inner)):
-            work = inner
+        work = said_in_generator(work) or work
     while work is not None and not work.holds:
         work = work.after
     return work
+
+
+def said_in_generator(work: Work | None) -> Work | None:
+    """The block of a generator that runs here, inside of this work, and so goes before it; None if there is none."""
+    inner = _running_block()
+    return None if inner is None or (work is not None and work.is_within(inner)) else inner
 
 
 def reads(frame: int, work: Work | None) -> None:
