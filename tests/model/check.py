@@ -74,6 +74,6 @@ def listing(written: Written) -> str:
     program: Program = written.program
     names = {number: set(expected.allowed) for number, expected in written.expected.items()}
     return (
-        f"from tests.model.world import play\n\nSOURCE = \"\"\"\n{written.source}\"\"\"\n"
+        f'from tests.model.world import play\n\nSOURCE = """\n{written.source}"""\n'
         f"play(SOURCE, {names}, {program.limits!r}, {program.evicts})\n"
     )

@@ -28,6 +28,7 @@ from tests.model.programs import (
     Drop,
     End,
     Expected,
+    Fetch,
     Finally,
     Fork,
     Handle,
@@ -40,6 +41,7 @@ from tests.model.programs import (
     Polling,
     Program,
     Put,
+    Query,
     Signal,
     Start,
     Take,
@@ -155,6 +157,7 @@ class Walk:
         self.generators: list[Line] = []
         self.places = {name: Place() for name in ("queue", "simple", "pipe", "box", "things")}
         self.is_set = False
+        self.left: set[int] = set()  # connections with a query that nobody has fetched
         self.logins: dict[str, list[tuple[Flow, Whose]]] = {}
         self._choices = list(program.choices)
         self._numbers = self._steps = 0
@@ -244,6 +247,8 @@ class Walk:
         yield from self._boundary(line, lambda: all(each.done for each in self.lines if each is not line))
         for generator in list(self.generators):
             yield from self._drop(line, generator)
+        for connection in sorted(self.left):
+            yield from self._fetch(line, Fetch(connection))
 
     def _run(self, line: Line, body: Body, ready: Callable[[], bool] = _at_once) -> Walker:
         yield from self._boundary(line, ready)
@@ -323,6 +328,23 @@ class Walk:
             more += ", filled=True"
         self.expected[number] = expected
         line.code.add(f"mark({name or NOBODY!r}, {number}{more})  # {expected}")
+        yield from ()
+
+    def _query(self, line: Line, step: Query) -> Walker:
+        if step.connection in self.left:
+            return
+        number, around = self._number(), line.flow.whose
+        # When its row is made is DuckDB's matter: the block may have ended by then.
+        self.expected[number] = expected = replace(around.expected(), sources=frozenset())
+        if step.left:
+            self.left.add(step.connection)
+        line.code.add(f"query({step.connection}, {around.caller or NOBODY!r}, {number}, {step.left})  # {expected}")
+        yield from ()
+
+    def _fetch(self, line: Line, step: Fetch) -> Walker:
+        if step.connection in self.left:
+            self.left.remove(step.connection)
+            line.code.add(f"fetch({step.connection})")
         yield from ()
 
     def _fork(self, line: Line, step: Fork) -> Walker:
@@ -452,6 +474,8 @@ class Walk:
         caller = step.caller
         if self._is_forgettable(step.session, around):
             return
+        if self.program.evicts and known is not None and known.ended:
+            return  # To look it up again changes nothing where it is remembered, and opens another where it was forgotten.
         if known is not None and not known.ended and (known.running or known.caller not in (None, caller)):
             caller = None  # It is somebody's, or at work.
         self.sessions.open(step.session, around, caller, None, starts=False)
