@@ -45,11 +45,15 @@ class Taken:
 
     work: Work
     frame: int | None
+    line: lines.Line
 
     @property
     def holds(self) -> bool:
-        """Whether the line of execution is still within that: a library's loop that has returned was waiting for its own answer."""
-        return self.frame is None or _is_on_stack(self.frame)
+        """Whether the line of execution is still within that: a library's loop that has returned was waiting for its own answer.
+
+        A callback that was made in the loop is another line, with a copy of this, and is of what was taken up there.
+        """
+        return self.frame is None or _is_on_stack(self.frame) or not self.line.here
 
 
 # Context variables belong to a line of execution and are copied into those that it starts, which is just what is true of this.
@@ -71,6 +75,7 @@ class Work:
     """
 
     __slots__ = (
+        "_elsewhere",
         "_lapsed",
         "_line",
         "_stamps",
@@ -119,6 +124,7 @@ class Work:
         self.ended_at = 0.0
         self.revoked = False
         self._line = lines.Line()
+        self._elsewhere = False  # `base` is in the line that handed it over.
         self._lapsed: Work | None = None
         self._stamps: dict[bool, dict[str, str]] = {}
 
@@ -193,13 +199,13 @@ class Work:
         while work is not None:
             if work is other:
                 return True
-            work = work.base
+            work = None if work._elsewhere else work.base
         return False
 
     def job(self, code: CodeType | None = None) -> Work:
         """The same work, handed over to another line of execution."""
         job = self.go_on_here()
-        job.inherited = True
+        job.inherited = job._elsewhere = True
         job.code = code
         return job
 
@@ -318,7 +324,7 @@ def believe_inherited_for(seconds: float) -> None:
 
 def let_go(work: Work, frame: int | None = None) -> None:
     """This line of execution takes up other work than what it inherited: see `Taken`."""
-    _taken.set(Taken(work, frame))
+    _taken.set(Taken(work, frame, lines.Line()))
 
 
 def hold_on(work: Work) -> None:

@@ -174,7 +174,7 @@ class Sessions:
         parents = self.latest.get(parent) if parent is not None else None
         if around.caller is None and parents is not None:
             return Run(session, parents.caller, FORGOTTEN if self.may_forget else parents.doubt)
-        return Run(session, around.caller, around.doubt)
+        return Run(session, around.caller, around.doubt, others=around.others)
 
     def _learn(self, known: Run, claimed: Run, explicit: bool) -> None:
         if claimed.caller is None:

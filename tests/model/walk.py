@@ -302,6 +302,9 @@ class Walk:
         more, name = "", around.caller
         expected = around.expected()
         if step.how == "row":
+            inherited = line.flow.base.inherited
+            if not line.flow.is_told and inherited.run is not None and inherited.caller is None:
+                around = inherited  # Nobody's work stays in its run, whatever it takes up.
             whose = self.sessions.row(step.session, around)
             name, expected = whose.caller, whose.expected()
             more = f", session={step.session!r}"
@@ -758,8 +761,10 @@ class Walk:
 
     def _open_run_as(self, made: Line, step: Make) -> tuple[Run, Whose, bool]:
         asked = made.asked
-        if asked is None or asked.caller is None or asked.doubt or asked.caller == made.flow.whose.caller:
+        if asked is None or asked.caller is None or asked.caller == made.flow.whose.caller:
             return self._open_run(made, step)
+        if asked.doubt:
+            asked = replace(asked, others=asked.others | {made.flow.whose.caller})
         made.flow.stack.append(asked)
         try:
             return self._open_run(made, step)

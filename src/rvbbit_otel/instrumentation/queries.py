@@ -252,7 +252,9 @@ class Queries:
         text = text if isinstance(text, str) else getattr(text, "query", None)
         context = get_current()
         if work_of(context) is not context.get(WORK_KEY):
-            context = handed_over(context)  # What this line alone can see: a block of a generator, or that it took other work.
+            context = handed_over(
+                context
+            )  # What this line alone can see: a block of a generator, or that it took other work.
         slot = Slot(database, context, text if isinstance(text, str) else None)
         if slot.text is not None:
             database.saw(slot.text)
