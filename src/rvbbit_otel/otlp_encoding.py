@@ -60,7 +60,9 @@ def encoded(spans: Sequence[ReadableSpan], on_loss: Callable[[Exception], None] 
         resource, scope = span.resource, span.instrumentation_scope
         group = found.get((id(resource), id(scope)))
         if group is None:
-            cleaned = cleaned_scope(scope) if scope else None  # Two that are told apart by half a character are one when sent.
+            cleaned = (
+                cleaned_scope(scope) if scope else None
+            )  # Two that are told apart by half a character are one when sent.
             group = groups.setdefault(resource, {}).setdefault(cleaned, [])
             found[id(resource), id(scope)] = group
         try:

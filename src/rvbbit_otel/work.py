@@ -71,7 +71,8 @@ class Work:
     caller: whose it is, None for nobody. echo: the run that it is, or that it belongs to. base: the work that it began within. inherited: it was
     handed over and runs in a line of execution of its own. code: what the job runs, to tell a timer that sets itself again.
     conflict: whose the run around it is, where it is another's. span: the one that was
-    current when it was handed over. waited: it has slept, or waited for an event.
+    current when it was handed over. waited: it has slept, or waited for an event. left: the run that it was
+    part of before other work was taken up.
     """
 
     __slots__ = (
@@ -89,6 +90,7 @@ class Work:
         "ended_at",
         "frame",
         "inherited",
+        "left",
         "revoked",
         "root",
         "session_id",
@@ -118,6 +120,7 @@ class Work:
         self.candidate = candidate
         self.conflict: str | None = None
         self.span: object = None
+        self.left: Echo | None = None
         self.waited = False
         self.frame: int | None = None
         self.ended = False
@@ -159,6 +162,7 @@ class Work:
         if self._lapsed is None:
             candidate = self.caller.id if self.caller is not None else self.candidate
             self._lapsed = Work(None, candidate=candidate)
+            self._lapsed.left = self.echo
         return self._lapsed
 
     @property

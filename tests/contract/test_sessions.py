@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.contract.programs import Spans, program
@@ -466,3 +468,26 @@ def test_a_run_of_nobodys_that_is_claimed_is_the_claimants_as_a_whole(span: Span
         toy.open_session("chat-7", user="second", owner="second")
     toy.note("second", "chat-7")
     span("second", {"session.id": "chat-7"})
+
+
+@program("first", "first?", "second")
+def test_a_worker_that_outlives_its_run_and_names_the_id_that_has_begun_anew(span: Spans) -> None:
+    jobs: queue.Queue[str] = queue.Queue()
+
+    def worker() -> None:
+        span("first")
+        # It may be of either run of the session, and of neither.
+        span(jobs.get(), {"session.id": "chat-7"})
+
+    threads = []
+    with called_by("first"):
+        Work("chat-7", owner="first").run(lambda: threads.append(started(worker)))
+        jobs.put("first?")
+    with called_by("second"):
+        Work("chat-7", owner="second").run(lambda: (threads[0].join(), span("second")))
+
+
+def started(target: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=target)
+    thread.start()
+    return thread

@@ -150,6 +150,7 @@ class Walk:
         self.program = program
         self.sessions = Sessions(2 if program.evicts else 1_000_000)
         self.expected: dict[int, Expected] = {}
+        self.of_runs: list[tuple[int, Run]] = []  # spans whose caller may be learned from their run when they leave
         self.codes: list[Code] = []
         self.lines: list[Line] = []
         self.jobs: list[Line] = []
@@ -181,6 +182,11 @@ class Walk:
                 line.turn = self._turns
             current = line
             self._resume(line)
+        for number, run in self.of_runs:
+            expected = self.expected[number]
+            if run.caller not in expected.allowed:
+                allowed = expected.allowed | {run.caller}
+                self.expected[number] = Expected(allowed, expected.reason or contract.CLAIMED)
         source = "\n\n\n".join("\n".join(code.lines) for code in self.codes) + "\n"
         return Written(source, self.expected, self.program)
 
@@ -299,14 +305,24 @@ class Walk:
     # Spans.
     def _mark(self, line: Line, step: Mark) -> Walker:
         number, around = self._number(), line.flow.whose
-        more, name = "", around.caller
+        more, name, run = "", around.caller, around.run
         expected = around.expected()
         if step.how == "row":
             inherited = line.flow.base.inherited
             if not line.flow.is_told and inherited.run is not None and inherited.caller is None:
                 around = inherited  # Nobody's work stays in its run, whatever it takes up.
             whose = self.sessions.row(step.session, around)
-            name, expected = whose.caller, whose.expected()
+            name, expected, run = whose.caller, whose.expected(), whose.run
+            taken, latest = line.flow.base.taken, self.sessions.latest.get(step.session)
+            if (
+                not line.flow.is_told
+                and taken is not None
+                and inherited.run is not None
+                and inherited.run.session == step.session
+                and latest is not inherited.run
+            ):
+                name, run = taken.caller, None
+                expected = Expected(frozenset({None, name}), contract.TWO_RUNS)
             more = f", session={step.session!r}"
         elif step.how == "late":
             run = self.sessions.latest.get(step.session)
@@ -330,6 +346,8 @@ class Walk:
         if step.filled:
             more += ", filled=True"
         self.expected[number] = expected
+        if run is not None and None in expected.allowed:
+            self.of_runs.append((number, run))
         line.code.add(f"mark({name or NOBODY!r}, {number}{more})  # {expected}")
         yield from ()
 
