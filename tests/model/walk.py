@@ -733,6 +733,8 @@ class Walk:
 
     # Generators.
     def _make(self, line: Line, step: Make) -> Walker:
+        if step.kind == "stream" and line.flow.whose.doubt:
+            return  # Whose the call is then, or who makes its first step: two answers, of which neither is the better one.
         number = self._number()
         loop = None if step.kind == "sync" or (line.atomic and not line.generator) else line.loop
         if line.generator and loop is not None:
@@ -781,8 +783,6 @@ class Walk:
         asked = made.asked
         if asked is None or asked.caller is None or asked.caller == made.flow.whose.caller:
             return self._open_run(made, step)
-        if asked.doubt:
-            asked = replace(asked, others=asked.others | {made.flow.whose.caller})
         made.flow.stack.append(asked)
         try:
             return self._open_run(made, step)
