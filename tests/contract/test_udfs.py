@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -145,3 +147,39 @@ def test_a_query_that_fails_leaves_nothing_of_its_caller(span: Spans) -> None:
         connection.execute("SELECT udf('second') FROM nowhere")
     with called_by("first"):
         connection.execute(rows("first", 2)).fetchall()
+
+
+@program("first", "second", "first")
+def test_a_query_in_a_block_of_a_generator(span: Spans) -> None:
+    connection = connected(span)
+
+    def steps() -> Iterator[Any]:
+        with called_by("first"):
+            yield connection.execute(rows("first", 1)).fetchall()
+            yield connection.execute(rows("first", 1)).fetchall()
+
+    with called_by("second"):
+        made = steps()
+        next(made)
+        connection.execute(rows("second", 1)).fetchall()
+        next(made)
+
+
+@program("second?", "first")
+def test_a_query_of_a_worker_that_took_anothers_item(span: Spans) -> None:
+    connection = connected(span)
+    jobs: queue.Queue[str] = queue.Queue()
+    begun = threading.Event()
+
+    def worker() -> None:
+        connection.execute(rows("first", 1)).fetchall()
+        begun.set()
+        connection.execute(rows(jobs.get(), 1)).fetchall()
+
+    with called_by("first"):
+        thread = threading.Thread(target=worker)
+        thread.start()
+        begun.wait()
+    with called_by("second"):
+        jobs.put("second?")
+    thread.join()

@@ -19,6 +19,7 @@ from opentelemetry.context import Context
 from rvbbit_otel.instrumentation import flows, statements
 from rvbbit_otel.instrumentation.databases import FIRST_SWEEP, Database
 from rvbbit_otel.propagation import caller_id_of
+from rvbbit_otel.work import begin_afresh, go_on
 
 _ticks: Final = itertools.count()
 
@@ -130,9 +131,11 @@ def caller_of_query(context: Context) -> str | None:
     """Whose a query is. It was handed to the database, so it stays its caller's also when that was cleared in the flow that asks."""
     frames = flows.here.frames
     frames.append(object())
+    fresh = begin_afresh()
     try:
         return caller_id_of(context)
     finally:
+        go_on(fresh)
         frames.pop()
 
 

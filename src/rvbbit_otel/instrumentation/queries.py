@@ -22,9 +22,9 @@ from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.databases import Database, Reach
 from rvbbit_otel.instrumentation.ledger import Fetch, Holder, Ledger, Slot
 from rvbbit_otel.instrumentation.spans import Values, without_span
-from rvbbit_otel.propagation import caller_id_of, caller_of, session_of, with_caller, without_attribution
+from rvbbit_otel.propagation import caller_id_of, caller_of, handed_over, session_of, with_caller, without_attribution
 from rvbbit_otel.telemetry import Counters
-from rvbbit_otel.work import begin_afresh, go_on
+from rvbbit_otel.work import WORK_KEY, begin_afresh, go_on, work_of
 
 # The context that a call of the host runs in, None for the one it has, and what to do when it has returned or raised.
 Call = tuple["Context | None", Callable[[Values, "BaseException | None"], None]]
@@ -198,22 +198,27 @@ class Queries:
             return function(*args)
         frames = flows.here.frames
         frames.append(object())
+        fresh = begin_afresh()
         try:
             # DuckDB's own threads have nothing of Python below the call.
             is_native = sys._getframe(1).f_back is None
-            token = flows.enter(self._context_for(database, name, is_native))
+            context = self._context_for(database, name, is_native)
+            if context is None:
+                go_on(fresh)  # No query that we know: it is this thread's own work, with all that is known of that.
+            token = flows.enter(context or get_current())
         except Exception as error:  # noqa: BLE001 - the host's function must be called whatever we find
             frames.pop()
+            go_on(fresh)
             self._counters.error("queries.udf", error)
             return function(*args)
-        fresh = begin_afresh()
         try:
             return function(*args)
         finally:
             self._tidy()
             frames.pop()
             flows.leave(token)
-            go_on(fresh)
+            if context is not None:
+                go_on(fresh)
 
     def _tidy(self) -> None:
         try:
@@ -221,7 +226,7 @@ class Queries:
         except Exception as error:  # noqa: BLE001 - the host's result goes back whatever we find
             self._counters.error("queries.udf", error)
 
-    def _context_for(self, database: Database, name: str | None, is_native: bool) -> Context:
+    def _context_for(self, database: Database, name: str | None, is_native: bool) -> Context | None:
         running: list[Slot | Fetch] = flows.here.running
         mine: Sequence[Slot] = next(
             (each.slots for each in reversed(running) if database.may_be(each.slots[0].database)), ()
@@ -233,20 +238,24 @@ class Queries:
             slots = self._ledger.open_in(self._may_be(database), name)
         else:
             slots = self._ledger.handed_in(database, name)
-        current = get_current()
         if not slots:
-            return current
+            return None
         works = {(caller_id_of(slot.context), session_of(slot.context)) for slot in slots}
         if len(works) == 1:
             return slots[-1].context
         if len({caller_id for caller_id, _ in works}) == 1:
             return _without_session(slots[-1].context)
         self._counters.add("dropped.udf_ambiguous_query")
-        return _nobody(current)
+        return _nobody(get_current())
 
     def _started(self, holder: Holder | None, database: Database, text: object) -> Slot:
         text = text if isinstance(text, str) else getattr(text, "query", None)
-        slot = Slot(database, get_current(), text if isinstance(text, str) else None)
+        context = get_current()
+        if work_of(context) is not context.get(WORK_KEY):
+            context = handed_over(
+                context
+            )  # What this line alone can see: a block of a generator, or that it took other work.
+        slot = Slot(database, context, text if isinstance(text, str) else None)
         if slot.text is not None:
             database.saw(slot.text)
         self._ledger.begins(holder, slot)
