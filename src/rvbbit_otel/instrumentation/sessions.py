@@ -175,10 +175,10 @@ class Sessions:
         return self.within(echo, self._place(echo))
 
     def said_here(self) -> Context | None:
-        """The context of the same run as one that was named in this line of execution, None where it is that already."""
+        """The context of the same run as one that was named in this line of execution, and by whose steps that are left it goes on."""
         context = get_current()
         work = work_of(context)
-        if work is None or (work.here and not work.inherited):
+        if work is None:
             return None
         return with_work(context, Work(work.caller, work, session_id=work.session_id, echo=work.echo))
 
