@@ -268,7 +268,7 @@ def nobody(candidate: str | None = None) -> Work:
 def say_whose_run_it_is_in(work: Work) -> None:
     """Work that names its caller inside a run of another's: it is whose it says, and every row of it says that another answer was there."""
     around = work.base
-    if around is not None and around.session_id is not None and around.caller is not None and work.caller is not None:
+    if around is not None and around.echo is not None and around.caller is not None and work.caller is not None:
         work.conflict = around.caller.id if around.caller.id != work.caller.id else None
 
 
