@@ -491,3 +491,21 @@ def started(target: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=target)
     thread.start()
     return thread
+
+
+@program("first", "first", "first")
+def test_a_thread_of_a_run_that_says_the_run_again_is_told_and_may_take_what_it_likes(span: Spans) -> None:
+    jobs: queue.Queue[None] = queue.Queue()
+    jobs.put(None)
+
+    def again() -> None:
+        span("first")
+        jobs.get()
+        span("first")
+
+    def work() -> None:
+        started(lambda: Work("chat-7", owner="first").run(again)).join()
+        span("first")
+
+    with called_by("first"):
+        Work("chat-7", owner="first").run(work)

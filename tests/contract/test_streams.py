@@ -296,3 +296,24 @@ def test_a_stream_within_a_session_keeps_that_session(span: Spans) -> None:
         next(stream)
     with called_by("second"):
         Work("other", owner="second").run(lambda: (list(stream), span("second")))
+
+
+@program("first", "first", "second")
+def test_a_stream_of_the_run_that_it_was_called_in_goes_on_as_that_run_after_its_end(span: Spans) -> None:
+    def steps() -> Iterator[int]:
+        span("first")
+        yield 1
+        span("first")
+        yield 2
+
+    opened: list[Any] = []
+
+    def work() -> None:
+        opened.append(Work("chat-7", owner="first").stream(steps))
+        next(opened[0])
+
+    with called_by("first"):
+        Work("chat-7", owner="first").run(work)
+    with called_by("second"):
+        next(opened[0])
+        span("second")

@@ -164,6 +164,8 @@ class Sessions:
                 return known
         elif known is not None and not starts and (claimed.caller in (None, known.caller) and not claimed.bad):
             return known
+        elif known is not None and not starts and claimed.doubt:
+            claimed.others |= {known.caller}  # Where it is not known who looks it up, it is the ended one's.
         self.opened += 1
         self.latest[session] = claimed
         return claimed

@@ -766,7 +766,12 @@ class Walk:
                 with self._told(made, self._by(made, step.caller)):
                     yield from self._body(made, step.body)
             elif step.kind == "stream":
+                asked = made.asked or made.flow.whose
+                forgettable = self._is_forgettable(step.session, asked)
                 run, whose, first = self._open_run_as(made, step)
+                if forgettable:  # Then it is another run, of whoever asked for it.
+                    run.doubt, run.others = contract.FORGOTTEN, run.others | {asked.caller}
+                    whose = run.whose
                 with self._told(made, whose):
                     try:
                         yield from self._body(made, step.body)

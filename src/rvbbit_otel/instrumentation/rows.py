@@ -109,7 +109,7 @@ def cascade(hook: Hook, tools: Toolbox) -> Enter:
         file = as_word(given) if isinstance(given, str | PurePath) else None  # Some take a definition in its place.
         cascade_id = as_word(values.get("cascade_id")) or (PurePath(file).stem if file else None)
         if sessions.is_running(session_id, cascade_id):
-            return None
+            return Running(sessions.said_here(), lambda after, error: None)
         echo = sessions.open(
             session_id,
             parent=values.get("parent_session_id"),

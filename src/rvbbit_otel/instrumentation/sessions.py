@@ -174,6 +174,14 @@ class Sessions:
             return current
         return self.within(echo, self._place(echo))
 
+    def said_here(self) -> Context | None:
+        """The context of the same run as one that was named in this line of execution, and by whose steps that are left it goes on."""
+        context = get_current()
+        work = work_of(context)
+        if work is None:
+            return None
+        return with_work(context, Work(work.caller, work, session_id=work.session_id, echo=work.echo))
+
     def is_running(self, session_id: SessionId, cascade_id: str | None) -> bool:
         """Whether this context is within that very cascade of the session: some runners have several ways in, one calling the other."""
         work = work_of(get_current())
