@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-pipeline test-runners test-runners-more lint bench bench-smoke clean
+.PHONY: demo test test-pipeline test-runners test-runners-more lint model bench bench-smoke clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -21,6 +21,9 @@ lint: $(VENV)/.ready  ## ruff, mypy, import-linter
 
 test: lint  ## every test that needs nothing but the package registries
 	$(BIN)/python -m pytest
+
+model: $(VENV)/.ready  ## 10,000 random programs against the model of the contract (tests/model/README.md); MODEL="--seed 1000" for others
+	$(BIN)/python -m tests.model $(MODEL)
 
 test-runners: $(VENV)/.ready  ## the published RVBBIT, installed in an environment of its own; RUNNERS_SIZE=full for the sizes of docs/how-to/instrument-larsql.md
 	$(BIN)/python -m tests.runners.environment

@@ -19,6 +19,8 @@ CALLER_ORIGIN: Final = "rvbbit.caller.origin"
 CALLER_DIGEST: Final = "rvbbit.caller.digest"
 CALLER_METADATA: Final = "rvbbit.caller.metadata"
 CALLER_CONFLICT: Final = "rvbbit.caller.conflict"
+# Whom a row that is nobody's would be credited to if what was inherited were knowledge.
+CALLER_CANDIDATE: Final = "rvbbit.caller.candidate"
 
 KIND: Final = "rvbbit.kind"
 SESSION_PARENT_ID: Final = "rvbbit.session.parent_id"
@@ -48,9 +50,13 @@ GEN_AI_INPUT_TOKENS: Final = gen_ai_attributes.GEN_AI_USAGE_INPUT_TOKENS
 GEN_AI_OUTPUT_TOKENS: Final = gen_ai_attributes.GEN_AI_USAGE_OUTPUT_TOKENS
 GEN_AI_TOOL_NAME: Final = gen_ai_attributes.GEN_AI_TOOL_NAME
 
-# How a stamp was found, best first. `repair` is written at export and in the store only.
-Source = Literal["explicit", "echo", "baggage", "repair", "none"]
-SOURCES: Final[tuple[Source, ...]] = ("explicit", "echo", "baggage", "repair", "none")
+# What users and models wrote: an SDK's limit may cut it.
+CONTENT_KEYS: Final = frozenset({LOG_CONTENT, LOG_METADATA, CASCADE_INPUT, DB_QUERY_TEXT})
+
+# How a stamp was found, best first. `inherited` is weak: it was never handed over in a way that we see the end of, and what it came from has ended.
+# `repair` is written at export and in the store only.
+Source = Literal["explicit", "echo", "baggage", "inherited", "repair", "none"]
+SOURCES: Final[tuple[Source, ...]] = ("explicit", "echo", "baggage", "inherited", "repair", "none")
 
 Kind = Literal["caller", "session", "cascade", "cell", "llm", "tool", "log"]
 SessionEvent = Literal["start", "status", "heartbeat", "end"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 
-from rvbbit_otel.attributes import CALLER_SOURCE
+from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, SESSION_ID
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.stamping import Stamper
 from rvbbit_otel.telemetry import Counters
@@ -27,12 +27,22 @@ class CallerLogRecordProcessor(LogRecordProcessor):
         try:
             record = log_record.log_record
             attributes = record.attributes or {}
+            length, room = getattr(attributes, "max_value_len", None), getattr(attributes, "maxlen", None)
+            if length is not None:
+                # As long as the limit, so it may have been cut: two callers would become one.
+                cut = {key for key in (CALLER_ID, SESSION_ID) if len(str(attributes.get(key, ""))) >= length}
+                attributes = {key: value for key, value in attributes.items() if key not in cut}
             stamp = self._stamper.stamp(attributes, record.context)
-            if isinstance(attributes, BoundedAttributes):
+            if stamp[CALLER_SOURCE] == "none" and CALLER_ID in attributes:
+                attributes = {key: value for key, value in attributes.items() if key != CALLER_ID}
+            if isinstance(attributes, BoundedAttributes) and (room is None or len(attributes) + len(stamp) <= room):
                 for key, value in stamp.items():
                     attributes[key] = value
             else:
-                record.attributes = {**attributes, **stamp}
+                # A mapping without the limits, which would cut and evict ids.
+                stamped = BoundedAttributes(attributes={**attributes, **stamp}, immutable=False)
+                stamped.dropped = getattr(record.attributes, "dropped", 0)
+                record.attributes = stamped
             self._counters.add(f"log_records.{stamp[CALLER_SOURCE]}")
         except Exception as error:  # noqa: BLE001 - on_emit runs inside the host's call
             self._counters.error("log_processor.on_emit", error)

@@ -164,7 +164,7 @@ class Pipeline:
         for holder in holders:
             inner = holder.sampler
             if not isinstance(inner, AttributionSampler):
-                holder.sampler = AttributionSampler(inner, self.counters)
+                holder.sampler = AttributionSampler(inner, self.counters, getattr(holder, "_span_limits", None))
                 self._undo.append(partial(setattr, holder, "sampler", inner))
 
     @staticmethod

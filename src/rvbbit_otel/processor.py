@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor
 from opentelemetry.util.types import AnyValue
 
-from rvbbit_otel.attributes import CALLER_SOURCE
+from rvbbit_otel import stated
+from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, SESSION_ID, SOURCES
 from rvbbit_otel.registry import EchoRegistry
-from rvbbit_otel.stamping import Stamper
+from rvbbit_otel.stamping import DISOWNED_SLOT, RUN_SLOT, STAMP_SLOT, Stamper
 from rvbbit_otel.telemetry import Counters
-
-# Where a span's attributes keep their stamp, for the repair at export: an attribute of the mapping object, no entry of it.
-STAMP_SLOT = "_rvbbit_stamp"
 
 
 class CallerSpanProcessor(SpanProcessor):
@@ -36,20 +36,35 @@ class CallerSpanProcessor(SpanProcessor):
         try:
             attributes = span._attributes
             entries: dict[str, AnyValue] | None = getattr(attributes, "_dict", None)
-            stamp = self._stamper.stamp((attributes or {}) if entries is None else entries, parent_context)
+            given = (attributes or {}) if entries is None else entries
+            room = getattr(attributes, "maxlen", None)
+            cuts = getattr(attributes, "max_value_len", None) is not None
+            if cuts or (room is not None and len(given) >= room):
+                given = {**given, **stated.whole_ids(given)}
+            stamp = self._stamper.stamp(given, parent_context)
+            if CALLER_ID in given and stamp[CALLER_SOURCE] == "none":
+                setattr(
+                    attributes, DISOWNED_SLOT, True
+                )  # One that breaks the format is nobody's id, and never anybody's span.
+                if entries is not None:
+                    entries.pop(CALLER_ID, None)
+            elif stamp[CALLER_SOURCE] == "none" and SESSION_ID in stamp:
+                setattr(attributes, RUN_SLOT, self._stamper.run_of(stamp[SESSION_ID], parent_context))
             # The span's own mapping survives into the exported span, its entries may not: past the SDK's limit the oldest are dropped.
             setattr(attributes, STAMP_SLOT, stamp)
             # The public way locks, and cleans each value. A stamp is made of short strings, and a span that starts is this thread's alone: so
             # where it fits, it goes straight into the dictionary behind, at less than half the cost (`python -m benchmarks stamp`).
             if (
                 entries is not None
+                and not cuts
                 and isinstance(attributes, BoundedAttributes)
-                and attributes.max_value_len is None
-                and ((room := attributes.maxlen) is None or len(entries) + len(stamp) <= room)
+                and (room is None or len(entries) + len(stamp) <= room)
             ):
                 entries.update(stamp)
             else:
                 span.set_attributes(stamp)
+                if entries is not None:  # Whole: a caller that is set later may be cut to the very same letters.
+                    entries.update({key: value for key, value in stamp.items() if key in entries})
             self._counters.add(_COUNTER_OF[stamp[CALLER_SOURCE]])
         except Exception as error:  # noqa: BLE001 - on_start runs inside the host's call
             self._counters.error("processor.on_start", error)
@@ -67,4 +82,4 @@ class CallerSpanProcessor(SpanProcessor):
 
 
 # Looked up rather than put together: this runs for every span.
-_COUNTER_OF = {source: f"stamped.{source}" for source in ("explicit", "echo", "baggage", "none")}
+_COUNTER_OF: Final[dict[str, str]] = {source: f"stamped.{source}" for source in SOURCES}

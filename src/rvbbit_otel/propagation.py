@@ -7,13 +7,14 @@ instrumented client calls, LLM providers included, so ours goes to allowed hosts
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Protocol, cast
+from types import CodeType
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 from opentelemetry import baggage, trace
 from opentelemetry.baggage import _BAGGAGE_KEY
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
-from opentelemetry.context import Context, create_key, get_current, get_value, set_value
+from opentelemetry.context import Context, get_current
 from opentelemetry.propagators.textmap import (
     CarrierT,
     Getter,
@@ -23,53 +24,82 @@ from opentelemetry.propagators.textmap import (
     default_setter,
 )
 from opentelemetry.semconv.attributes import server_attributes, url_attributes
+from opentelemetry.trace.propagation import _SPAN_KEY
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from rvbbit_otel.attributes import CALLER_DIGEST, CALLER_ID, SESSION_ID
 from rvbbit_otel.caller import Caller, CallerId, SessionId, parse_session_id, valid_caller_id
+from rvbbit_otel.echo import Echo
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.settings import Settings
 from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.work import WORK_KEY, Work, work_of
 
-_CALLER_KEY: Final = create_key("rvbbit-caller")
-_SESSION_KEY: Final = create_key("rvbbit-session")
-_LEASE_KEY: Final = create_key("rvbbit-lease")
 BAGGAGE_KEYS: Final = (CALLER_ID, CALLER_DIGEST, SESSION_ID)
 # Older names are still written by clients that did not opt in to the stable HTTP conventions.
 _HOST_ATTRIBUTES: Final = (server_attributes.SERVER_ADDRESS, "net.peer.name")
 _URL_ATTRIBUTES: Final = (url_attributes.URL_FULL, "http.url")
+_NOTHING: Final[Mapping[str, object]] = {}
 
 
-class Lease(Protocol):
-    """For how long a context may speak for its caller: another thread can clear a caller, but not the context of the thread that works for it."""
-
-    @property
-    def lapsed(self) -> bool:
-        """Whether the context names nobody any more, for whoever asks now."""
-        ...
-
-
-def with_caller(context: Context | None, caller: Caller, lease: Lease | None = None) -> Context:
-    """A context in which `caller` is the one who triggered the work, until `lease` lapses."""
-    context = set_value(_CALLER_KEY, caller, context)
-    if lease is not None or lease_of(context) is not None:
-        context = set_value(_LEASE_KEY, lease, context)
-    context = baggage.set_baggage(CALLER_ID, caller.id, context)
-    return baggage.set_baggage(CALLER_DIGEST, caller.digest, context)
+def with_work(context: Context | None, work: Work) -> Context:
+    """A context that speaks for this work, and tells other processes so."""
+    context = get_current() if context is None else context
+    pairs = {**cast("Mapping[str, object]", context.get(_BAGGAGE_KEY) or _NOTHING)}
+    for key in BAGGAGE_KEYS:
+        pairs.pop(key, None)
+    if work.caller is not None:
+        pairs[CALLER_ID] = work.caller.id
+        pairs[CALLER_DIGEST] = work.caller.digest
+    if work.session_id is not None:
+        pairs[SESSION_ID] = work.session_id
+    return Context({**context, WORK_KEY: work, _BAGGAGE_KEY: pairs})
 
 
-def with_session(context: Context | None, session_id: SessionId) -> Context:
-    """A context in which work belongs to this session."""
-    context = set_value(_SESSION_KEY, session_id, context)
-    return baggage.set_baggage(SESSION_ID, session_id, context)
+def with_caller(context: Context | None, caller: Caller) -> Context:
+    """A context in which `caller` is the one who triggered the work; a session that it works for stays."""
+    context = get_current() if context is None else context
+    base = work_of(context)
+    session_id, echo = (base.session_id, base.echo) if base is not None else (session_of(context), None)
+    return with_work(context, Work(caller, base, session_id=session_id, echo=echo))
 
 
-def without_attribution(context: Context | None) -> Context:
-    """The same context without a caller and without a session; its span stays."""
-    context = set_value(_CALLER_KEY, None, context)
-    context = set_value(_SESSION_KEY, None, context)
-    context = set_value(_LEASE_KEY, None, context)
-    return without_baggage(context)
+def with_session(context: Context | None, session_id: SessionId, echo: Echo | None = None) -> Context:
+    """A context in which work belongs to this session; `echo`: to this run of it, and so to its caller."""
+    context = get_current() if context is None else context
+    base = work_of(context)
+    caller = echo.caller if echo is not None and echo.caller is not None else caller_of(context)
+    return with_work(context, Work(caller, base, session_id=session_id, echo=echo))
+
+
+def without_attribution(context: Context | None, candidate: str | None = None) -> Context:
+    """The same context without a caller and without a session; its span stays. `candidate`: whom its work could be credited to by a guess."""
+    return with_work(context, Work(None, candidate=candidate))
+
+
+def effective(context: Context) -> Context:
+    """The same context, saying of us only what holds for whoever asks now: what another process may be told."""
+    work = work_of(context)
+    if work is context.get(WORK_KEY):
+        return context
+    if work is not None:
+        return with_work(context, work)
+    return Context({**without_baggage(context), WORK_KEY: None})
+
+
+def handed_over(context: Context, code: CodeType | None = None) -> Context:
+    """The context for a job that whoever works in `context` hands over; `code`: what the job runs, where it may set itself again."""
+    work = work_of(context)
+    if work is None:
+        return context
+    if code is not None and work.code is code and work.waited:
+        # It waits and hands itself over again: a loop, whose next turn may find anybody's work.
+        return without_attribution(context, work.caller.id if work.caller is not None else work.candidate)
+    job = work.job(code)
+    job.span = context.get(_SPAN_KEY)
+    if work is context.get(WORK_KEY):
+        return Context({**context, WORK_KEY: job})
+    return with_work(context, job)
 
 
 def without_baggage(context: Context) -> Context:
@@ -83,59 +113,58 @@ def without_baggage(context: Context) -> Context:
 
 def caller_of(context: Context | None) -> Caller | None:
     """The caller of this context, with what is known of it; only the id where it came from another process."""
-    known = local_caller_of(context)
-    if known is not None:
-        return known
-    caller_id = caller_id_of(context)
-    return Caller(caller_id) if caller_id is not None else None
-
-
-def lease_of(context: Context | None) -> Lease | None:
-    """The lease that this context's caller was given with, None for one without an end."""
-    return cast("Lease | None", get_value(_LEASE_KEY, context))
+    context = get_current() if context is None else context
+    stated = foreign_caller_id(context)
+    if stated is not None:
+        return Caller(stated)
+    work = work_of(context)
+    return work.caller if work is not None else None
 
 
 def local_caller_of(context: Context | None) -> Caller | None:
     """The caller that this process put into the context, None where it came from elsewhere."""
-    if context is None:
-        context = get_current()
-    known = context.get(_CALLER_KEY)
-    if not isinstance(known, Caller):
-        return None
-    lease = context.get(_LEASE_KEY)
-    return None if lease is not None and cast("Lease", lease).lapsed else known
-
-
-def origin_of(caller_id: CallerId, context: Context) -> str | None:
-    """The origin of a caller that `caller_id_of` found in this context, None where it came from another process."""
-    known = context.get(_CALLER_KEY)
-    return known.origin if isinstance(known, Caller) and known.id == caller_id else None
+    context = get_current() if context is None else context
+    work = work_of(context)
+    return work.caller if work is not None and foreign_caller_id(context) is None else None
 
 
 def caller_id_of(context: Context | None) -> CallerId | None:
-    """The caller id in the context's baggage, None if there is none or it is malformed."""
-    if context is None:
-        context = get_current()
-    pairs = context.get(_BAGGAGE_KEY)  # As `get_baggage` does, without its copies: this runs for every span.
-    stated = pairs.get(CALLER_ID) if isinstance(pairs, dict) else None
-    if not isinstance(stated, str):
-        return None
-    lease = context.get(_LEASE_KEY)
-    if lease is not None and cast("Lease", lease).lapsed:
-        return None
-    return valid_caller_id(stated)
+    """The caller's id, None if there is none or it is malformed."""
+    caller = caller_of(context)
+    return None if caller is None else caller.id
 
 
 def session_of(context: Context | None) -> SessionId | None:
     """The session that this context works for."""
-    if context is None:
-        context = get_current()
-    known = context.get(_SESSION_KEY)
-    if known is not None:
-        return known  # type: ignore[return-value]  # Only `with_session` puts one there; a cast is a call for every span.
-    pairs = context.get(_BAGGAGE_KEY)
-    stated = pairs.get(SESSION_ID) if isinstance(pairs, dict) else None
+    context = get_current() if context is None else context
+    work = work_of(context)
+    if work is not None and (work.session_id is not None or foreign_caller_id(context) is None):
+        return work.session_id
+    return foreign_session_id(context)
+
+
+def foreign_caller_id(context: Context) -> CallerId | None:
+    """The caller id that somebody else put into the context's baggage: another process, or code that writes baggage by hand."""
+    pairs = context.get(_BAGGAGE_KEY)  # As `get_baggage` does, without its copies: this runs for every span.
+    stated = pairs.get(CALLER_ID) if pairs else None  # type: ignore[attr-defined]
     if stated is None:
+        return None
+    work = context.get(WORK_KEY)
+    if work is not None:
+        caller = work.caller  # type: ignore[attr-defined]
+        if caller is not None and caller.id == stated:
+            return None
+    return valid_caller_id(stated) if isinstance(stated, str) else None
+
+
+def foreign_session_id(context: Context) -> SessionId | None:
+    """The session id in the context's baggage, None if there is none, it is malformed, or it stands for work of this process."""
+    pairs = context.get(_BAGGAGE_KEY)
+    stated = pairs.get(SESSION_ID) if pairs else None  # type: ignore[attr-defined]
+    if stated is None:
+        return None
+    work = context.get(WORK_KEY)
+    if work is not None and work.session_id == stated:  # type: ignore[attr-defined]
         return None
     try:
         return parse_session_id(stated)
@@ -146,6 +175,7 @@ def session_of(context: Context | None) -> SessionId | None:
 def environment_of(context: Context | None) -> dict[str, str]:
     """What a child process needs in its environment to go on for the same caller: TRACEPARENT, TRACESTATE and BAGGAGE, of ours only."""
     carrier: dict[str, str] = {}
+    context = effective(get_current() if context is None else context)
     only_ours = baggage.clear(context)
     for key, value in baggage.get_all(context).items():
         if key in BAGGAGE_KEYS:
@@ -186,8 +216,8 @@ class GuardedPropagator(TextMapPropagator):
         """Write headers; ours only for an allowed host."""
         context = get_current() if context is None else context
         try:
-            if not self._is_allowed(_destination(context)):
-                context = without_baggage(context)
+            allowed = self._is_allowed(_destination(context))
+            context = effective(context) if allowed else without_baggage(context)
         except Exception as error:  # noqa: BLE001 - a request of the host must go out whatever we find
             self._counters.error("propagation.inject", error)
             context = baggage.clear(context)
@@ -226,18 +256,28 @@ def _destination(context: Context) -> str | None:
 
 
 def _checked(context: Context, counters: Counters | None) -> Context:
-    """Drop those of our pairs that break their format."""
+    """Drop those of our pairs that break their format; those that are left count, whatever work was around."""
     present = baggage.get_all(context)
-    malformed = [
-        key
-        for key, parsed in ((CALLER_ID, caller_id_of(context)), (SESSION_ID, session_of(context)))
-        if key in present and parsed is None
-    ]
-    for key in malformed:
-        context = baggage.remove_baggage(key, context)
-        if counters is not None:
-            counters.add("invalid_ids.baggage")
+    for key, is_valid in ((CALLER_ID, _is_caller_id), (SESSION_ID, _is_session_id)):
+        if key in present and not is_valid(present[key]):
+            context = baggage.remove_baggage(key, context)
+            if counters is not None:
+                counters.add("invalid_ids.baggage")
+        elif key in present and context.get(WORK_KEY) is not None:
+            context = Context({**context, WORK_KEY: None})
     return context
+
+
+def _is_caller_id(value: object) -> bool:
+    return isinstance(value, str) and valid_caller_id(value) is not None
+
+
+def _is_session_id(value: object) -> bool:
+    try:
+        parse_session_id(value)
+    except InvalidIdError:
+        return False
+    return True
 
 
 def _with_baggage_of(context: Context, trusted: Context) -> Context:

@@ -1,4 +1,4 @@
-"""The Echoes of this process by session id: bounded, fork-safe, read without a lock."""
+"""The Echoes of this process by session id: bounded, fork-safe, read without a lock, safe to be entered again by a finalizer or a signal handler."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 
 from opentelemetry.trace import SpanContext
 
 from rvbbit_otel.caller import Caller, SessionId
 from rvbbit_otel.echo import Echo
 from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.tombstones import Tombstones
 
 # Ended sessions forgotten by one call at most, so that expiry is spread over calls instead of pausing one of them.
 _EXPIRE_PER_CALL = 8
@@ -26,7 +27,9 @@ class EchoRegistry:
 
     Reading is one dictionary look-up, which Python makes atomic. Writers take a lock. An ended session stays for `ended_ttl` seconds, since
     runners log late; when `max_sessions` are held, the one that ended first goes, then those opened first (one, or a thousandth of all at once),
-    counted as ``evicted``.
+    counted as ``evicted``. That a forgotten session was known is still known: `knew`.
+
+    The lock may be taken again by the thread that holds it: Python runs finalizers, signal handlers and log calls in the middle of any code.
     """
 
     def __init__(
@@ -46,7 +49,9 @@ class EchoRegistry:
         self._ended_ttl = ended_ttl
         self._clock = clock
         self.counters = counters or Counters()
-        self._lock = threading.Lock()
+        self._runs = count(1)
+        self._tombstones = Tombstones()
+        self._lock = threading.RLock()
         if hasattr(os, "register_at_fork"):
             # A lock that another thread held at the fork would never be released in the child.
             reference = weakref.ref(self)
@@ -54,7 +59,7 @@ class EchoRegistry:
             def after_in_child() -> None:
                 registry = reference()
                 if registry is not None:
-                    registry._lock = threading.Lock()
+                    registry._lock = threading.RLock()
 
             os.register_at_fork(after_in_child=after_in_child)
 
@@ -62,56 +67,122 @@ class EchoRegistry:
         """Sessions remembered now."""
         return len(self._echoes)
 
+    def knew(self, session_id: str) -> bool:
+        """Whether a session of this id was known here before it was forgotten."""
+        return session_id in self._tombstones
+
     def open(
         self,
         session_id: SessionId,
         caller: Caller | None = None,
         *,
+        explicit: bool = False,
+        anew: bool = False,
+        conflict: str | None = None,
         parent_session_id: SessionId | None = None,
         cascade_id: str | None = None,
         span_context: SpanContext | None = None,
     ) -> Echo:
-        """Remember a session, or learn more of one that is remembered; return its Echo.
+        """Remember a session, or learn more of one that is remembered; return its Echo. See `open_run`."""
+        return self.open_run(
+            session_id,
+            caller,
+            explicit=explicit,
+            anew=anew,
+            conflict=conflict,
+            parent_session_id=parent_session_id,
+            cascade_id=cascade_id,
+            span_context=span_context,
+        )[0]
 
-        Without a caller of its own it inherits its parent's. A session that lives with one caller keeps it when another claims it, and the
-        conflict is counted; a session that has ended may be opened again by anyone, which starts it anew.
+    def open_run(
+        self,
+        session_id: SessionId,
+        caller: Caller | None = None,
+        *,
+        explicit: bool = False,
+        anew: bool = False,
+        starts: bool = False,
+        within: int | None = None,
+        unclaimed: bool = False,
+        conflict: str | None = None,
+        parent_session_id: SessionId | None = None,
+        cascade_id: str | None = None,
+        span_context: SpanContext | None = None,
+    ) -> tuple[Echo, bool]:
+        """The same, and whether a run began with it. `starts`: its cascade starts; `within`: the run that whoever asks is in.
+
+        A cascade that starts for another caller, from outside of a run that has one already, is another run at the same time.
+
+        Without a caller of its own it inherits its parent's. A session that lives with one caller keeps it when another claims it, unless that is
+        `explicit`: named for this session by the runner. Either way the conflict is counted, and an explicit claim's rows say so. A session that
+        has ended, or is opened `anew`, is another run, and whatever holds the Echo from before keeps it. `conflict`: a caller that was known for
+        the session by a weaker rule. `unclaimed`: the runner named a caller that breaks the format, so a run that begins is nobody's.
         """
+        now = time.time_ns()
         with self._lock:
             known = self._echoes.get(session_id)
-            if known is not None and known.ended is not None:
+            before = None
+            if known is not None and starts and known.running and known.run != within:
+                owner_id = None if known.caller is None else known.caller.id
+                anew = anew or unclaimed or (caller is not None and caller.id != owner_id)
+            if known is not None and (anew or known.ended is not None):
+                before = now if known.ended is None else now - int((self._clock() - known.ended) * 1e9)
                 known = None
             parent = self._echoes.get(parent_session_id) if parent_session_id is not None else None
-            claimed = caller or (parent.caller if parent is not None else None)
+            claimed = caller or (parent.caller if parent is not None and not unclaimed else None)
+            fresh = known is None
             if known is None:
-                echo = Echo(session_id, claimed, parent_session_id, cascade_id, span_context)
-                self._echoes.pop(session_id, None)  # So that an opened session is always the youngest.
-                self._make_room()
-            else:
-                if known.caller is not None and caller is not None and caller.id != known.caller.id:
-                    self.counters.add("conflicts.session")
                 echo = Echo(
                     session_id,
-                    known.caller or claimed,
-                    known.parent_session_id or parent_session_id,
-                    known.cascade_id or cascade_id,
-                    known.span_context or span_context,
+                    claimed,
+                    parent_session_id,
+                    cascade_id,
+                    span_context,
+                    conflict=conflict,
+                    unclaimed=unclaimed,
+                    running=starts,
+                    run=next(self._runs),
+                    opened=now,
+                    before=before,
+                )
+                self._echoes.pop(session_id, None)  # So that an opened session is always the youngest.
+                self._make_room()
+                if self._tombstones.add(session_id):
+                    self.counters.add("evicted.tombstones")
+            else:
+                # What the runner gave to nobody is not whose work happens to look it up.
+                owner = known.caller or (None if known.unclaimed and not explicit else claimed)
+                if known.caller is not None and caller is not None and caller.id != known.caller.id:
+                    self.counters.add("conflicts.session")
+                    if explicit:
+                        owner, conflict = caller, known.caller.id
+                echo = replace(
+                    known,
+                    caller=owner,
+                    parent_session_id=known.parent_session_id or parent_session_id,
+                    cascade_id=known.cascade_id or cascade_id,
+                    span_context=known.span_context or span_context,
+                    conflict=conflict or known.conflict,
+                    unclaimed=known.unclaimed and owner is None,
+                    running=known.running or starts,
                 )
             self._echoes[session_id] = echo
             self._expire()
-            return echo
+            return echo, fresh
 
-    def hang(self, session_id: SessionId, span_context: SpanContext) -> None:
-        """Let the later rows of a session hang under this span; nothing happens for a session that is not known."""
+    def hang(self, session_id: SessionId, span_context: SpanContext, run: int | None = None) -> None:
+        """Let the later rows of a session hang under this span; nothing happens for a session, or a run of it, that is not known."""
         with self._lock:
             known = self._echoes.get(session_id)
-            if known is not None:
+            if known is not None and run in (None, known.run):
                 self._echoes[session_id] = replace(known, span_context=span_context)
 
-    def end(self, session_id: SessionId) -> None:
-        """Mark a session as ended: it is remembered for `ended_ttl` seconds more."""
+    def end(self, session_id: SessionId, run: int | None = None) -> None:
+        """Mark a session as ended, or only this run of it: it is remembered for `ended_ttl` seconds more."""
         with self._lock:
             known = self._echoes.get(session_id)
-            if known is not None and known.ended is None:
+            if known is not None and known.ended is None and run in (None, known.run):
                 ended = replace(known, ended=self._clock())
                 self._echoes[session_id] = ended
                 self._ended.append(ended)

@@ -10,10 +10,10 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.util.types import AnyValue
 
-from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, SESSION_ID
-from rvbbit_otel.processor import STAMP_SLOT
+from rvbbit_otel.attributes import CALLER_CONFLICT, CALLER_ID, CALLER_SOURCE, CONTENT_KEYS, SESSION_ID
+from rvbbit_otel.caller import valid_caller_id
 from rvbbit_otel.registry import EchoRegistry
-from rvbbit_otel.stamping import Stamper
+from rvbbit_otel.stamping import DISOWNED_SLOT, OWN_SLOT, RUN_SLOT, STAMP_SLOT, Stamper
 from rvbbit_otel.telemetry import Counters
 
 Parts = Callable[[Sequence[ReadableSpan]], Iterable[Sequence[ReadableSpan]]]
@@ -22,8 +22,9 @@ Parts = Callable[[Sequence[ReadableSpan]], Iterable[Sequence[ReadableSpan]]]
 class RepairingSpanExporter(SpanExporter):
     """Any exporter, with stamps set right on the way to it.
 
-    Two things are mended, by a copy of the span, since an ended span can't be changed: a session id that was set after the start (source
-    ``repair``), and a stamp that the SDK evicted at its attribute limit (source as it was).
+    A stamp that was made at the start is final. What is mended, by a copy of the span, since an ended span can't be changed: a session id that was
+    set after the start on a span of nobody's (source ``repair``), a caller that was set after the start (``explicit``), and what the SDK
+    evicted or cut by its limits (source as it was).
     """
 
     def __init__(self, inner: SpanExporter, registry: EchoRegistry, counters: Counters | None = None) -> None:
@@ -61,36 +62,72 @@ class RepairingSpanExporter(SpanExporter):
 
     def _mended(self, span: ReadableSpan) -> ReadableSpan:
         try:
-            attributes = span._attributes or {}
-            missing = self._missing(attributes)
-            return _with(span, missing) if missing else span
+            attributes = span._attributes
+            entries: Mapping[str, AnyValue] = getattr(attributes, "_dict", attributes) or {}
+            stamp: Mapping[str, str] = getattr(attributes, STAMP_SLOT, {})
+            changes: dict[str, AnyValue] = {}
+            if not stamp.keys() <= entries.keys():
+                changes.update((key, value) for key, value in stamp.items() if key not in entries)
+                self._counters.add("repaired.evicted")
+            if getattr(attributes, "max_value_len", None) is not None or getattr(attributes, "dropped", 0) > 0:
+                self._restore(changes, attributes, entries, stamp)
+            if entries.get(CALLER_ID) != stamp.get(CALLER_ID) and CALLER_ID not in changes and CALLER_ID in entries:
+                self._set_by_hand(changes, attributes, entries[CALLER_ID], stamp)
+            elif (
+                SESSION_ID in entries
+                and stamp.get(CALLER_SOURCE, "none") == "none"
+                and not getattr(attributes, DISOWNED_SLOT, False)
+            ):
+                run: int | None = getattr(attributes, RUN_SLOT, None)
+                late = self._stamper.late_stamp(entries[SESSION_ID], run, span.start_time or 0, span.end_time or 0)
+                if late is not None:
+                    self._counters.add("repaired.late_session")
+                    changes.update({**late, CALLER_SOURCE: "repair"})
+            return _with(span, changes) if changes else span
         except Exception as error:  # noqa: BLE001 - a span that can't be mended is still exported
             self._counters.error("repair.export", error)
             return span
 
-    def _missing(self, attributes: Mapping[str, AnyValue]) -> Mapping[str, AnyValue] | None:
-        stamp: Mapping[str, str] = getattr(attributes, STAMP_SLOT, {})
-        attributes = getattr(
-            attributes, "_dict", attributes
-        )  # An ended span's entries: looked up without the mapping's own steps.
-        missing: dict[str, AnyValue] = {}
-        if not stamp.keys() <= attributes.keys():
-            missing.update((key, value) for key, value in stamp.items() if key not in attributes)
-            self._counters.add("repaired.evicted")
-        session_id = attributes.get(SESSION_ID)
-        if session_id is not None and stamp.get(CALLER_SOURCE) != "explicit":
-            late = self._stamper.late_stamp(attributes)
-            if late is not None and late[CALLER_ID] != (attributes.get(CALLER_ID) or missing.get(CALLER_ID)):
-                self._counters.add("repaired.late_session")
-                missing.update(late)
-                missing[CALLER_SOURCE] = "repair"
-        return missing
+    def _restore(
+        self,
+        changes: dict[str, AnyValue],
+        attributes: object,
+        entries: Mapping[str, AnyValue],
+        stamp: Mapping[str, str],
+    ) -> None:
+        """Put back what the SDK's limits evicted or cut, but for content, which they may cut."""
+        own: Mapping[str, AnyValue] = getattr(attributes, OWN_SLOT, {})
+        for key, value in (*own.items(), *stamp.items()):
+            if key not in entries:
+                changes[key] = value
+            elif key not in CONTENT_KEYS and key != CALLER_ID and _is_cut(entries[key], value):
+                changes[key] = value
+                self._counters.add("repaired.cut")
+
+    def _set_by_hand(
+        self, changes: dict[str, AnyValue], attributes: object, stated: AnyValue, stamp: Mapping[str, str]
+    ) -> None:
+        """A caller that was set after the start wins; one that breaks the format, or may have been cut, is nobody's."""
+        known = valid_caller_id(stated) if isinstance(stated, str) else None
+        limit: int | None = getattr(attributes, "max_value_len", None)
+        if known is None or (limit is not None and len(known) >= limit):
+            self._counters.add("invalid_ids.caller")
+            changes.update({CALLER_ID: None, CALLER_SOURCE: "none"})
+            return
+        changes[CALLER_SOURCE] = "explicit"
+        if stamp.get(CALLER_ID) is not None:
+            changes[CALLER_CONFLICT] = stamp[CALLER_ID]
 
 
-def _with(span: ReadableSpan, more: Mapping[str, AnyValue]) -> ReadableSpan:
-    """A copy of the span with more attributes; its counts of dropped things stay true."""
+def _is_cut(left: AnyValue, whole: AnyValue) -> bool:
+    return isinstance(left, str) and isinstance(whole, str) and len(left) < len(whole) and whole.startswith(left)
+
+
+def _with(span: ReadableSpan, changes: Mapping[str, AnyValue]) -> ReadableSpan:
+    """A copy of the span with other attributes (None: without one); its counts of dropped things stay true."""
     old = span._attributes
-    attributes = BoundedAttributes(attributes={**(old or {}), **more})
+    changed = {**(old or {}), **changes}
+    attributes = BoundedAttributes(attributes={key: value for key, value in changed.items() if value is not None})
     attributes.dropped = getattr(old, "dropped", 0)
     mended = copy.copy(span)
     mended._attributes = attributes

@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import Link, SpanKind, TraceState, get_current_span
 from opentelemetry.util.types import Attributes
 
+from rvbbit_otel import stated
 from rvbbit_otel.attributes import KIND, SESSION_ID
 from rvbbit_otel.propagation import session_of
 from rvbbit_otel.telemetry import Counters
@@ -20,10 +21,11 @@ class AttributionSampler(Sampler):
     So a trace that was sampled out elsewhere stays out, but for the rows of its sessions: an audit that adds up dollars can't work on a sample.
     """
 
-    def __init__(self, inner: Sampler, counters: Counters) -> None:
-        """Ask `inner` about what is no row."""
+    def __init__(self, inner: Sampler, counters: Counters, limits: object = None) -> None:
+        """Ask `inner` about what is no row. `limits`: the SDK's for spans, which may cut or evict the ids of one before we see it."""
         self.inner = inner
         self._counters = counters
+        self._may_cut = stated.may_cut(limits)
 
     def should_sample(
         self,
@@ -37,6 +39,8 @@ class AttributionSampler(Sampler):
     ) -> SamplingResult:
         """Keep a row; else what the user's sampler says."""
         try:
+            if attributes and (self._may_cut or len(attributes) >= stated.MANY):
+                stated.note(attributes)
             keep = _is_row(parent_context, attributes)
         except Exception as error:  # noqa: BLE001 - the sampler runs inside the host's call
             self._counters.error("sampler", error)

@@ -2,46 +2,111 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Final
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator
+from types import AsyncGeneratorType, CodeType, FrameType, GeneratorType, TracebackType
+from typing import Any, Final, TypeVar
 
-from opentelemetry.context import attach, get_current
+from opentelemetry.context import Context, attach, get_current
 
 from rvbbit_otel.caller import Caller
 from rvbbit_otel.errors import InvalidIdError
-from rvbbit_otel.propagation import caller_id_of, with_caller, without_attribution
+from rvbbit_otel.propagation import caller_of, effective, with_work
+from rvbbit_otel.work import WORK_KEY, Work, say_whose_run_it_is_in, work_of
 
-# While the instrumentation is on, it opens the scopes: with a root span, and an end that others who hold the context see too. None: for nobody.
-Opener = Callable[["Caller | None"], AbstractContextManager[None]]
+# Closes a block; the error that left it, None if none did.
+Close = Callable[["BaseException | None"], None]
+# While the instrumentation is on, it makes the blocks: with a root span, and an end that others who hold the context see too. A caller of None: for
+# nobody. It returns the work of the block with its context, which is not attached yet, and what closes it.
+Opener = Callable[["Caller | None", Context], "tuple[Work, Context, Close]"]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _logger: Final = logging.getLogger("rvbbit_otel")
 _openers: Final[list[Opener]] = []
 _told: Final[list[str]] = []
+# Modules that drive a generator for the sake of what is between its two halves: there a suspended generator still holds.
+_DRIVERS: Final = frozenset({"contextlib", "_pytest.fixtures", "pytest_asyncio.plugin", "anyio.pytest_plugin"})
+_ENTERING: Final = frozenset({"__enter__", "__aenter__"})
+_SUSPENDS: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
-@contextmanager
-def called_by(caller_id: str, metadata: object = None, *, origin: str | None = None) -> Iterator[None]:
-    """Everything inside the block was triggered by this caller, in threads and tasks that it starts too.
+class called_by:  # noqa: N801 - used as a function
+    """Everything inside the block was triggered by this caller, and so are the jobs that it hands over: threads, tasks, timers, pools, processes.
 
-    `metadata` is a mapping or JSON text: it stays in the process, but for the caller's root span. `origin` defaults to its ``origin``. Blocks
-    nest; the innermost counts. A bad id raises nothing: it is logged once, and the block's work has no caller, since nobody's is not the outer one's.
+    ``with called_by("web-123", {"route": "/ask"}): ...``, or as a decorator of any kind of function: a generator's steps run as its caller,
+    whoever drives it. `metadata` is a mapping or JSON text: it stays in the process, but for the caller's root span. `origin` defaults to its
+    ``origin``. Blocks nest; the innermost counts. A bad id raises nothing: it is logged once, and the block's work has no caller, since
+    nobody's is not the outer one's.
+
+    A block in a generator or an async generator holds while the generator runs, and lapses while it is suspended, so its consumer is not touched; in
+    one that `contextlib` drives as a context manager it holds for the body of that.
     """
-    try:
-        caller = Caller.of(caller_id, metadata, origin)
-    except InvalidIdError as error:
-        caller = None
-        if not _told:
-            _told.append(str(error))
-            _logger.warning(
-                "rvbbit-otel: called_by: %s; the block has no caller; later ones like it are only counted", error
-            )
-    with (_openers[-1] if _openers else _plain)(caller):
-        yield
+
+    __slots__ = ("_caller_id", "_entered", "_metadata", "_origin")
+
+    def __init__(self, caller_id: str, metadata: object = None, *, origin: str | None = None) -> None:
+        """Nothing begins before the block is entered."""
+        self._caller_id = caller_id
+        self._metadata = metadata
+        self._origin = origin
+        self._entered: list[tuple[Context, Work, Close]] = []
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+        before = get_current()
+        work, context, close = (_openers[-1] if _openers else _plain)(self._caller(), effective(before))
+        generator = _generator_around(sys._getframe(1))
+        if generator is None:
+            attach(context)
+        else:
+            work.bind(generator)  # And not attached: its consumer would be left with it at each `yield`.
+        self._entered.append((before, work, close))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the block."""
+        if not self._entered:
+            return
+        before, work, close = self._entered.pop()
+        inner = get_current().get(WORK_KEY)
+        # Somebody else's context is left as it is: a consumer's, or what was attached on another thread. What has ended there says nothing any more.
+        mine = work.frame is None and isinstance(inner, Work) and inner.is_within(work)
+        close(error)
+        if mine:
+            attach(before)
+
+    def __call__(self, function: _Function) -> _Function:
+        """Decorate: every call of the function is such a block, from its begin to its end."""
+        return _decorated(function, lambda: called_by(self._caller_id, self._metadata, origin=self._origin))
+
+    def _caller(self) -> Caller | None:
+        try:
+            return Caller.of(self._caller_id, self._metadata, self._origin)
+        except InvalidIdError as error:
+            if not _told:
+                _told.append(str(error))
+                _logger.warning(
+                    "rvbbit-otel: called_by: %s; the block has no caller; later ones like it are only counted", error
+                )
+            return None
+
+
+def current_caller() -> Caller | None:
+    """Return whose the work is that runs here and now; None if it is nobody's, or nobody can know.
+
+    The one rule that spans are stamped by, but for what a span itself names.
+    """
+    return caller_of(None)
 
 
 def open_scopes_with(opener: Opener) -> Callable[[], None]:
-    """Let `opener` open the scopes from here on; call what is returned to end that."""
+    """Let `opener` make the blocks from here on; call what is returned to end that."""
     _openers.append(opener)
 
     def end() -> None:
@@ -51,15 +116,94 @@ def open_scopes_with(opener: Opener) -> Callable[[], None]:
     return end
 
 
-@contextmanager
-def _plain(caller: Caller | None) -> Iterator[None]:
-    context = get_current()
-    if caller is None or caller_id_of(context) != caller.id:
-        context = without_attribution(context)
-    token = attach(context if caller is None else with_caller(context, caller))
-    try:
-        yield
-    finally:
-        # Left in another contextvars context than it was entered in, it was never attached there. `detach` would log an error.
-        with suppress(ValueError, RuntimeError):
-            token.var.reset(token)
+def _plain(caller: Caller | None, around: Context) -> tuple[Work, Context, Close]:
+    base = work_of(around)
+    work = Work(caller, base)
+    say_whose_run_it_is_in(work)
+    if caller is not None and base is not None and base.caller is not None and base.caller.id == caller.id:
+        work.session_id, work.echo = base.session_id, base.echo
+
+    def close(error: BaseException | None) -> None:
+        work.end()
+
+    return work, with_work(around, work), close
+
+
+def _generator_around(frame: FrameType | None) -> FrameType | None:
+    """The generator that a block is in, None if it is in a function or a coroutine."""
+    while frame is not None:
+        code: CodeType = frame.f_code
+        suspends = code.co_flags & _SUSPENDS
+        if suspends and not _is_driver(frame.f_back):
+            return frame
+        if not suspends and not _is_driver(frame) and code.co_name not in _ENTERING:
+            return None
+        frame = frame.f_back
+    return None
+
+
+def _is_driver(frame: FrameType | None) -> bool:
+    return frame is not None and frame.f_globals.get("__name__") in _DRIVERS
+
+
+def _decorated(function: _Function, block: Callable[[], called_by]) -> _Function:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if inspect.isgeneratorfunction(function):
+            return _in_block(function(*args, **kwargs), block)
+        if inspect.isasyncgenfunction(function):
+            return _in_block_async(function(*args, **kwargs), block)
+        with block():
+            result = function(*args, **kwargs)
+        if isinstance(result, GeneratorType):
+            return _in_block(result, block)
+        if isinstance(result, AsyncGeneratorType):
+            return _in_block_async(result, block)
+        return result
+
+    async def call_coroutine(*args: Any, **kwargs: Any) -> Any:
+        with block():
+            return await function(*args, **kwargs)
+
+    made = call_coroutine if inspect.iscoroutinefunction(function) else call
+    return functools.wraps(function)(made)  # type: ignore[return-value]
+
+
+def _in_block(inner: Generator[Any, Any, Any], block: Callable[[], called_by]) -> Generator[Any, Any, Any]:
+    # Not `yield from`: whoever closes a generator closes what it delegates to first, and not from within it.
+    advance: Callable[[Any], Any] = inner.send
+    given: Any = None
+    with block():
+        try:
+            while True:
+                try:
+                    item = advance(given)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    given, advance = (yield item), inner.send
+                except GeneratorExit:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the generator gets
+                    given, advance = error, inner.throw
+        finally:
+            inner.close()
+
+
+async def _in_block_async(inner: AsyncGenerator[Any, Any], block: Callable[[], called_by]) -> AsyncGenerator[Any, Any]:
+    advance: Callable[[Any], Any] = inner.asend
+    given: Any = None
+    with block():
+        try:
+            while True:
+                try:
+                    item = await advance(given)
+                except StopAsyncIteration:
+                    return
+                try:
+                    given, advance = (yield item), inner.asend
+                except GeneratorExit:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the generator gets
+                    given, advance = error, inner.athrow
+        finally:
+            await inner.aclose()

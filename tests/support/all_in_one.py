@@ -14,14 +14,16 @@ from pathlib import Path
 # Seconds: the engine opens in about one, slower where several tests run at once.
 _START_SECONDS = 60
 _STOP_SECONDS = 30
-# The same command line in front of the same server, which is told more.
+# The same command line in front of the same server, which is told more, or left without its last layer.
 _WITH_LIMITS = """
 import dataclasses, json, sys
 from rvbbit_otel.all_in_one import server
 from rvbbit_otel.cli import main
 
-serve, limits = server.serve, json.loads(sys.argv.pop(1))
+serve, limits, closed = server.serve, *json.loads(sys.argv.pop(1))
 server.serve = lambda options: serve(dataclasses.replace(options, **limits))
+if not closed:
+    server.lock_down = lambda store: "files outside the store stay open to the engine: a test wants it so"
 main()
 """
 
@@ -50,11 +52,13 @@ def running_all_in_one(
     folder: Path | None = None,
     stop_seconds: float = _STOP_SECONDS,
     limits: Mapping[str, int] | None = None,
+    closed: bool = True,
 ) -> Iterator[AllInOne]:
     """One over the store in `data_dir`, ended by SIGTERM, and killed if it does not end; a test may kill it before.
 
     `folder` is its working directory; it is made if it is not there. `limits` are options that the command line
-    does not have. Beside `data_dir` go the ready file and the log.
+    does not have. With `closed` False, files outside the store stay open to it, as on a system without Landlock.
+    Beside `data_dir` go the ready file and the log.
     """
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     ready_file = data_dir.with_name(data_dir.name + ".ready.json")
@@ -63,7 +67,8 @@ def running_all_in_one(
     working = data_dir.with_name(data_dir.name + ".cwd") if folder is None else folder
     working.mkdir(parents=True, exist_ok=True)
     ports = [argument for name in ("otlp-grpc", "otlp-http", "clickhouse") for argument in (f"--{name}-port", "0")]
-    start = ["-c", _WITH_LIMITS, json.dumps(limits)] if limits else ["-m", "rvbbit_otel"]
+    told = ["-c", _WITH_LIMITS, json.dumps([dict(limits or {}), closed])]
+    start = told if limits or not closed else ["-m", "rvbbit_otel"]
     command = [sys.executable, *start, "up", "--data", str(data_dir), "--ready-file", str(ready_file)]
     with log_file.open("wb") as log:
         process = subprocess.Popen(

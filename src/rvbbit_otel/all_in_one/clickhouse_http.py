@@ -7,9 +7,9 @@ import contextlib
 import json
 import threading
 import uuid
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -17,17 +17,22 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from rvbbit_otel.all_in_one import bodies
-from rvbbit_otel.all_in_one.engine import Answer, Engine, EngineError
-from rvbbit_otel.all_in_one.gate import as_insert, check_question
+from rvbbit_otel.all_in_one.answers import HELD, PACKED, AnswerPipe, HeldAnswer, Packer, StreamedAnswer
+from rvbbit_otel.all_in_one.engine import Answer, Cost, Engine, EngineError
+from rvbbit_otel.all_in_one.gate import MOST_BYTES, Checked, Gate
+from rvbbit_otel.all_in_one.inserts import is_insert, read_insert
 from rvbbit_otel.all_in_one.native import HANDSHAKE, handshake_block
 from rvbbit_otel.all_in_one.options import Options
-from rvbbit_otel.all_in_one.query_settings import settings_of
+from rvbbit_otel.all_in_one.query_settings import Value, settings_of
+from rvbbit_otel.all_in_one.tree import format_named
+from rvbbit_otel.all_in_one.typed_data import check_types
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS
 
 # HTTP status by the engine's code, as the real server's (ClickHouse src/Server/HTTP/exceptionCodeToHTTPStatus.cpp).
 _STATUS: Mapping[int, int] = {
-    **dict.fromkeys((6, 26, 27, 36, 38, 41, 42, 43, 44, 46, 47, 48, 53, 62, 70, 72, 73, 81, 117, 130, 158, 386, 396, 456, 457, 691), 400),
+    **dict.fromkeys((6, 26, 27, 36, 38, 41, 42, 43, 44, 46, 47, 48, 53, 62, 70, 72, 73, 81, 117, 130, 158, 167, 168, 186, 306), 400),
+    **dict.fromkeys((386, 396, 456, 457, 536, 691, 718), 400),
     **dict.fromkeys((60, 115), 404),
     **dict.fromkeys((164, 497, 516), 403),
     **dict.fromkeys((159,), 408),
@@ -38,38 +43,63 @@ _SERVER = {
     "X-ClickHouse-Timezone": "UTC",
     "X-Content-Type-Options": "nosniff",
 }
-_CONTENT_TYPES = {"JSON": "application/json; charset=UTF-8", "Native": "application/octet-stream"}
+_METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+_DATABASES = frozenset({"default", "system", "information_schema", "INFORMATION_SCHEMA"})
+# A URL is taken apart on the loop, so it is short (httptools takes none over 64 KiB); a long statement is a body.
+_URL_BYTES, _URL_FIELDS = 64 * 1024, 1000
+_LONGEST_ID = 256
+# Bytes of an answer that a connection takes without waiting for its client.
+_SMALL = 64 * 1024
+# Seconds that an answer may take to reach its client after the engine's own limit.
+_SENDING_SECONDS = 60
 
 
-_NOTHING = Answer(b"", 0, 0, 0)
-# What zlib calls the encodings that an answer may be packed in.
-_PACKED: Mapping[str, int] = {"gzip": 31, "deflate": 15}
+@dataclass
+class _Running:
+    """A question on its way through the engine: what stops it, from the loop's side or from the thread's."""
+
+    readers: list[str] = field(default_factory=list)
+    left: threading.Event = field(default_factory=threading.Event)
 
 
 class ClickHouseHttp:
-    """The door to SQL, in front of an engine."""
+    """The door to SQL, in front of an engine. What checks, what asks and what writes have threads of their own, so none waits for another."""
 
     def __init__(self, engine: Engine, budget: bodies.Budget, options: Options) -> None:
-        """Questions run in threads of their own, one a reader."""
+        """Nothing is asked yet."""
         self._budget = budget
         self._engine = engine
         self._options = options
-        self._threads = ThreadPoolExecutor(options.readers + 2, thread_name_prefix="clickhouse-http")
+        self._gate = Gate(engine.connect, options)
+        # What is held of answers until their queries have ended, or their clients have taken them.
+        self._held = bodies.Budget(2 * options.result_bytes)
+        self._checks = ThreadPoolExecutor(2, thread_name_prefix="sql-check")
+        self._questions = ThreadPoolExecutor(options.readers + 2, thread_name_prefix="sql-question")
+        self._inserts = ThreadPoolExecutor(2, thread_name_prefix="sql-insert")
+        self._services = ThreadPoolExecutor(2, thread_name_prefix="sql-service")
 
     def make_app(self, *more: Route) -> Starlette:
         """The ASGI application, with more routes of others."""
-        return Starlette(
-            routes=[
-                *more,
-                Route("/ping", lambda _: PlainTextResponse("Ok.\n", headers=_SERVER)),
-                Route("/replicas_status", lambda _: PlainTextResponse("Ok.\n", headers=_SERVER)),
-                Route("/", self.answer, methods=["GET", "POST"]),
-            ]
-        )
+        alive = [
+            Route(path, lambda _: PlainTextResponse("Ok.\n", headers=_SERVER))
+            for path in ("/ping", "/ping/", "/replicas_status", "/replicas_status/")
+        ]
+        return Starlette(routes=[*more, *alive, Route("/", self.answer, methods=_METHODS)])
 
-    async def answer(self, request: Request) -> Response:
+    def close(self) -> None:
+        """Close what the door has opened at the engine."""
+        self._checks.shutdown()
+        self._gate.close()
+
+    async def answer(self, request: Request) -> Response | HeldAnswer | StreamedAnswer:
         """Run the request's statement."""
-        query_id = request.query_params.get("query_id") or str(uuid.uuid4())
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": ", ".join(_METHODS), **_SERVER})
+        sent = request.scope["query_string"]
+        if len(sent) > _URL_BYTES or sent.count(b"&") > _URL_FIELDS:
+            await bodies.discard(request.stream())
+            return PlainTextResponse("the URL is too long: send the statement as the body\n", 414, headers=_SERVER)
+        headers = {**_SERVER, "X-ClickHouse-Query-Id": _query_id(request)}
         try:
             with self._budget.share() as share:
                 encoding = request.headers.get("content-encoding", "")
@@ -77,94 +107,164 @@ class ClickHouseHttp:
                 text = request.query_params.get("query", "").encode()
                 # The real server puts the two together: the body is the rest of the statement, or an insert's data.
                 text = text + b"\n" + body if text and body else text or body
-                if request.method == "GET" and not text:
-                    return PlainTextResponse("Ok.\n", headers=_SERVER)
-                response = await self._run(request, text)
+                if request.method != "POST" and not text:
+                    return PlainTextResponse("Ok.\n", headers=headers)
+                return await self._run(request, text, headers)
         except ClientDisconnect:
             return Response(status_code=400)
         except RvbbitOtelError as error:
-            response = _failure(error)
-        response.headers["X-ClickHouse-Query-Id"] = query_id
-        response.headers.update(_SERVER)
-        return response
+            return _failure(error, headers)
 
-    async def _run(self, request: Request, text: bytes) -> Response:
-        insert = as_insert(text)
-        loop = asyncio.get_running_loop()
-        if insert is not None:
-            if request.method == "GET":
+    async def _run(
+        self, request: Request, text: bytes, headers: dict[str, str]
+    ) -> Response | HeldAnswer | StreamedAnswer:
+        if is_insert(text):
+            if request.method != "POST":
                 raise EngineError(
-                    "Code: 164. DB::Exception: Cannot execute query in readonly mode: GET only reads. (READONLY)"
+                    f"Code: 164. DB::Exception: Cannot execute query in readonly mode: {request.method} only reads. (READONLY)"
                 )
-            await loop.run_in_executor(
-                self._threads, self._engine.insert, insert.statement, insert.data, insert.format_name
+            await asyncio.get_running_loop().run_in_executor(self._inserts, self._insert, text)
+            return _done(_NOTHING, "TabSeparated", "text/tab-separated-values; charset=UTF-8", headers)
+        if len(text) > MOST_BYTES:
+            raise EngineError(
+                f"Code: 62. DB::Exception: Max query size exceeded: over {MOST_BYTES} bytes. (SYNTAX_ERROR)"
             )
-            return _done(_NOTHING, "TabSeparated")
         try:
             query = text.decode()
         except UnicodeDecodeError as error:
             raise EngineError(
                 f"Code: 62. DB::Exception: Syntax error: the query is no UTF-8: {error}. (SYNTAX_ERROR)"
             ) from error
-        given = request.query_params
-        format_name = given.get("default_format") or request.headers.get("x-clickhouse-format") or "TabSeparated"
-        if not format_name.isalnum():
-            raise EngineError(f"Code: 73. DB::Exception: Unknown format {format_name[:40]!r}. (UNKNOWN_FORMAT)")
-        if query.strip() in REPAIRS and request.method == "POST":
-            await loop.run_in_executor(self._threads, self._engine.command, query)
-            return _done(_NOTHING, format_name)
-        if HANDSHAKE.fullmatch(query) and "client_protocol_version" in given:
-            return _done(Answer(handshake_block(), 1, 0, 0), "Native")
-        database = given.get("database") or request.headers.get("x-clickhouse-database") or "default"
-        if database != "default":
-            raise EngineError(f"Code: 81. DB::Exception: Database {database} does not exist. (UNKNOWN_DATABASE)")
-        parameters = {name.removeprefix("param_"): value for name, value in given.items() if name.startswith("param_")}
-        settings = settings_of(given.multi_items(), self._options)
-        answer = await self._ask(request, query, format_name, parameters, settings)
-        response = _done(answer, format_name)
-        accepted = request.headers.get("accept-encoding", "")
-        encoding = next((name for name in _PACKED if name in accepted), None)
-        if given.get("enable_http_compression") == "1" and encoding is not None:
-            response.body = await asyncio.to_thread(_packed, answer.body, _PACKED[encoding])
-            response.headers["Content-Encoding"] = encoding
-            response.headers["Content-Length"] = str(len(response.body))
-        return response
+        if request.method == "POST" and query.strip() in REPAIRS:
+            await asyncio.get_running_loop().run_in_executor(self._inserts, self._engine.command, query)
+            return _done(_NOTHING, "TabSeparated", "text/tab-separated-values; charset=UTF-8", headers)
+        return await self._question(request, query, headers)
 
-    async def _ask(
+    def _insert(self, text: bytes) -> None:
+        insert = read_insert(text)
+        check_types(insert.data, insert.format_name, self._gate.vocabulary.is_zone)
+        self._engine.insert_rows(insert.table, insert.columns, insert.data, insert.format_name)
+
+    async def _question(
+        self, request: Request, query: str, headers: dict[str, str]
+    ) -> Response | HeldAnswer | StreamedAnswer:
+        given = request.query_params
+        database = given.get("database") or request.headers.get("x-clickhouse-database") or "default"
+        if database not in _DATABASES:
+            raise EngineError(f"Code: 81. DB::Exception: Database {database[:80]} does not exist. (UNKNOWN_DATABASE)")
+        checked = self._gate.kept(query, database) or await self._check(query, database)
+        if "client_protocol_version" in given and checked.statement == (await self._check(HANDSHAKE)).statement:
+            return _done(Answer(1, 0, 0, handshake_block()), "Native", "application/octet-stream", headers)
+        parameters = {name.removeprefix("param_"): value for name, value in given.items() if name.startswith("param_")}
+        self._gate.bind(checked, parameters, database)
+        asked = checked.format_name or given.get("default_format") or request.headers.get("x-clickhouse-format")
+        format_name, content_type = format_named(asked or "TabSeparated", self._gate.vocabulary)
+        settings = settings_of(given.multi_items(), self._options, self._gate.vocabulary.is_zone)
+        settings.update(self._gate.settings_of(checked))
+        # An older client knows no answer without a length.
+        whole = given.get("wait_end_of_query") in ("1", "true") or request.scope.get("http_version") == "1.0"
+        packing = _encoding(request) if given.get("enable_http_compression") in ("1", "true") else None
+        headers.update({"Content-Type": content_type, "X-ClickHouse-Format": format_name})
+        if packing:
+            headers["Content-Encoding"] = packing
+        pipe = AnswerPipe(self._options.result_bytes)
+        running = _Running()
+        ask = self._asker(checked, settings, database, format_name, parameters, pipe, running)
+        return await self._answered(request, ask, pipe, running, Packer(packing, self._services), whole, headers)
+
+    async def _check(self, query: str, database: str = "default") -> Checked:
+        return await asyncio.get_running_loop().run_in_executor(self._checks, self._gate.check, query, database)
+
+    def _asker(
         self,
-        request: Request,
-        query: str,
+        checked: Checked,
+        settings: Mapping[str, Value],
+        database: str,
         format_name: str,
         parameters: Mapping[str, str],
-        settings: Mapping[str, int | str],
-    ) -> Answer:
-        """The answer; if the client goes away first, its query is stopped, or never begun."""
-        running: list[str] = []
-        left = threading.Event()
-
-        def ask() -> Answer:
-            with self._engine.reader(settings) as reader:
-                check_question(reader, query, parameters)
-                running.append(reader.name)
-                if left.is_set():
+        pipe: AnswerPipe,
+        running: _Running,
+    ) -> Callable[[], Cost]:
+        def ask() -> Cost:
+            try:
+                if running.left.is_set():
                     raise StoreUnavailableError("the client is gone")
-                return reader.run(query, format_name, parameters)
+                with self._engine.reader(settings, database) as reader:
+                    running.readers.append(reader.name)
+                    if running.left.is_set():
+                        raise StoreUnavailableError("the client is gone")
+                    return reader.write(checked.statement, format_name, pipe.descriptor, parameters)
+            finally:
+                pipe.end_writing()
 
-        answer = asyncio.get_running_loop().run_in_executor(self._threads, ask)
-        gone = asyncio.ensure_future(_until_gone(request))
-        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
-        if answer.done():
-            gone.cancel()
-        else:
-            left.set()
-            for reader in tuple(running):
-                await asyncio.to_thread(self._engine.cancel, reader)
-        return await answer
+        return ask
 
+    async def _answered(
+        self,
+        request: Request,
+        ask: Callable[[], Cost],
+        pipe: AnswerPipe,
+        running: _Running,
+        packer: Packer,
+        whole: bool,
+        headers: dict[str, str],
+    ) -> Response | HeldAnswer | StreamedAnswer:
+        """The answer as a whole if it is short, as a stream if not; if the client goes away first, its query is stopped, or never begun."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._options.query_seconds + _SENDING_SECONDS
+        await pipe.open()
+        asking = loop.run_in_executor(self._questions, ask)
+        left = asyncio.ensure_future(_until_gone(request))
 
-def _packed(body: bytes, wbits: int) -> bytes:
-    packer = zlib.compressobj(level=3, wbits=wbits)
-    return packer.compress(body) + packer.flush()
+        def stop() -> None:
+            left.cancel()
+            pipe.end_reading()
+            running.left.set()
+            if asking.done():
+                asking.cancelled() or asking.exception()
+                return
+            asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+            for reader in running.readers:
+                self._services.submit(self._engine.cancel, reader)
+
+        held = bytearray()
+        streamed = False
+        # Given back when the answer has left, by whichever way.
+        room = contextlib.ExitStack()
+        share = room.enter_context(self._held.share())
+        try:
+            reading = asyncio.ensure_future(pipe.read())
+            while True:
+                await asyncio.wait(
+                    (reading, left), timeout=max(0.0, deadline - loop.time()), return_when=asyncio.FIRST_COMPLETED
+                )
+                if not reading.done():
+                    reading.cancel()
+                    if left.done():
+                        raise ClientDisconnect
+                    raise StoreUnavailableError("as many queries as may run at once do so: try again later")
+                piece = reading.result()
+                share.take(len(piece))
+                held += piece
+                if not piece or (len(held) > HELD and not whole):
+                    break
+                reading = asyncio.ensure_future(pipe.read())
+            if piece:
+                streamed = True
+                raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+                return StreamedAnswer(
+                    raw, bytes(held), pipe, packer, asking, left, deadline, self._options.send_seconds, stop
+                )
+            cost = await asking
+            body = await packer.pack(bytes(held), last=True)
+            answer = _done(Answer(cost.rows, cost.read_rows, cost.read_bytes, body), None, None, headers, len(held))
+            if len(body) <= _SMALL:
+                return answer
+            return HeldAnswer(answer.raw_headers, body, self._options.send_seconds, room.pop_all().close)
+        finally:
+            room.close()
+            if not streamed:
+                stop()
 
 
 async def _until_gone(request: Request) -> None:
@@ -173,10 +273,28 @@ async def _until_gone(request: Request) -> None:
             pass
 
 
-def _done(answer: Answer, format_name: str) -> Response:
-    content_type = next(
-        (kind for prefix, kind in _CONTENT_TYPES.items() if format_name.startswith(prefix)), "text/plain; charset=UTF-8"
-    )
+def _query_id(request: Request) -> str:
+    """The client's own name for its question, where it can stand in a header."""
+    given = request.query_params.get("query_id", "")
+    usable = given.isascii() and given.isprintable() and 0 < len(given) <= _LONGEST_ID
+    return given if usable else str(uuid.uuid4())
+
+
+def _encoding(request: Request) -> str | None:
+    accepted = request.headers.get("accept-encoding", "")
+    return next((name for name in PACKED if name in accepted), None)
+
+
+_NOTHING = Answer(0, 0, 0, b"")
+
+
+def _done(
+    answer: Answer,
+    format_name: str | None,
+    content_type: str | None,
+    headers: Mapping[str, str],
+    size: int | None = None,
+) -> Response:
     summary = {
         "read_rows": answer.read_rows,
         "read_bytes": answer.read_bytes,
@@ -184,23 +302,25 @@ def _done(answer: Answer, format_name: str) -> Response:
         "written_bytes": 0,
         "total_rows_to_read": answer.read_rows,
         "result_rows": answer.rows,
-        "result_bytes": len(answer.body),
+        "result_bytes": len(answer.body) if size is None else size,
     }
+    said = {"Content-Type": content_type, "X-ClickHouse-Format": format_name}
     return Response(
         answer.body,
         headers={
-            "Content-Type": content_type,
-            "X-ClickHouse-Format": format_name,
+            **headers,
+            **{name: value for name, value in said.items() if value is not None},
             "X-ClickHouse-Summary": json.dumps({name: str(value) for name, value in summary.items()}),
         },
     )
 
 
-def _failure(error: RvbbitOtelError) -> Response:
+def _failure(error: RvbbitOtelError, headers: Mapping[str, str]) -> Response:
     if isinstance(error, EngineError):
         code, status = error.code, _STATUS.get(error.code, 500)
     elif isinstance(error, StoreUnavailableError):
         code, status = 202, 503
     else:
         code, status = 0, 413 if isinstance(error, bodies.BodyTooLargeError) else 400
-    return PlainTextResponse(f"{error}\n", status, headers={"X-ClickHouse-Exception-Code": str(code)})
+    kept = {name: value for name, value in headers.items() if name in ("X-ClickHouse-Query-Id", *_SERVER)}
+    return PlainTextResponse(f"{error}\n", status, headers={**kept, "X-ClickHouse-Exception-Code": str(code)})

@@ -12,6 +12,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEADER_SECONDS = 10.0
 # Seconds without a byte of a request's body.
 BODY_SECONDS = 20.0
+# Where a request's scope has what ends its connection at once.
+ABORT = "rvbbit_otel.abort"
 # Open connections of one door. Above it, the one that has waited longest for its client makes room.
 MAX_CONNECTIONS = 512
 
@@ -51,6 +53,8 @@ class Connection(HttpToolsProtocol):
         self._rest()
         self._idle_since = None
         super().on_headers_complete()
+        # For an answer that its client does not take: what waits to be sent is dropped too.
+        cast(dict[str, object], self.scope)[ABORT] = self.transport.abort
 
     def on_message_complete(self) -> None:
         """A request is here as a whole; now we are the ones to go on."""

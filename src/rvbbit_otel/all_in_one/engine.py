@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,9 +28,24 @@ _CLOSE_SECONDS = 2
 _UNREADABLE = frozenset({6, 16, 26, 27, 32, 33, 38, 41, 53, 62, 69, 70, 72, 73, 117, 131, 164, 349, 434, 436, 497, 684})
 
 
+_OWN_LIMIT = "Query memory limit exceeded"
 # The tables behind a landing table are written side by side; and a block is not merged with itself before it is written, for its views leave no two
 # rows of one key in it (ADR 60).
 _WRITING: Mapping[str, int] = {"parallel_view_processing": 1, "optimize_on_insert": 0}
+# No setting of a client's changes these. Formatting in one thread keeps a piece of the answer in memory, not one for each thread; a statement may be
+# longer, and deeper in brackets, once the engine has written it anew; a pattern may not be so large that compiling it goes past the time limit.
+_READING: Mapping[str, int | float | str] = {
+    "allow_introspection_functions": 0,
+    "allow_python_table_function": 0,
+    "allow_nonconst_timezone_arguments": 0,
+    "function_sleep_max_microseconds_per_block": 1_000_000,
+    "max_hyperscan_regexp_length": 10_000,
+    "max_hyperscan_regexp_total_length": 100_000,
+    "max_parser_depth": 2000,
+    "max_query_size": 4 * 1024 * 1024,
+    "max_temporary_data_on_disk_size_for_query": 1024 * 1024 * 1024,
+    "output_format_parallel_formatting": 0,
+}
 
 
 class EngineError(StoreError):
@@ -40,7 +56,8 @@ class EngineError(StoreError):
         super().__init__(text)
         found = _CODE.search(text)
         self.code = int(found.group(1)) if found else 0
-        self.retryable = self.code not in _UNREADABLE
+        # What takes more than one statement may have takes it the next time as well; a machine that has no memory left may have some later.
+        self.retryable = self.code not in _UNREADABLE and _OWN_LIMIT not in text
 
 
 class Engine:
@@ -52,8 +69,10 @@ class Engine:
         self._folder = str(options.data / "store")
         try:
             self._writer = chdb.connect(address_with_grants(options.data, self._folder))
-            for setting, value in _WRITING.items():
+            for setting, value in {**_WRITING, "max_memory_usage": options.insert_memory}.items():
                 self._writer.query(f"SET {setting}={value}")
+            # Queries are stopped while the writer writes.
+            self._stopper = self.connect()
         except Exception as error:
             self._lock.release()
             raise StoreCorruptError(
@@ -61,24 +80,57 @@ class Engine:
                 "restore it from a backup, or move the folder away to start anew"
             ) from error
         self._write_lock = threading.Lock()
+        self._stop_lock = threading.Lock()
         self._body = (options.data / "body.bin").absolute()
         self._options = options
         self._places = threading.BoundedSemaphore(options.readers)
         self._numbers = itertools.count()
 
     def insert(self, statement: str, body: bytes, format_name: str) -> None:
-        """Run one INSERT with its data; raises EngineError, and then nothing of the data is acknowledged.
+        """Run one INSERT of ours with its data; raises EngineError, and then nothing of the data is acknowledged.
 
-        The data goes by a file. chDB 4.4 also takes it piece by piece (`send_insert`), but there what goes wrong behind the table, such as a view
-        that throws or a disk that is full, is swallowed: 12,000 spans were acknowledged on a full disk where 5,600 were stored.
+        The data goes by a file, so the views behind a landing table run in all of the engine's threads. chDB 4.4 also takes it piece by piece
+        (`send_insert`), but there what goes wrong behind the table, such as a view that throws or a disk that is full, is swallowed: 12,000 spans
+        were acknowledged on a full disk where 5,600 were stored.
         """
         head, settings, rest = statement.partition(" SETTINGS ")
         with self._write_lock, _translated():
-            try:
-                self._body.write_bytes(body)
-            except OSError as error:
-                raise EngineError(f"Code: 243. DB::Exception: {error}. (NOT_ENOUGH_SPACE)") from error
-            self._writer.query(_insert_from(str(self._body), head, settings + rest, format_name), "Null")
+            self._write_body(body)
+            source = f"SELECT * FROM file({quoted(str(self._body))}, {format_name})"
+            self._writer.query(f"{head} {source}{settings}{rest}", "Null")
+
+    def insert_rows(self, table: str, columns: Sequence[str], body: bytes, format_name: str) -> None:
+        """Put rows in a format of the engine's into a table, all of its columns where none is named; raises EngineError as `insert` does.
+
+        By `file()` here too: what is read by INFILE counts towards no limit of memory (chDB 4.4: 18 KB, packed, took 8 GB). It fills what the data
+        leaves out with zeros, not as the table's owner said; the landing tables say nothing.
+        """
+        with self._write_lock, _translated():
+            types = self._types_of(table)
+            unknown = next((name for name in columns if name not in types), None)
+            if unknown is not None:
+                raise EngineError(
+                    f"Code: 16. DB::Exception: No such column {unknown} in table {table}. (NO_SUCH_COLUMN_IN_TABLE)"
+                )
+            self._write_body(body)
+            names = ", ".join(f"`{name}`" for name in columns or types)
+            structure = ", ".join(f"`{name}` {types[name]}" for name in columns or types)
+            self._writer.query(
+                f"INSERT INTO {table} ({names}) SELECT {names} FROM file({quoted(str(self._body))}, {format_name}, {quoted(structure)}) "
+                f"SETTINGS max_execution_time = {self._options.query_seconds}",
+                "Null",
+            )
+
+    def _types_of(self, table: str) -> dict[str, str]:
+        asked = "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}"
+        answer = self._writer.query(asked, "JSONCompactEachRow", params=as_parameters({"table": table}))
+        return dict(json.loads(line) for line in bytes(answer.bytes()).splitlines())
+
+    def _write_body(self, body: bytes) -> None:
+        try:
+            self._body.write_bytes(body)
+        except OSError as error:
+            raise EngineError(f"Code: 243. DB::Exception: {error}. (NOT_ENOUGH_SPACE)") from error
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement of ours on the writing connection."""
@@ -92,8 +144,14 @@ class Engine:
         document = json.loads(answer.bytes() or b'{"meta": [], "data": []}')
         return Result(tuple(column["name"] for column in document["meta"]), [tuple(row) for row in document["data"]])
 
+    def connect(self) -> Any:
+        """A connection of its own, free to do what the grants allow: what it is for sets its limits first."""
+        return chdb.connect(self._folder)
+
     @contextmanager
-    def reader(self, settings: Mapping[str, int | str] | None = None) -> Iterator[Reader]:
+    def reader(
+        self, settings: Mapping[str, int | float | str] | None = None, database: str = "default"
+    ) -> Iterator[Reader]:
         """A connection that can only read, for one query from outside; `settings` are checked already, and can't loosen a limit.
 
         A new one each time costs 0.4 ms, measured, and leaves nothing of a query to the next. Raises StoreUnavailableError if as many as may
@@ -103,24 +161,16 @@ class Engine:
             raise StoreUnavailableError("as many queries as may run at once do so: try again later")
         try:
             name = f"reader-{next(self._numbers)}"
-            connection = chdb.connect(self._folder)
+            connection = self.connect()
             try:
-                options = self._options
                 # In one statement, since each costs a tenth of a millisecond; `readonly` makes all of them final.
-                chosen: dict[str, int | str] = {
-                    "max_memory_usage": options.query_memory,
-                    "max_execution_time": options.query_seconds,
-                    "max_result_rows": options.result_rows,
-                    "max_result_bytes": options.result_bytes,
-                    **(settings or {}),
-                    "allow_python_table_function": 0,
-                    "log_comment": name,
-                    "readonly": 1,
-                }
+                chosen = {**_limits(self._options), **(settings or {}), **_READING, "log_comment": name, "readonly": 1}
                 changes = (
-                    f"{key}={value if isinstance(value, int) else quoted(value)}" for key, value in chosen.items()
+                    f"{key}={quoted(value) if isinstance(value, str) else value}" for key, value in chosen.items()
                 )
                 with _translated():
+                    if database != "default":
+                        connection.query(f"USE {database}")
                     connection.query("SET " + ", ".join(changes))
                 yield Reader(name, connection)
             finally:
@@ -130,30 +180,41 @@ class Engine:
 
     def cancel(self, reader: str) -> None:
         """Stop what a reader is doing, since nobody waits for it any more."""
-        self.command("KILL QUERY WHERE Settings['log_comment'] = {name:String} ASYNC", {"name": reader})
+        self._stop("KILL QUERY WHERE Settings['log_comment'] = {name:String} ASYNC", {"name": reader})
 
     def cancel_all(self) -> None:
         """Stop what every reader is doing."""
-        self.command("KILL QUERY WHERE startsWith(Settings['log_comment'], 'reader-') ASYNC")
+        self._stop("KILL QUERY WHERE startsWith(Settings['log_comment'], 'reader-') ASYNC")
+
+    def _stop(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        with self._stop_lock, _translated():
+            self._stopper.query(sql, "Null", params=as_parameters(parameters))
 
     def close(self) -> None:
         """Stop the queries that still run, close every connection and let the folder go."""
         self.cancel_all()
         for _ in range(self._options.readers):
             self._places.acquire(timeout=_CLOSE_SECONDS)
-        with self._write_lock:
+        with self._write_lock, self._stop_lock:
+            self._stopper.close()
             self._writer.close()
         self._lock.release()
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a query gave: the bytes in its format, rows of the answer, rows and bytes that were read for it."""
+class Cost:
+    """What a query took: rows of its answer, rows and bytes that were read for it."""
 
-    body: bytes
     rows: int
     read_rows: int
     read_bytes: int
+
+
+@dataclass(frozen=True)
+class Answer(Cost):
+    """What a query gave: the bytes in its format, and what it took."""
+
+    body: bytes
 
 
 class Reader:
@@ -164,24 +225,45 @@ class Reader:
         self.name = name
         self._connection = connection
 
-    def run(self, sql: str, format_name: str, parameters: Mapping[str, str] | None = None) -> Answer:
+    def run(self, sql: str | bytes, format_name: str, parameters: Mapping[str, str] | None = None) -> Answer:
         """The whole answer in a format of the engine's; parameters are escaped already, as ClickHouse's HTTP clients send them."""
         with _translated():
             answer = self._connection.query(sql, format_name, params=dict(parameters or {}))
-            return Answer(
-                bytes(answer.bytes()), answer.rows_read(), answer.storage_rows_read(), answer.storage_bytes_read()
+            return Answer(*_cost_of(answer), bytes(answer.bytes()))
+
+    def write(self, sql: bytes, format_name: str, descriptor: int, parameters: Mapping[str, str] | None = None) -> Cost:
+        """Write the answer of a SELECT to a descriptor while it is made, so that no more of it is in memory than the engine's buffer holds.
+
+        `sql` has no FORMAT, and nothing after it. An error may come after some of the answer.
+        """
+        if not sql.lstrip(b"(").startswith((b"SELECT", b"WITH")):
+            # Of what the engine makes a SELECT by itself, such as SHOW TABLES, nothing comes this way (chDB 4.4). It is short.
+            answer = self.run(sql, format_name, parameters)
+            left = memoryview(answer.body)
+            while left:
+                left = left[os.write(descriptor, left) :]
+            return answer
+        outfile = f"\nINTO OUTFILE '/dev/fd/{descriptor}' TRUNCATE\nFORMAT {format_name}"
+        with _translated():
+            return Cost(
+                *_cost_of(self._connection.query(sql + outfile.encode(), "Null", params=dict(parameters or {})))
             )
 
 
-def _insert_from(file: str, head: str, settings: str, format_name: str) -> str:
-    """The statement that inserts what the file holds.
+def _cost_of(answer: Any) -> tuple[int, int, int]:
+    return answer.rows_read(), answer.storage_rows_read(), answer.storage_bytes_read()
 
-    By `file()` the views behind a landing table run in the engine's threads, by INFILE in one alone. But only INFILE fills the columns that data from
-    outside leaves out, as the table's owner said.
-    """
-    if format_name == "ProtobufSingle":
-        return f"{head} SELECT * FROM file({quoted(file)}, {format_name}){settings}"
-    return f"{head} FROM INFILE {quoted(file)}{settings} FORMAT {format_name}"
+
+def _limits(options: Options) -> dict[str, int | float | str]:
+    return {
+        "max_memory_usage": options.query_memory,
+        "max_execution_time": options.query_seconds,
+        "max_result_rows": options.result_rows,
+        "max_result_bytes": options.result_bytes,
+        # A large GROUP BY or ORDER BY goes on with a file in the store's folder instead of failing.
+        "max_bytes_before_external_group_by": options.query_memory // 2,
+        "max_bytes_before_external_sort": options.query_memory // 4,
+    }
 
 
 def as_parameters(parameters: Mapping[str, object] | None) -> dict[str, str]:

@@ -6,13 +6,9 @@ byte for custom serialization a column. Told that the revision is 0, it reads an
 
 from __future__ import annotations
 
-import re
-
 import chdb
 
-HANDSHAKE = re.compile(
-    r"\s*SELECT\s+displayName\(\)\s*,\s*version\(\)\s*,\s*revision\(\)\s*,\s*timezone\(\)\s*;?\s*", re.IGNORECASE
-)
+HANDSHAKE = "SELECT displayName(), version(), revision(), timezone()"
 # Block info: field 1 (is_overflows) 0, field 2 (bucket_num) -1, end.
 _BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"
 

@@ -19,6 +19,8 @@ class Options:
     max_queued: bytes of bodies that wait to be stored; above it clients are asked to come again.
     query_seconds, query_memory, result_bytes, result_rows: what one query from outside may take.
     readers: queries from outside that run at once.
+    send_seconds: how long a client may take for a piece of its answer.
+    insert_memory: bytes that the engine may take to store one group of spans, or one INSERT.
     """
 
     data: Path
@@ -31,10 +33,12 @@ class Options:
     max_body: int = 20 * MIB
     max_queued: int = 128 * MIB
     query_seconds: int = 30
-    query_memory: int = 1024 * MIB
+    query_memory: int = 256 * MIB
     result_bytes: int = 64 * MIB
     result_rows: int = 1_000_000
     readers: int = 4
+    send_seconds: int = 20
+    insert_memory: int = 1024 * MIB
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError, naming the option, for a value that it can't have."""

@@ -1,24 +1,22 @@
-"""Which settings a query from outside may bring: those that shape its answer, and limits below ours. ClickHouse's clients send them in the URL.
+"""Which settings a question from outside may bring: those that shape its answer, and limits below ours. ClickHouse's clients send them in the URL.
 
-A setting that names a file (`format_schema`, `output_format_schema`, `format_template_row`) is none of them.
+Each is in a list with what its value is. A setting that names a file (`format_schema`, `output_format_schema`, `format_template_row`) is none of
+them, and none of them ever reaches the connection on which statements are checked.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 from rvbbit_otel.all_in_one.engine import EngineError
 from rvbbit_otel.all_in_one.options import Options
+from rvbbit_otel.all_in_one.vocabulary import lines
 
-_SHAPING = re.compile(
-    r"(?:output_format_(?:json|pretty|csv|tsv|native|arrow|parquet|values|markdown|xml|decimal)_\w+|output_format_write_statistics"
-    r"|date_time_(?:input|output)_format|session_timezone|join_use_nulls|group_by_use_nulls|join_default_strictness|transform_null_in"
-    r"|aggregate_functions_null_for_empty|prefer_column_name_to_alias|extremes|final|limit|offset|max_threads|max_block_size"
-    r"|max_rows_to_read|max_bytes_to_read|read_overflow_mode|result_overflow_mode|format_csv_delimiter|format_(?:csv|tsv)_null_representation"
-    r"|bool_(?:true|false)_representation|cast_string_to_dynamic_use_inference|cast_string_to_variant_use_inference|use_query_cache)"
-)
-# Words of the protocol itself, and settings that mean nothing where no answer is streamed and no insert waits.
+Value = int | float | str
+
+# Words of the protocol itself, and settings that mean nothing where no insert waits and no result is kept.
 _PROTOCOL = frozenset(
     {
         "add_http_cors_header",
@@ -47,40 +45,108 @@ _PROTOCOL = frozenset(
         "session_id",
         "session_timeout",
         "stacktrace",
+        "use_query_cache",
         "user",
         "wait_end_of_query",
         "wait_for_async_insert",
     }
 )
-_NUMBER = re.compile(r"\d{1,18}")
+_LONGEST_TEXT = 64
+_LONGEST_NUMBER = 18
+_WORD_LETTERS = frozenset("_-.,")
 
 
-def settings_of(given: Iterable[tuple[str, str]], options: Options) -> dict[str, int | str]:
-    """The settings among a URL's parameters; raises EngineError for one that can't be set here."""
-    limits: Mapping[str, int] = {
-        "max_execution_time": options.query_seconds,
-        "max_memory_usage": options.query_memory,
-        "max_result_rows": options.result_rows,
-        "max_result_bytes": options.result_bytes,
-    }
-    settings: dict[str, int | str] = {}
+def settings_of(given: Iterable[tuple[str, str]], options: Options, is_zone: Callable[[str], bool]) -> dict[str, Value]:
+    """The settings among a URL's parameters; raises EngineError for one that can't be set here, or not to that."""
+    settings: dict[str, Value] = {}
     for name, value in given:
         if name in _PROTOCOL or name.startswith("param_"):
             continue
         if name in ("compress", "decompress"):
             if value not in ("0", "", "false"):
                 raise _refused(
-                    f"{name}={value} (ClickHouse's own blocks) is not served: use HTTP's gzip, or compress: none"
+                    f"{name}={value[:20]} (ClickHouse's own blocks) is not served: use HTTP's gzip, or compress: none"
                 )
-        elif name in limits:
-            # A limit may be lower than ours; 0 asks for none, and gets ours.
-            asked = int(value) if _NUMBER.fullmatch(value) else 0
-            settings[name] = min(asked, limits[name]) if asked else limits[name]
-        elif _SHAPING.fullmatch(name):
-            settings[name] = int(value) if _NUMBER.fullmatch(value) else value
+        elif can_be_set(name):
+            settings[name] = setting(name, value, options, is_zone)
         else:
             raise _refused(f"Setting {name[:80]!r} can't be set here, or is unknown")
     return settings
+
+
+def can_be_set(name: str) -> bool:
+    """Whether a question may bring that setting, to whatever value."""
+    return name in _kinds() or name in _LIMITS
+
+
+def settable() -> list[str]:
+    """Names of all that a question may bring."""
+    return [*_kinds(), *_LIMITS]
+
+
+def setting(name: str, value: str, options: Options, is_zone: Callable[[str], bool]) -> Value:
+    """A setting's value as the engine gets it; raises EngineError for one that it can't have here."""
+    limit = _LIMITS.get(name)
+    if limit is not None:
+        # A limit may be lower than ours; 0 asks for none, and gets ours.
+        ours = getattr(options, limit)
+        asked = _number(value)
+        if not asked or not 0 < asked < ours:
+            return int(ours)
+        return asked if name == "max_execution_time" else max(1, int(asked))
+    kind, *bounds = _kinds()[name].split()
+    read = _whole(value, *map(int, bounds)) if kind == "whole" else _READERS[kind](value, is_zone)
+    if read is None:
+        raise EngineError(
+            f"Code: 36. DB::Exception: {value[:80]!r} is no value of the setting {name} here. (BAD_ARGUMENTS)"
+        )
+    return read
+
+
+_LIMITS: Mapping[str, str] = {
+    "max_execution_time": "query_seconds",
+    "max_memory_usage": "query_memory",
+    "max_result_rows": "result_rows",
+    "max_result_bytes": "result_bytes",
+}
+
+
+@cache
+def _kinds() -> Mapping[str, str]:
+    return {name: kind for name, _, kind in (line.partition(" ") for line in lines("settings.txt"))}
+
+
+def _whole(value: str, least: int, most: int) -> int | None:
+    digits = len(value) <= _LONGEST_NUMBER + 1 and value.isascii() and value.isdigit()
+    return int(value) if digits and least <= int(value) <= most else None
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = float(value) if len(value) <= _LONGEST_NUMBER and value.isascii() else math.nan
+    except ValueError:
+        return None
+    if not math.isfinite(number):
+        return None
+    return int(number) if number == int(number) else number
+
+
+_FLAGS: Mapping[str, int] = {"1": 1, "true": 1, "True": 1, "0": 0, "false": 0, "False": 0}
+_READERS: Mapping[str, Callable[[str, Callable[[str], bool]], Value | None]] = {
+    "bool": lambda value, _: _FLAGS.get(value),
+    "auto": lambda value, _: value if value == "auto" else _FLAGS.get(value),
+    "char": lambda value, _: value if len(value) == 1 and value.isascii() else None,
+    "float": lambda value, _: _number(value),
+    "text": lambda value, _: value if len(value) <= _LONGEST_TEXT and "\0" not in value else None,
+    "word": lambda value, _: (
+        value
+        if len(value) <= _LONGEST_TEXT
+        and value.isascii()
+        and all(letter.isalnum() or letter in _WORD_LETTERS for letter in value)
+        else None
+    ),
+    "zone": lambda value, is_zone: value if is_zone(value) else None,
+}
 
 
 def _refused(text: str) -> EngineError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -49,9 +50,11 @@ def run(
         opened.callback(lambda: grpc_server.stop(_DRAIN_SECONDS).wait())
         # What waits in the queue is counted here too, until its sender has its answer.
         budget = Budget(2 * options.max_queued, lambda: counters.add("refused.bodies_on_their_way"))
+        sql = ClickHouseHttp(engine, budget, options)
+        opened.callback(sql.close)
         apps = {
             "otlp_http": make_app(ingest, budget, options.max_body, counters.snapshot),
-            "clickhouse": ClickHouseHttp(engine, budget, options).make_app(page_route()),
+            "clickhouse": sql.make_app(page_route()),
         }
         addresses: dict[str, object] = {
             "pid": os.getpid(),
@@ -96,6 +99,8 @@ async def _serve(
         )
         for app in apps.values()
     ]
+    # An answer that fails half way has no end, on purpose: its client would take it for a whole one. The failure is in what it got.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing response" not in str(record.msg))
     loop = asyncio.get_running_loop()
 
     def stop() -> None:

@@ -1,7 +1,7 @@
 """Who the work belongs to, from when a runner sets a caller until it clears it.
 
 One line of execution (a thread, an asyncio task) has one caller at a time. What the runner does decides: setting a caller again on the same
-connection, or in the same flow without a connection, replaces the one before; another connection's nests. Clearing restores the context from before.
+connection, or in the same line without a connection, replaces the one before; another connection's nests. Clearing restores the context from before.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import atexit
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
@@ -19,39 +19,39 @@ from opentelemetry.trace import Link, Span, SpanContext
 from rvbbit_otel.attributes import CALLER_DIGEST, CALLER_ID, CALLER_METADATA, CALLER_ORIGIN, DB_QUERY_TEXT
 from rvbbit_otel.caller import Caller
 from rvbbit_otel.errors import InvalidIdError
-from rvbbit_otel.instrumentation.flows import RenewedLock, current_flow, enter, leave
+from rvbbit_otel.instrumentation.flows import RenewedLock
 from rvbbit_otel.instrumentation.spans import Attributes, Spans, hanging_under, without_span
-from rvbbit_otel.propagation import caller_id_of, lease_of, session_of, with_caller, without_attribution
+from rvbbit_otel.propagation import caller_id_of, with_work, without_attribution
+from rvbbit_otel.scope import Close
 from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.work import WORK_KEY, Work, say_whose_run_it_is_in, work_of
 
-# Callers of which the root span is known, for sessions that come late or on a thread without context; and callers set and never cleared.
-_MAX_ROOTS = 10_000
-_MAX_LIVE = 10_000
+# Callers of which the root span is known, for sessions that come late or on a thread without context; and root spans that wait for their end.
+_MAX_ROOTS: Final = 10_000
+_MAX_OPEN: Final = 10_000
+# Lines of execution in which one connection has a caller at once.
+_MAX_LINES: Final = 64
 
 
-class CallerScope:
-    """One caller, set and not yet cleared; the lease of the contexts made under it."""
+class CallerScope(Work):
+    """One caller, set and not yet cleared.
 
-    __slots__ = ("caller", "connection_id", "context", "ended", "flow", "revoked", "saved", "span")
+    connection_id: the runner's connection that it was set on. saved: the context to go back to. context: the one that was made for
+    it. root_span: that of its caller, until it has ended. block: it ends with a block or a call, so a runner's clear does not end it.
+    """
 
-    def __init__(self, caller: Caller, connection_id: str | None, saved: Context) -> None:
-        self.caller = caller
+    __slots__ = ("block", "connection_id", "context", "root_span", "saved")
+
+    def __init__(
+        self, caller: Caller | None, saved: Context, connection_id: str | None = None, block: bool = False
+    ) -> None:
+        super().__init__(caller, work_of(saved))
         self.connection_id = connection_id
         self.saved = saved
-        self.context = saved
-        self.span: Span | None = None
-        self.flow = current_flow()
-        self.ended = False
-        self.revoked = False
-
-    @property
-    def lapsed(self) -> bool:
-        """Whether a context made under this scope names nobody any more.
-
-        Work that was handed to another thread goes on for its caller after the caller was cleared; the flow that it was set in does not. When
-        it was cleared from elsewhere, that flow may have handed work on since, for nobody: then only the sessions know.
-        """
-        return self.ended and (self.revoked or self.flow is current_flow())
+        self.block = block
+        self.root_span: Span | None = None
+        self.context: Context | None = None
+        say_whose_run_it_is_in(self)
 
 
 class Root:
@@ -75,8 +75,8 @@ class Callers:
         self._counters = counters
         self._lock = RenewedLock(register_after_fork)
         register_after_fork(self._disown)
-        self._by_connection: dict[str, CallerScope] = {}
-        self._live: dict[int, CallerScope] = {}
+        self._by_connection: dict[str, list[CallerScope]] = {}
+        self._open: dict[int, CallerScope] = {}
         self._roots: dict[str, Root] = {}
         self._guessed: dict[str, None] = {}
         self._at_exit = False
@@ -98,8 +98,7 @@ class Callers:
             return  # It came from another process, which knows it better.
         span_context = self._told_by(caller, without_span(without_attribution(current)), f"caller {caller.origin}")
         if span_context.is_valid:
-            with self._lock:
-                self._keep(Root(caller, span_context, told=True))
+            self._keep(Root(caller, span_context, told=True))
 
     def _told_by(self, caller: Caller, context: Context, name: str) -> SpanContext:
         now = time.time_ns()
@@ -109,36 +108,32 @@ class Callers:
 
     def _keep(self, root: Root) -> None:
         self._roots[root.caller.id] = root
-        if len(self._roots) > _MAX_ROOTS:
-            del self._roots[next(iter(self._roots))]
+        _drop_oldest(self._roots, _MAX_ROOTS)
 
     def disown(self, caller_id: object) -> None:
         """The runner answered with this caller where another one, or nobody, was known: a guess, which is not believed when it comes back."""
-        text = str(caller_id)
-        if text not in self._guessed:
-            self._guessed[text] = None
-            if len(self._guessed) > _MAX_ROOTS:
-                del self._guessed[next(iter(self._guessed))]
+        self._guessed[str(caller_id)] = None
+        _drop_oldest(self._guessed, _MAX_ROOTS)
 
     def is_guess(self, caller_id: object) -> bool:
         """Whether the runner guessed this caller before: then only the context says whose the work is."""
         return str(caller_id) in self._guessed
 
     def around(self, caller_id: object, metadata: object, origin: object, query: object) -> CallerScope | None:
-        """A caller for one call, which ends with `over`; None if the call is somebody's work already. One without an id gets one."""
-        current = self._base(get_current())
-        if caller_id_of(current) is not None:
+        """A caller for one call, which ends with `over`; None if the call is that caller's work already.
+
+        A call that names its caller is that one's, whatever is around it; one that does not is of whoever is around, else of a new caller.
+        """
+        current = _unwound(get_current())
+        around = caller_id_of(current)
+        if around is not None and caller_id in (None, around):
             return None
         kind = origin if isinstance(origin, str) and origin else "call"
         if metadata is None:
             metadata = {"origin": kind, **({"query": query} if isinstance(query, str) else {})}
-        try:
-            caller = Caller.of(f"{kind}-{secrets.token_hex(6)}" if caller_id is None else caller_id, metadata, kind)
-        except InvalidIdError:
-            self._counters.add("invalid_ids.caller")
-            return None
-        scope = CallerScope(caller, None, current)
-        self._begin(scope, query)
+        caller = self._caller(f"{kind}-{secrets.token_hex(6)}" if caller_id is None else caller_id, metadata, kind)
+        scope = CallerScope(caller, current, block=True)
+        scope.context = self._begin(scope, query)
         return scope
 
     def over(self, scope: CallerScope) -> None:
@@ -148,128 +143,158 @@ class Callers:
     def set(
         self, caller_id: object, metadata: object, origin: object, connection_id: object, query: object = None
     ) -> None:
-        """Work of this flow belongs to this caller from here on. An id that is none clears, since it is not the one before either."""
+        """Work of this line belongs to this caller from here on. No id clears, since it is not the one before either; a bad one is nobody's."""
         connection = None if connection_id is None else str(connection_id)
         if caller_id is None:
             self.clear(connection)
             return
-        try:
-            caller = Caller.of(caller_id, metadata, origin if isinstance(origin, str) else None)
-        except InvalidIdError:
-            self._counters.add("invalid_ids.caller")
-            self.clear(connection)
-            return
+        caller = self._caller(caller_id, metadata, origin if isinstance(origin, str) else None)
         current = get_current()
         before = self._replaced(current, connection)
-        if before is not None and before.caller.id == caller.id and before is lease_of(current):
+        same = [
+            scope
+            for scope in before
+            if caller is not None and scope.caller is not None and scope.caller.id == caller.id
+        ]
+        if any(scope is current.get(WORK_KEY) for scope in same):
             return  # Some runners say it twice.
-        if before is not None:
-            self._end(before)
-        scope = CallerScope(caller, connection, self._base(current))
-        self._begin(scope, query)
-        attach(scope.context)
+        for scope in before:
+            if scope not in same or scope.here:
+                self._end(scope)
+        scope = CallerScope(caller, _unwound(current), connection)
+        attach(self._begin(scope, query))
 
     def clear(self, connection_id: object) -> None:
-        """Work of this flow, or of this connection, belongs to nobody any more; what was there before is back."""
+        """Work of this line, or of this connection, belongs to nobody any more; what was there before is back.
+
+        Two clients may have the same id of a connection: the one that was set in this line is meant, else every one.
+        """
+        connection = None if connection_id is None else str(connection_id)
         current = get_current()
-        mine = lease_of(current)
-        scope = self._by_connection.get(str(connection_id)) if connection_id is not None else None
-        if scope is None and isinstance(mine, CallerScope) and mine.flow is current_flow():
-            nested = connection_id is not None and mine.connection_id is not None
-            scope = None if nested else mine
-        if scope is not None:
+        around = current.get(WORK_KEY)
+        mine = around if isinstance(around, CallerScope) and not around.block and around.here else None
+        if connection is not None:
+            scopes = list(self._by_connection.get(connection, ()))
+            ending = [scope for scope in scopes if scope.here] or scopes
+        else:
+            ending = [mine] if mine is not None else []
+        for scope in ending:
             self._end(scope)
-        elif connection_id is not None:
-            return
-        if not isinstance(mine, CallerScope) or session_of(current) != session_of(mine.context):
-            return  # Inside a session it is the session that says who the work belongs to, and the lease has lapsed.
-        if mine is scope:
-            attach(self._base(current))
-        elif scope is None:
+        if mine is not None and mine.ended:
+            attach(_unwound(current))
+        elif connection is None and mine is None and isinstance(around, Work) and _is_only_inherited(around):
             # A worker that inherited its caller says that it works for nobody: true for it, not for whom it inherited from.
             attach(without_attribution(current))
 
-    @contextmanager
-    def during(self, caller: Caller | None) -> Iterator[None]:
-        """Work of this block belongs to this caller, or to nobody; blocks nest, and what a runner sets inside nests too."""
-        scope: CallerScope | None = None
-        context = get_current()
+    def block(self, caller: Caller | None, around: Context) -> tuple[Work, Context, Close]:
+        """A block of this caller's work, or of nobody's; blocks nest, and what a runner sets inside nests too."""
+        if caller is None:
+            self._counters.add("invalid_ids.caller")
+        scope = CallerScope(caller, around, block=True)
+        context = with_work(around, scope)
         try:
-            if caller is None:
-                self._counters.add("invalid_ids.caller")
-                context = without_attribution(context)
-            else:
-                # A connection of its own: a runner that sets its caller inside must not replace this one.
-                scope = CallerScope(caller, f"block-{secrets.token_hex(8)}", self._base(context))
-                self._begin(scope, None)
-                context = scope.context
+            context = self._begin(scope, None)
         except Exception as error:  # noqa: BLE001 - never into the host
             self._counters.error("called_by", error)
-        token = enter(context)
-        try:
-            yield
-        finally:
-            leave(token)
-            if scope is not None:
+
+        def close(error: BaseException | None) -> None:
+            try:
+                self._end_within(scope)
                 self._end(scope)
+            except Exception as failure:  # noqa: BLE001 - never into the host
+                self._counters.error("called_by", failure)
+
+        return scope, context, close
+
+    def _end_within(self, block: CallerScope) -> None:
+        """End what a runner set inside a block and did not clear: it does not outlive the block."""
+        inner = get_current().get(WORK_KEY)
+        while isinstance(inner, CallerScope) and inner is not block and inner.is_within(block) and inner.here:
+            outer = inner.base
+            self._end(inner)
+            inner = outer
 
     def left_behind(self) -> None:
         """A piece of work is over: end the caller that it set for itself and did not clear."""
-        mine = lease_of(get_current())
-        if isinstance(mine, CallerScope) and not mine.ended and mine.flow is current_flow():
+        mine = get_current().get(WORK_KEY)
+        if isinstance(mine, CallerScope) and not mine.ended and not mine.block and mine.here:
             self._end(mine)
 
     def end_all(self) -> None:
         """End what nobody cleared, so that the root spans are exported."""
-        for scope in list(self._live.values()):
+        for scope in list(self._open.values()):
             self._end(scope)
 
     def _disown(self) -> None:
         # In a forked child: the root spans are the parent's to end, or each would be exported twice.
-        for scope in self._live.values():
-            scope.span = None
+        for scope in list(self._open.values()):
+            scope.root_span = None
 
-    def _replaced(self, current: Context, connection: str | None) -> CallerScope | None:
-        if connection is not None:
-            return self._by_connection.get(connection)
-        mine = lease_of(current)
-        if not isinstance(mine, CallerScope) or mine.ended or mine.connection_id is not None:
+    def _caller(self, caller_id: object, metadata: object, origin: str | None) -> Caller | None:
+        try:
+            return Caller.of(caller_id, metadata, origin)
+        except InvalidIdError:
+            self._counters.add("invalid_ids.caller")
             return None
-        same_place = mine.flow is current_flow() and session_of(current) == session_of(mine.context)
-        return mine if same_place else None
 
-    @staticmethod
-    def _base(context: Context) -> Context:
-        """The context to go back to: the first, outwards, whose caller was not cleared."""
-        while isinstance(lease := lease_of(context), CallerScope) and lease.ended and lease.lapsed:
-            context = lease.saved
-        return context
+    def _replaced(self, current: Context, connection: str | None) -> list[CallerScope]:
+        if connection is not None:
+            return [scope for scope in list(self._by_connection.get(connection, ())) if scope.here]
+        mine = current.get(WORK_KEY)
+        if not isinstance(mine, CallerScope) or mine.ended or mine.block or mine.connection_id is not None:
+            return []
+        return [mine] if mine.here else []
 
-    def _begin(self, scope: CallerScope, query: object) -> None:
-        caller, base = scope.caller, scope.saved
-        ambient = caller_id_of(base)
-        known = self._roots.get(caller.id)
-        if ambient == caller.id:
-            within = base
-        elif known is not None:
-            within = hanging_under(known.span_context, without_attribution(base))
-        else:
-            scope.span = self._root_span(caller, base, ambient is not None, query)
-            within = trace.set_span_in_context(scope.span, without_attribution(base))
-        scope.context = with_caller(within, caller, scope)
-        with self._lock:
-            if scope.connection_id is not None:
-                self._by_connection[scope.connection_id] = scope
-            self._live[id(scope)] = scope
-            if scope.span is not None:
-                self._keep(Root(caller, scope.span.get_span_context(), told=False))
-            oldest = next(iter(self._live.values())) if len(self._live) > _MAX_LIVE else None
+    def _begin(self, scope: CallerScope, query: object) -> Context:
+        """The context of what now begins, with its root span where it is the first of its caller."""
+        base = scope.saved
+        inner = base.get(WORK_KEY)
+        if isinstance(inner, CallerScope):
+            inner.saved = _unwound(inner.saved)  # Connections that overlap would keep each other's contexts for ever.
+        within = self._place(scope, query)
+        if scope.connection_id is not None:
+            with self._lock:
+                scopes = self._by_connection.setdefault(scope.connection_id, [])
+                scopes.append(scope)
+                del scopes[
+                    :-_MAX_LINES
+                ]  # The oldest is only forgotten here: it holds in its own line until that says otherwise.
+        if scope.root_span is not None and scope.caller is not None:
+            self._open[id(scope)] = scope
+            self._keep(Root(scope.caller, scope.root_span.get_span_context(), told=False))
+            self._close_oldest()
             if not self._at_exit:
                 self._at_exit = True
                 # Registered with the first caller, when there is a provider: what is registered last runs first, so before it shuts down.
                 atexit.register(self.end_all)
-        if oldest is not None:
-            self._end(oldest)
+        return with_work(within, scope)
+
+    def _place(self, scope: CallerScope, query: object) -> Context:
+        base, caller = scope.saved, scope.caller
+        if caller is None:
+            return base
+        around = work_of(base)
+        if around is not None and around.caller is not None and around.caller.id == caller.id:
+            scope.session_id, scope.echo = around.session_id, around.echo
+            return base
+        ambient = caller_id_of(base)
+        if ambient == caller.id:
+            return base
+        known = self._roots.get(caller.id)
+        if known is not None:
+            return hanging_under(known.span_context, base)
+        scope.root_span = self._root_span(caller, base, ambient is not None, query)
+        return trace.set_span_in_context(scope.root_span, base)
+
+    def _close_oldest(self) -> None:
+        """End the root span of the caller that was set first and never cleared; its work stays its own."""
+        while len(self._open) > _MAX_OPEN:
+            try:
+                scope = self._open.pop(next(iter(self._open)))
+            except (KeyError, StopIteration, RuntimeError):  # Another thread was there first.
+                return
+            self._counters.add("evicted.callers")
+            self._end_span(scope)
 
     def _root_span(self, caller: Caller, base: Context, another_caller: bool, query: object) -> Span:
         attributes = self._facts(caller)
@@ -293,16 +318,41 @@ class Callers:
 
     def _end(self, scope: CallerScope) -> None:
         with self._lock:
-            if scope.ended:
+            if not scope.end():
                 return
-            scope.revoked = scope.flow is not current_flow()
-            scope.ended = True
-            self._live.pop(id(scope), None)
-            connection = scope.connection_id
-            if connection is not None and self._by_connection.get(connection) is scope:
-                del self._by_connection[connection]
-        if scope.span is not None:
-            root = self._roots.get(scope.caller.id)
-            if root is not None:
-                root.told = True
-            scope.span.end()
+            scopes = self._by_connection.get(scope.connection_id, []) if scope.connection_id is not None else []
+            if scope in scopes:
+                scopes.remove(scope)
+            if scope.connection_id is not None and not scopes:
+                self._by_connection.pop(scope.connection_id, None)
+        scope.saved = _unwound(scope.saved)
+        self._open.pop(id(scope), None)
+        self._end_span(scope)
+
+    def _end_span(self, scope: CallerScope) -> None:
+        span, scope.root_span = scope.root_span, None
+        if span is None or scope.caller is None:
+            return
+        root = self._roots.get(scope.caller.id)
+        if root is not None:
+            root.told = True
+        span.end()
+
+
+def _is_only_inherited(work: Work) -> bool:
+    return work.session_id is None and (work.inherited or not work.here)
+
+
+def _unwound(context: Context) -> Context:
+    """The context to go back to: the first, outwards, whose caller was not cleared."""
+    while isinstance(work := context.get(WORK_KEY), CallerScope) and work.ended and work.here:
+        context = work.saved
+    return context
+
+
+def _drop_oldest(kept: dict[str, object] | dict[str, Root] | dict[str, None], limit: int) -> None:
+    while len(kept) > limit:
+        try:
+            kept.pop(next(iter(kept)))
+        except (KeyError, StopIteration, RuntimeError):  # Another thread was there first.
+            return

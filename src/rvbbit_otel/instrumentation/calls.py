@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 import wrapt
-from opentelemetry.context import get_current
 
+from rvbbit_otel.collecting import apart, collecting
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.handling import Enter, Running
 from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, bind_all, uses_items, uses_result
 from rvbbit_otel.instrumentation.spec import FIELDS, IDENTIFYING, REPLACED_FIELD, Hook
+from rvbbit_otel.instrumentation.streams import Reading, Steps, is_stream, kept, read, read_async
 from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.work import WORK_KEY
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 _Getters = tuple[tuple[str, Getter], ...]
@@ -121,9 +123,9 @@ def wrapper_for(target: Callable[..., Any], interception: Interception) -> Wrapp
     if inspect.iscoroutinefunction(target):
         return _of_coroutine_function(interception)
     if inspect.isasyncgenfunction(target):
-        return _of_async_generator_function(interception)
+        return _of_generator_function(interception, read_async)
     if inspect.isgeneratorfunction(target):
-        return _of_generator_function(interception)
+        return _of_generator_function(interception, read)
     return _of_function(interception)
 
 
@@ -150,6 +152,13 @@ def returning_wrapper(ours: Interception) -> Wrapper:
 
 def _of_function(ours: Interception) -> Wrapper:
     def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return (
+            apart(intercepted, wrapped, instance, args, kwargs)
+            if collecting()
+            else intercepted(wrapped, instance, args, kwargs)
+        )
+
+    def intercepted(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         running = ours.begin(instance, args, kwargs)
         if running is None:
             return wrapped(*args, **kwargs)
@@ -163,6 +172,9 @@ def _of_function(ours: Interception) -> Wrapper:
             raise
         if token is not None:
             flows.leave(token)
+            if is_stream(result):
+                # What it does is done while it is read: each step of that is a part of the call.
+                return kept(result, Steps(running.context), Reading(ours, running, instance, args, kwargs))
         ours.end(running, instance, args, kwargs, result, None)
         return result
 
@@ -170,8 +182,11 @@ def _of_function(ours: Interception) -> Wrapper:
 
 
 def _of_coroutine_function(ours: Interception) -> Wrapper:
-    async def awaited(inner: Coroutine[Any, Any, Any], instance: Any, args: Any, kwargs: Any) -> Any:
-        running = ours.begin(instance, args, kwargs)
+    async def awaited(
+        inner: Coroutine[Any, Any, Any], asked: flows.Asked, instance: Any, args: Any, kwargs: Any
+    ) -> Any:
+        with asked:
+            running = ours.begin(instance, args, kwargs)
         if running is None:
             return await inner
         token = flows.enter(running.context) if running.context is not None else None
@@ -184,6 +199,8 @@ def _of_coroutine_function(ours: Interception) -> Wrapper:
             raise
         if token is not None:
             flows.leave(token)
+            if is_stream(result):
+                return kept(result, Steps(running.context), Reading(ours, running, instance, args, kwargs))
         ours.end(running, instance, args, kwargs, result, None)
         return result
 
@@ -191,101 +208,30 @@ def _of_coroutine_function(ours: Interception) -> Wrapper:
         if not ours.on:
             return wrapped(*args, **kwargs)
         # Called here, so that wrong arguments raise where they did before.
-        return _named_as(wrapped, awaited(wrapped(*args, **kwargs), instance, args, kwargs))
+        return _named_as(wrapped, awaited(wrapped(*args, **kwargs), flows.Asked(), instance, args, kwargs))
 
     return call
 
 
-def _of_generator_function(ours: Interception) -> Wrapper:
-    def driven(inner: Generator[Any, Any, Any], instance: Any, args: Any, kwargs: Any) -> Generator[Any, Any, Any]:
-        running = ours.begin(instance, args, kwargs)
-        if running is None:
-            return (yield from inner)
-        # Attached while the body runs, and off again while the consumer does.
-        context = running.context or get_current()
-        seen: dict[str, Any] = {}
-        advance: Callable[[Any], Any] = inner.send
-        given: Any = None
-        try:
-            while True:
-                over, item = False, None
-                token = flows.enter(context)
-                try:
-                    item = advance(given)
-                except StopIteration as stop:
-                    over, item = True, stop.value
-                finally:
-                    context = get_current()
-                    flows.leave(token)
-                if over:
-                    ours.end(running, instance, args, kwargs, None, None, seen)
-                    return item
-                ours.saw(seen, item)
-                try:
-                    given = yield item
-                    advance = inner.send
-                except GeneratorExit:
-                    inner.close()
-                    ours.end(running, instance, args, kwargs, None, None, seen)
-                    raise
-                except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the host's body gets
-                    advance, given = inner.throw, error
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            ours.end(running, instance, args, kwargs, None, error)
-            raise
+def _of_generator_function(ours: Interception, as_steps: Callable[..., Any]) -> Wrapper:
+    """For generators, and for async ones: what begins with the first step ends with the last."""
 
     def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not ours.on:
             return wrapped(*args, **kwargs)
-        return _named_as(wrapped, driven(wrapped(*args, **kwargs), instance, args, kwargs))
 
-    return call
+        asked = flows.Asked()
 
+        def start() -> tuple[Steps, Reading]:
+            with asked:
+                running = ours.begin(instance, args, kwargs)
+                # Of a call that means nothing by itself, as one within its own cascade, the steps are whose the first one was, too.
+                around = flows.current_context()
+            if running is None and around.get(WORK_KEY) is not None:
+                return Steps(around), Reading(ours, None, instance, args, kwargs)
+            return Steps(None if running is None else running.context), Reading(ours, running, instance, args, kwargs)
 
-def _of_async_generator_function(ours: Interception) -> Wrapper:
-    async def driven(
-        inner: AsyncGenerator[Any, Any], instance: Any, args: Any, kwargs: Any
-    ) -> AsyncGenerator[Any, Any]:
-        running = ours.begin(instance, args, kwargs)
-        context = running.context if running is not None and running.context is not None else get_current()
-        advance: Callable[[Any], Any] = inner.asend
-        given: Any = None
-        seen: dict[str, Any] = {}
-        outcome: BaseException | None = None
-        try:
-            while True:
-                token = flows.enter(context)
-                try:
-                    item = await advance(given)
-                except StopAsyncIteration:
-                    return
-                finally:
-                    context = get_current()
-                    flows.leave(token)
-                ours.saw(seen, item)
-                try:
-                    given = yield item
-                    advance = inner.asend
-                except GeneratorExit:
-                    await inner.aclose()
-                    raise
-                except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the host's body gets
-                    advance, given = inner.athrow, error
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            outcome = error
-            raise
-        finally:
-            if running is not None:
-                ours.end(running, instance, args, kwargs, None, outcome, seen)
-
-    def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not ours.on:
-            return wrapped(*args, **kwargs)
-        return _named_as(wrapped, driven(wrapped(*args, **kwargs), instance, args, kwargs))
+        return _named_as(wrapped, as_steps(wrapped(*args, **kwargs), start))
 
     return call
 

@@ -7,19 +7,37 @@ booleans already. So a span starts with no more than our sampler keeps it by, an
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, Tracer
 
+from rvbbit_otel import stated
 from rvbbit_otel.sampler import AttributionSampler
+from rvbbit_otel.stamping import OWN_SLOT
 
 
 class _Local(threading.local):
     def __init__(self) -> None:
-        self.attributes: Mapping[str, Any] | None = None
+        self.attributes: dict[str, Any] | None = None
+
+
+class _Waiting:
+    """Attributes that wait for the span that now starts. A finalizer or a log call may start another one in between: then its own wait first."""
+
+    __slots__ = ("_before", "_local", "_mine")
+
+    def __init__(self, local: _Local, attributes: dict[str, Any]) -> None:
+        self._local = local
+        self._mine = attributes
+        self._before: dict[str, Any] | None = None
+
+    def __enter__(self) -> None:
+        self._before, self._local.attributes = self._local.attributes, self._mine
+
+    def __exit__(self, *_: object) -> None:
+        self._local.attributes = self._before
 
 
 class Filling(SpanProcessor):
@@ -29,6 +47,10 @@ class Filling(SpanProcessor):
         """Hand over to `inner`."""
         self.inner = inner
         self.local = _Local()
+
+    def waiting(self, attributes: dict[str, Any]) -> _Waiting:
+        """Within this, the span that starts gets these attributes."""
+        return _Waiting(self.local, attributes)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Put in what waits for this span."""
@@ -63,8 +85,9 @@ def filling_of(tracer: object) -> Filling | None:
     return found
 
 
-def _fill(span: Span, attributes: Mapping[str, Any]) -> None:
+def _fill(span: Span, attributes: dict[str, Any]) -> None:
     held = span._attributes
+    setattr(held, OWN_SLOT, attributes)
     entries: dict[str, Any] | None = getattr(held, "_dict", None)
     if (
         entries is not None
@@ -74,4 +97,5 @@ def _fill(span: Span, attributes: Mapping[str, Any]) -> None:
     ):
         entries.update(attributes)
     else:
+        stated.note(attributes)
         span.set_attributes(attributes)

@@ -1,43 +1,33 @@
-"""Which line of execution this is, and how a context is attached to it and taken off again."""
+"""Attaching a context for a call and taking it off again; what is handed over to another line of execution; locks that nothing can hang on."""
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
 from contextvars import Token
+from types import CodeType
 from typing import Any, Final
 
 from opentelemetry.context import _RUNTIME_CONTEXT, Context, attach, get_current
 
+from rvbbit_otel import work
+from rvbbit_otel.lines import here
+from rvbbit_otel.propagation import caller_id_of, effective, handed_over
 
-class _Local(threading.local):
-    def __init__(self) -> None:
-        self.frames: list[object] = [object()]
-        # The queries that it runs, as `queries` knows them. Kept here, since each look into another thread-local costs a UDF.
-        self.running: list[Any] = []
+__all__ = ["Asked", "Job", "RenewedLock", "code_of", "current_context", "enter", "here", "leave"]
 
-
-# The flows that this thread is in. While something is put on top, that is a flow of its own: a caller that it sets nests, and can't replace the one
-# around. A list and no `with`: this runs for every call of a UDF.
-here: Final = _Local()
 # The current context without the API's two calls around it, which cost a UDF a microsecond; the API's own where a runtime of another kind is set.
 current_context: Final[Callable[[], Context]] = getattr(
     getattr(_RUNTIME_CONTEXT, "_current_context", None), "get", get_current
 )
 
 
-def current_flow() -> object:
-    """The asyncio task that runs, else the thread. Never a thread's identity: that is used again once the thread has ended."""
-    if asyncio._get_running_loop() is not None:
-        task = asyncio.current_task()
-        if task is not None:
-            return task
-    return here.frames[-1]
-
-
 def enter(context: Context) -> Token[Context]:
     """Attach a context; give what it returns to `leave`."""
+    if work.in_generators():
+        entered = context.get(work.WORK_KEY)
+        if isinstance(entered, work.Work) and (inside := work.within_blocks(entered)) is not entered:
+            context = Context({**context, work.WORK_KEY: inside})
     return attach(context)
 
 
@@ -50,16 +40,77 @@ def leave(token: Token[Context]) -> None:
         return
 
 
+class Job:
+    """A piece of work that is handed over: it runs for whoever handed it over, on whichever thread, from its begin to its end."""
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: Context | None = None, code: CodeType | None = None) -> None:
+        """Handed over by whoever works in `context` (None: in the current one)."""
+        self.context = handed_over(get_current() if context is None else context, code)
+
+    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function as this job."""
+        fresh = work.begin_afresh()
+        token = enter(self.context)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            leave(token)
+            work.go_on(fresh)
+
+
+class Asked:
+    """Who called something that begins later, with its first step or when it is awaited: the call is theirs, whoever makes that step.
+
+    Where nobody is known to have called it, it is whose the first step is.
+    """
+
+    __slots__ = ("_caller_id", "_context", "_token")
+
+    def __init__(self) -> None:
+        """By whoever works here now."""
+        context = get_current()
+        self._caller_id = caller_id_of(context) if work.speaks(context) else None
+        self._context = handed_over(effective(context)) if self._caller_id is not None else None
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> None:
+        """Work as they, if that is not who works here now."""
+        if self._context is not None and self._caller_id != caller_id_of(None):
+            self._token = enter(self._context)
+
+    def __exit__(self, *_: object) -> None:
+        """Work as whoever works here now."""
+        token, self._token = self._token, None
+        if token is not None:
+            leave(token)
+
+
+def code_of(function: object) -> CodeType | None:
+    """The code of what a job will run, None for what is no Python function."""
+    for _ in range(8):
+        inner = getattr(function, "func", None) or getattr(function, "__func__", None)
+        if inner is None:
+            break
+        function = inner
+    code = getattr(function, "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
 class RenewedLock:
-    """A lock that a forked child starts with anew: another thread may have held it at the fork, and is not there to give it back."""
+    """A lock that a forked child starts with anew: another thread may have held it at the fork, and is not there to give it back.
+
+    The thread that holds it may take it again: Python runs finalizers, signal handlers and log calls in the middle of any code.
+    """
 
     def __init__(self, register: Callable[[Callable[[], None]], None]) -> None:
         """`register` is told what to do in a forked child."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         register(self._renew)
 
     def _renew(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __enter__(self) -> None:
         """Take it."""

@@ -64,8 +64,8 @@ def _caller(hook: Hook, tools: Toolbox) -> Enter:
 
         def finish(after: Values, error: BaseException | None) -> None:
             try:
-                if error is not None and scope.span is not None:
-                    spans.fail(scope.span, error)
+                if error is not None and scope.root_span is not None:
+                    spans.fail(scope.root_span, error)
             finally:
                 callers.over(scope)
 
@@ -136,14 +136,18 @@ def _connection_opened(hook: Hook, tools: Toolbox) -> Note:
     return note
 
 
-def _query_fetched(hook: Hook, tools: Toolbox) -> Note:
-    return lambda values: tools.queries.fetched(values["connection"])
+def _query_fetched(hook: Hook, tools: Toolbox) -> Enter:
+    def enter(values: Values) -> Running:
+        done = tools.queries.fetching(values["connection"])
+        return Running(None, lambda after, error: done())
+
+    return enter
 
 
 def _query(hook: Hook, tools: Toolbox) -> Enter:
     def enter(values: Values) -> Running:
         done = tools.queries.started(values["connection"], values.get("text"))
-        return Running(None, lambda after, error: done())
+        return Running(None, lambda after, error: done(error))
 
     return enter
 
@@ -163,7 +167,6 @@ _AFTER: Final[dict[Role, tuple[_Make, bool]]] = {
     Role.CALLER_CLEARED: (_caller_cleared, True),
     Role.SESSION_ENDED: (_session_ended, True),
     Role.CONNECTION_OPENED: (_connection_opened, False),
-    Role.QUERY_FETCHED: (_query_fetched, True),
 }
 _AROUND: Final[dict[Role, Callable[[Hook, Toolbox], Enter]]] = {
     Role.CALLER: _caller,
@@ -173,4 +176,5 @@ _AROUND: Final[dict[Role, Callable[[Hook, Toolbox], Enter]]] = {
     Role.TOOL: rows.tool,
     Role.LLM: rows.llm,
     Role.QUERY: _query,
+    Role.QUERY_FETCHED: _query_fetched,
 }

@@ -5,23 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from opentelemetry.context import Context
+from opentelemetry.context import Context, get_current
 
 from rvbbit_otel.instrumentation.callers import Callers
 from rvbbit_otel.instrumentation.queries import Queries
 from rvbbit_otel.instrumentation.sessions import Sessions
 from rvbbit_otel.instrumentation.spans import Spans, Values
 from rvbbit_otel.instrumentation.unpriced import UnpricedCalls
+from rvbbit_otel.work import WORK_KEY, Work
 
 
 class Running:
     """What lasts as long as the host's call: the context in which it runs, and what to do when it has returned or raised."""
 
-    __slots__ = ("context", "finish")
+    __slots__ = ("_finish", "_work", "context")
 
     def __init__(self, context: Context | None, finish: Callable[[Values, BaseException | None], None]) -> None:
+        """The work of `context`, where it began with this call, ends with it."""
+        work = context.get(WORK_KEY) if context is not None else None
+        self._work = work if isinstance(work, Work) and work is not get_current().get(WORK_KEY) else None
+        self._finish = finish
         self.context = context
-        self.finish = finish
+
+    def finish(self, values: Values, error: BaseException | None) -> None:
+        """The call has returned, or raised `error`."""
+        try:
+            self._finish(values, error)
+        finally:
+            if self._work is not None:
+                self._work.end()
 
 
 # Called before the host's call with the fields known by then. None: nothing is left to do.

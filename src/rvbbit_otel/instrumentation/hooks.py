@@ -81,6 +81,7 @@ class Hooks:
         self._counters = counters
         self._reports: dict[tuple[str, int], HookReport] = {}
         self._interceptions: list[Interception] = []
+        self._taken: dict[tuple[str, Role], str] = {}
         self._on = True
 
     def apply(self, spec: RunnerSpec, by_name: bool) -> None:
@@ -173,6 +174,10 @@ class Hooks:
         self._tell(spec, [self._reports[spec.name, number] for number in numbers], module.__name__, by_name)
 
     def _wrapped(self, hook: Hook, before: HookReport, module: ModuleType) -> HookReport:
+        taken_by = self._taken.get((hook.target, hook.role), before.runner)
+        if taken_by != before.runner:
+            # One call is one row, however many specs know of it; the first of them says what it means.
+            return replace(before, state="matched", detail=f"as the spec of {taken_by} says")
         made: list[Interception] = []
 
         def make(plain: Callable[..., Any], bound: bool) -> Wrapper:
@@ -183,6 +188,8 @@ class Hooks:
                 wrapper, ours = self._makers.mending.asked(hook, arguments)
             elif hook.role is Role.CALLER_PASSED:
                 wrapper, ours = self._makers.mending.passed(hook, arguments)
+            elif hook.role is Role.CALLER_GUESSED:
+                wrapper, ours = self._makers.mending.guessed(hook, arguments)
             else:
                 ours = Interception(hook, arguments, self._makers.enter(hook), self._counters)
                 wrapper = returning_wrapper(ours) if hook.of_returned else wrapper_for(plain, ours)
@@ -193,6 +200,7 @@ class Hooks:
             self._patches.put(module, hook.qualname, make)
         except (TargetMissingError, SpecError, AttributeError, TypeError) as error:
             return replace(before, state="missing", detail=str(error), lost=lost_with(hook))
+        self._taken[hook.target, hook.role] = before.runner
         self._interceptions += made
         (ours,) = made
         if ours.lost:

@@ -12,35 +12,38 @@ from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
-from opentelemetry.instrumentation.environment_variables import OTEL_PYTHON_DISABLED_INSTRUMENTATIONS
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.semconv.schemas import Schemas
 
-from rvbbit_otel import __version__
+from rvbbit_otel import __version__, collecting
 from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation import runners
 from rvbbit_otel.instrumentation.callers import Callers
+from rvbbit_otel.instrumentation.carry.event_loops import EventLoops
+from rvbbit_otel.instrumentation.carry.processes import Processes, inherited_from
+from rvbbit_otel.instrumentation.carry.taking import Taking
+from rvbbit_otel.instrumentation.carry.threads import Threads, as_job
+from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
 from rvbbit_otel.instrumentation.content import ContentRule, Redact
 from rvbbit_otel.instrumentation.handlers import handler_for
 from rvbbit_otel.instrumentation.handling import Toolbox
 from rvbbit_otel.instrumentation.hooks import HookReport, Hooks, Makers
 from rvbbit_otel.instrumentation.mending import Mending
 from rvbbit_otel.instrumentation.patching import Patches
-from rvbbit_otel.instrumentation.processes import Carriers, carried
 from rvbbit_otel.instrumentation.providers import Providers
 from rvbbit_otel.instrumentation.queries import Queries
 from rvbbit_otel.instrumentation.sessions import Sessions
 from rvbbit_otel.instrumentation.spans import Spans
 from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
 from rvbbit_otel.instrumentation.unpriced import UnpricedCalls
-from rvbbit_otel.instrumentation.workers import Workers
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.propagation import caller_id_of, context_from_environment
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.scope import open_scopes_with
 from rvbbit_otel.settings import PREFIX, Settings
 from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.work import believe_inherited_for
 
 _logger = logging.getLogger("rvbbit_otel")
 _PROVIDERS: Final = ("tracer_provider", "logger_provider", "meter_provider")
@@ -63,32 +66,38 @@ class Instrumentation:
         )
         spans = Spans(tracer, ContentRule(settings, self.counters, redact), self.counters)
         callers = Callers(spans, self.counters, self.renewals.append)
-        sessions = Sessions(self.registry, callers, spans, self.counters, self.renewals.append)
+        sessions = Sessions(self.registry, callers, spans, self.counters)
         queries = Queries(self.counters, callers.left_behind)
         self.renewals.append(queries.renew_locks)
         self.tools = Toolbox(spans, callers, sessions, queries, UnpricedCalls(self.counters))
         mending = Mending(callers, sessions, self.counters, settings.mend_runner)
         self.hooks = Hooks(Makers(self._enter_of, self._carry_of, mending), self._patches, self.counters)
         self._watch = Providers(self.pipeline, self._patches, self.counters)
-        self._carriers = Carriers(self._patches, self.counters)
-        self._workers = Workers(self._patches, self.registry, self.counters)
+        self._wrapping = Wrapping(self._patches, self.counters)
+        self._event_loops = EventLoops(self._wrapping)
         self._inherited: tuple[Context, Context] | None = None
         self._no_more_scopes: Callable[[], None] = lambda: None
+        self._no_more_collections: Callable[[], None] = lambda: None
 
-    def start(self, specs: list[RunnerSpec], by_name: bool, leave_threads: bool) -> None:
+    def start(self, specs: list[RunnerSpec], by_name: bool) -> None:
         """Wrap. Raises ConfigurationError, with nothing left in place, for a runner that was asked for and can't be instrumented."""
+        believe_inherited_for(self.settings.session_ttl)
+        self._no_more_collections = collecting.watch()
         try:
             self._watch.install(*self._given)
-            self._carriers.install(leave_threads)
-            self._workers.install()
+            Threads(self._wrapping).install()
+            self._event_loops.install()
+            Processes(self._wrapping).install()
+            Taking(self._wrapping).install()
             for spec in specs:
                 self.hooks.apply(spec, by_name)
-            self._no_more_scopes = open_scopes_with(self.tools.callers.during)
+            self._no_more_scopes = open_scopes_with(self.tools.callers.block)
         except BaseException:
             self.stop()
             raise
         context = context_from_environment(os.environ)
         if caller_id_of(context) is not None:
+            context = inherited_from(context)
             self._inherited = (get_current(), context)
             attach(context)
 
@@ -96,11 +105,12 @@ class Instrumentation:
         """Take everything out again; root spans that are still open end."""
         self.tools.queries.on = False
         self._no_more_scopes()
+        self._no_more_collections()
         self._watch.remove()
         self.tools.callers.end_all()
+        self._wrapping.on = False
+        self._event_loops.remove()
         self.hooks.remove()
-        self._carriers.remove()
-        self._workers.remove()
         self.pipeline.uninstall()
         if self._inherited is not None and get_current() is self._inherited[1]:
             attach(self._inherited[0])
@@ -111,7 +121,7 @@ class Instrumentation:
     def _carry_of(self, hook: Hook) -> Any:
         if hook.role is Role.UDF_REGISTRATION:
             return lambda values, function: self.tools.queries.carried(values["connection"], function)
-        return lambda values, function: carried(function)
+        return lambda values, function: as_job(function)
 
 
 class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
@@ -163,14 +173,14 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         instrumentation = Instrumentation(settings, redact, providers)
         specs, by_name = self._specs(settings, instrumentation, files, asked_in_code="runners" in kwargs)
         try:
-            instrumentation.start(specs, by_name, self._leaves_threads())
+            instrumentation.start(specs, by_name)
         except ConfigurationError as error:
             if "runners" in kwargs:
                 raise
             _logger.error("rvbbit-otel: %sRUNNERS: %s; every installed runner is instrumented", PREFIX, error)
             instrumentation = Instrumentation(replace(settings, runners=()), redact, providers)
             specs, by_name = self._specs(instrumentation.settings, instrumentation, files, asked_in_code=False)
-            instrumentation.start(specs, by_name, self._leaves_threads())
+            instrumentation.start(specs, by_name)
         type(self)._current = instrumentation
 
     def _uninstrument(self, **kwargs: Any) -> None:
@@ -179,15 +189,15 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         if current is not None:
             current.stop()
 
-    def _leaves_threads(self) -> bool:
-        # The launcher instruments threads itself, before or after us; doing so twice would log a warning that nobody can act on.
-        return self._by_launcher and os.environ.get(OTEL_PYTHON_DISABLED_INSTRUMENTATIONS, "") != "*"
-
     @staticmethod
     def _specs(
         settings: Settings, instrumentation: Instrumentation, files: dict[str, RunnerSpec], asked_in_code: bool
     ) -> tuple[list[RunnerSpec], bool]:
-        known = {**runners.installed(instrumentation.counters), **files}
+        # A user's own first: where two specs know one callable, the first says what it means.
+        known = {
+            **files,
+            **{name: spec for name, spec in runners.installed(instrumentation.counters).items() if name not in files},
+        }
         unknown = [name for name in settings.runners if name not in known]
         if not unknown:
             names = settings.runners or tuple(known)

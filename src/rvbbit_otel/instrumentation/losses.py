@@ -13,6 +13,7 @@ _LOST: Final[Mapping[Role, str]] = {
     Role.CALLER_CLEARED: "callers that are cleared there hold on until the next one is set",
     Role.CALLER: "the work of these calls has no caller",
     Role.CALLER_ASKED: "the runner's own tables may name another caller there, and its guess is believed where it comes back",
+    Role.CALLER_GUESSED: "the runner may guess a caller there, for its own tables, where nobody is known",
     Role.CALLER_PASSED: "the runner's own tables lack the caller of what starts there",
     Role.SESSION_OPENED: "sessions that start there are unknown until their cascade runs",
     Role.SESSION_STATUS: "status changes of sessions are not stored",

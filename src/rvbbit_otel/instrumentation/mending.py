@@ -7,7 +7,9 @@ as an argument, it is not believed.
 
 from __future__ import annotations
 
+import _thread
 import json
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -22,7 +24,10 @@ from rvbbit_otel.instrumentation.spans import Values
 from rvbbit_otel.instrumentation.spec import Hook
 from rvbbit_otel.propagation import caller_of
 from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.work import work_of
 
+# A look-up of a few microseconds; one that waits for us must not hold the host up.
+_ASKED_SECONDS: Final = 1.0
 _MISSING: Final[tuple[object, ...]] = (None, "", "{}", {})
 
 
@@ -49,13 +54,21 @@ class Mending:
             try:
                 # One that names a connection looks that up, and guesses nothing.
                 named = read_connection is not None and read_connection(instance, args, kwargs, None) is not None
-                known = caller_of(get_current())
-                if self._on and not named:
+                context = get_current()
+                known = caller_of(context)
+                if self._on and not named and (known is not None or work_of(context) is not None):
                     return _answer(places, known)
             except Exception as error:  # noqa: BLE001 - the runner's own answer is used instead
                 self._counters.error("mending.asked", error)
                 return wrapped(*args, **kwargs)
             result = wrapped(*args, **kwargs)
+            if self._on and not named:
+                # We know nothing: it may have known its caller before we came. What it would say to anybody is no knowledge.
+                try:
+                    return _answer(places, None) if result == _said_to_anybody(wrapped, args, kwargs) else result
+                except Exception as error:  # noqa: BLE001 - the runner's own answer is used instead
+                    self._counters.error("mending.asked", error)
+                    return result
             if read_theirs is not None and not named:
                 try:
                     theirs = read_theirs(instance, args, kwargs, result)
@@ -64,6 +77,22 @@ class Mending:
                 except Exception as error:  # noqa: BLE001 - never into the host
                     self._counters.error("mending.asked", error)
             return result
+
+        return call, ours
+
+    def guessed(self, hook: Hook, arguments: Arguments) -> tuple[Wrapper, Interception]:
+        """For a callable that looks for whoever it might be: it finds nothing, unless it is asked for a connection."""
+        ours = Interception(hook, arguments, _nothing, self._counters)
+        read_connection = ours.reader("connection_id")
+
+        def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if ours.on and self._on:
+                try:
+                    if read_connection is None or read_connection(instance, args, kwargs, None) is None:
+                        return None
+                except Exception as error:  # noqa: BLE001 - the runner's own answer is used instead
+                    self._counters.error("mending.guessed", error)
+            return wrapped(*args, **kwargs)
 
         return call, ours
 
@@ -100,6 +129,24 @@ class Mending:
             return wrapped(*args, **kwargs)
 
         return call, ours
+
+
+def _said_to_anybody(wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What the runner answers where it can't know anything: on a new thread, with no context at all."""
+    answer: list[Any] = []
+    done = threading.Lock()
+    done.acquire()
+
+    def ask() -> None:
+        try:
+            answer.append(wrapped(*args, **kwargs))
+        except Exception:  # noqa: BLE001 - then it says nothing there, which is an answer too
+            answer.append(None)
+        finally:
+            done.release()
+
+    _thread.start_new_thread(ask, ())
+    return answer[0] if done.acquire(timeout=_ASKED_SECONDS) else None
 
 
 def _nothing(values: Values) -> None:

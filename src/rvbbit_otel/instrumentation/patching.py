@@ -55,6 +55,13 @@ class Patches:
             # Modules that imported the function by name before now hold it themselves; those that do so later get the wrapper.
             _replace_everywhere(raw, wrapper)
 
+    def replace(self, module: ModuleType, name: str, new: Any) -> None:
+        """Put something else in the place of ``module.name``, and of what others imported of it by name."""
+        old = vars(module)[name]
+        setattr(module, name, new)
+        self._done.append(Patch(module, name, old, new))
+        _replace_everywhere(old, new)
+
     def undo(self) -> None:
         """Put back what was there, last first. A wrapper that somebody else wrapped in turn stays, and does nothing any more."""
         while self._done:

@@ -1,8 +1,8 @@
 """Which query a UDF call belongs to, decided by the connection that it was registered on.
 
 DuckDB runs a UDF on the thread that asked or on one of its own, which has no context and serves several queries in turn. A function registered on
-one connection can be called by every connection to the same database. So: the query that this very thread is running, else the only caller that
-queries on this database run for now, else nobody. Never a guess.
+one connection can be called by every connection to the same database. So: the query that this very thread is running or fetching from, else the
+caller that this thread works for, else the only caller that queries on this database run for now, else nobody. Never a guess.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Any, Final
 from opentelemetry.context import Context, get_current
 
 from rvbbit_otel.instrumentation import flows
-from rvbbit_otel.propagation import caller_id_of, lease_of, session_of
+from rvbbit_otel.propagation import caller_id_of, session_of
 from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.work import WORK_KEY, Work
 
 _SHARED_IN_MEMORY: Final = ":memory:"
 # One statement that has done all its work when the call returns; any other may still call functions while its rows are fetched.
@@ -42,9 +43,9 @@ class Slot:
     def caller_id(self) -> str | None:
         """The caller that the query runs for, None if there is none or it was cleared."""
         if session_of(self.context) is None:
-            lease = lease_of(self.context)
-            # Not `lapsed`: a native thread is never the flow that the caller was set in, and a query is over when its caller is cleared.
-            if lease is not None and getattr(lease, "ended", False):
+            work = self.context.get(WORK_KEY)
+            # Not `holds`: a native thread is never the line that the caller was set in, and a query is over when its caller is cleared.
+            if isinstance(work, Work) and work.root.ended:
                 return None
         return caller_id_of(self.context)
 
@@ -56,7 +57,7 @@ class Database:
         """`known`: every connection to it was seen when it was opened."""
         self.known = known
         self.slots: weakref.WeakKeyDictionary[Any, Slot] = weakref.WeakKeyDictionary()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def put(self, connection: Any, slot: Slot | None) -> None:
         """A connection runs another query now, or none."""
@@ -80,15 +81,15 @@ class Queries:
         self.on = True  # A function registered while instrumented outlives that.
         self._counters = counters
         self._left_behind = left_behind
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._databases: weakref.WeakKeyDictionary[Any, Database] = weakref.WeakKeyDictionary()
         self._by_name: weakref.WeakValueDictionary[str, Database] = weakref.WeakValueDictionary()
 
     def renew_locks(self) -> None:
         """In a forked child: another thread may have held them."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         for database in list(self._databases.values()):
-            database._lock = threading.Lock()
+            database._lock = threading.RLock()
 
     def connected(self, connection: Any, name: object, parent: Any) -> None:
         """A connection was opened: to the database of that name, or to its parent's."""
@@ -104,23 +105,33 @@ class Queries:
                     self._by_name[shared] = database
             self._databases[connection] = database
 
-    def fetched(self, connection: Any) -> None:
-        """Nothing is left of what a connection ran: it is no candidate any more."""
+    def fetching(self, connection: Any) -> Callable[[], None]:
+        """What a connection ran is fetched to its end, for whom it runs; call what is returned when that is done: it is no candidate then."""
         database = self._databases.get(connection)
-        if database is not None:
-            database.put(connection, None)
+        slot = database.slots.get(connection) if database is not None else None
+        running = flows.here.running
+        if slot is not None:
+            running.append(slot)
 
-    def started(self, connection: Any, text: object = None) -> Callable[[], None]:
-        """A connection starts a query in this context; call what is returned when the call is over."""
+        def done() -> None:
+            if slot is not None:
+                running.remove(slot)
+            if database is not None:
+                database.put(connection, None)
+
+        return done
+
+    def started(self, connection: Any, text: object = None) -> Callable[[BaseException | None], None]:
+        """A connection starts a query in this context; call what is returned, with the error if it raised, when the call is over."""
         database = self._database_of(connection)
         slot = Slot(database, get_current())
         database.put(connection, slot)
         running = flows.here.running
         running.append(slot)
 
-        def done() -> None:
+        def done(error: BaseException | None) -> None:
             running.remove(slot)
-            if isinstance(text, str) and _leaves_nothing_to_fetch(text):
+            if error is not None or (isinstance(text, str) and _leaves_nothing_to_fetch(text)):
                 database.put(connection, None)
 
         return done
@@ -181,6 +192,8 @@ class Queries:
             if slot.database is database:
                 return slot.context
         current = get_current()
+        if caller_id_of(current) is not None:
+            return current  # A thread that works for somebody runs a query that we did not see begin, such as a relation's.
         if not database.known:
             self._counters.add("dropped.udf_unknown_connection")
             return current

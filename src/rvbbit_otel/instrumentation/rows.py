@@ -126,18 +126,18 @@ def cascade(hook: Hook, tools: Toolbox) -> Enter:
         _put_content(attributes, CASCADE_INPUT, spans.content.text(CASCADE_INPUT, values.get("input")))
         context = sessions.cascade_context(echo)
         span = spans.start(f"cascade {cascade_id or 'unnamed'}"[:256], "cascade", context, attributes)
-        run = sessions.begin(session_id, span, cascade_id)
+        run = sessions.begin(echo, span, cascade_id)
 
         def finish(after: Values, error: BaseException | None) -> None:
             try:
                 if error is not None:
                     spans.fail(span, error)
                 if run is not None:
-                    sessions.finish(session_id, run, error is not None, after.get("status", values.get("status")))
+                    sessions.finish(run, error is not None, after.get("status", values.get("status")))
             finally:
                 span.end()
 
-        return Running(_with(span, sessions.attached(session_id, context)), finish)
+        return Running(_with(span, context), finish)
 
     return enter
 
@@ -186,7 +186,7 @@ def llm(hook: Hook, tools: Toolbox) -> Enter:
             late: Attributes = {}
             put(late, GEN_AI_RESPONSE_MODEL, after.get("response_model"))
             _put_usage(late, after, hook.accounts)
-            span.set_attributes(late)
+            tools.spans.add(span, late)
 
         return _around(tools, name, "llm", values, attributes, answered, SpanKind.CLIENT)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from opentelemetry import trace
@@ -22,11 +22,11 @@ from rvbbit_otel.caller import Caller, SessionId, parse_session_id
 from rvbbit_otel.echo import Echo
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.instrumentation.callers import Callers
-from rvbbit_otel.instrumentation.flows import RenewedLock
 from rvbbit_otel.instrumentation.spans import Attributes, Spans, hanging_under, put, without_span
-from rvbbit_otel.propagation import caller_id_of, caller_of, session_of, with_caller, with_session
+from rvbbit_otel.propagation import caller_id_of, caller_of, session_of, with_session, with_work, without_attribution
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.work import Work, work_of
 
 RUNNING: Final = "running"
 COMPLETED: Final = "completed"
@@ -41,9 +41,10 @@ HEARTBEAT_SECONDS: Final = 30.0
 class Run:
     """A session whose cascade runs in this process."""
 
-    __slots__ = ("cascade_id", "error", "seen", "span", "status")
+    __slots__ = ("cascade_id", "echo", "error", "seen", "span", "status")
 
-    def __init__(self, span: Span, cascade_id: str | None) -> None:
+    def __init__(self, echo: Echo, span: Span, cascade_id: str | None) -> None:
+        self.echo = echo
         self.span = span
         self.cascade_id = cascade_id
         self.status = RUNNING
@@ -54,20 +55,14 @@ class Run:
 class Sessions:
     """The sessions that runners of this process open."""
 
-    def __init__(
-        self,
-        registry: EchoRegistry,
-        callers: Callers,
-        spans: Spans,
-        counters: Counters,
-        register_after_fork: Callable[[Callable[[], None]], None],
-    ) -> None:
+    def __init__(self, registry: EchoRegistry, callers: Callers, spans: Spans, counters: Counters) -> None:
         self.registry = registry
         self.spans = spans
         self._callers = callers
         self._counters = counters
-        self._lock = RenewedLock(register_after_fork)
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[
+            int, Run
+        ] = {}  # by the number of the run: the same session may run twice at once, for two callers
 
     def id_of(self, value: object) -> SessionId | None:
         """A session id as a runner gives it, else that of the context; None, and counted, for one that breaks the format."""
@@ -91,35 +86,45 @@ class Sessions:
     ) -> Echo:
         """Remember a session; the first time, emit its start. `starts`: a cascade starts, so a session that has ended begins anew."""
         known = self.registry.get(session_id)
-        if known is not None and _nothing_new(known, parent, caller_id, cascade_id, starts):
+        if known is not None and not starts and _nothing_new(known, parent, caller_id, cascade_id):
             return known
-        with self._lock:
-            known = self.registry.get(session_id)
-            parent_id = None if parent is None or parent == session_id else self.id_of(parent)
-            caller = self._claimant(caller_id, metadata, parent_id)
-            fresh = known is None
-            if known is not None and known.ended is not None:
-                # A runner looks an old session up to log one more line: that does not start it again. Another caller does.
-                rival = caller.id if caller is not None and caller_id is not None else None
-                fresh = starts or (rival is not None and (known.caller is None or rival != known.caller.id))
-                if not fresh:
-                    return known
-            echo = self.registry.open(session_id, caller, parent_session_id=parent_id, cascade_id=cascade_id)
-            if not fresh:
-                return echo
-            if echo.caller is not None:
-                self._callers.introduce(echo.caller)
-            place = self._place(echo)
-            start = self._event(echo, "start", RUNNING, place)
-            under = trace.get_current_span(place).get_span_context()
-            if under.is_valid or start.is_valid:
-                self.registry.hang(session_id, under if under.is_valid else start)
-            return self.registry.get(session_id) or echo
+        parent_id = None if parent is None or parent == session_id else self.id_of(parent)
+        claim = self._claim(caller_id, metadata, parent_id)
+        if known is not None and known.ended is not None and not starts and not claim.is_of_another(known):
+            return known  # A runner looks an old session up to log one more line: that does not start it again. Another caller does.
+        echo, fresh = self.registry.open_run(
+            session_id,
+            claim.caller,
+            explicit=claim.explicit,
+            starts=starts,
+            within=_run_around(),
+            unclaimed=claim.invalid,
+            conflict=claim.conflict,
+            parent_session_id=parent_id,
+            cascade_id=cascade_id,
+        )
+        return self._begun(echo) if fresh else echo
+
+    def _begun(self, echo: Echo) -> Echo:
+        """A run began: tell of its caller and of itself."""
+        if echo.caller is not None:
+            self._callers.introduce(echo.caller)
+        place = self._place(echo)
+        start = self._event(echo, "start", RUNNING, place)
+        under = trace.get_current_span(place).get_span_context()
+        if under.is_valid or start.is_valid:
+            self.registry.hang(echo.session_id, under if under.is_valid else start, echo.run)
+        return self._known(echo)
+
+    def _known(self, echo: Echo) -> Echo:
+        """What is known of this very run now."""
+        known = self.registry.get(echo.session_id)
+        return known if known is not None and known.run == echo.run else echo
 
     def owner(self, session_id: object, parent: object) -> Caller | None:
         """Whom a session belongs to: its Echo says, else its parent's, else the context; None if nobody is known."""
         for known in (session_id, parent):
-            echo = self.registry.get(known) if isinstance(known, str) else None
+            echo = self._run_named(known) if isinstance(known, str) else None
             if echo is not None and echo.caller is not None:
                 return echo.caller
         return caller_of(None)
@@ -142,49 +147,65 @@ class Sessions:
         if session_id is None or session_of(context) == session_id:
             return context
         echo = self.registry.get(session_id)
-        if echo is not None and echo.caller is not None and caller_id_of(context) != echo.caller.id:
-            context = with_caller(context, echo.caller)
+        if echo is not None:
+            return self.within(echo, context)
+        if self.registry.knew(session_id):
+            return with_session(
+                without_attribution(context), session_id
+            )  # Forgotten: whoever is around is not whose it is.
         return with_session(context, session_id)
 
+    def within(self, echo: Echo, context: Context) -> Context:
+        """The context in which work of this run runs."""
+        around = work_of(context)
+        if around is not None and around.echo is not None and around.echo.run == echo.run:
+            return context
+        return with_work(context, Work(echo.caller, around, session_id=echo.session_id, echo=echo))
+
     def cascade_context(self, echo: Echo) -> Context:
-        """Where the span of a session's cascade starts."""
-        if session_of(None) == echo.session_id:
-            return get_current()
-        return self._place(echo)
+        """Where the span of a session's cascade starts, and its work runs."""
+        current = get_current()
+        work = work_of(current)
+        if work is not None and work.echo is not None and work.echo.run == echo.run:
+            return current
+        return self.within(echo, self._place(echo))
 
     def is_running(self, session_id: SessionId, cascade_id: str | None) -> bool:
         """Whether this context is within that very cascade of the session: some runners have several ways in, one calling the other."""
-        run = self._runs.get(session_id)
-        return run is not None and run.cascade_id == cascade_id and session_of(None) == session_id
+        work = work_of(get_current())
+        if work is None or work.echo is None or work.session_id != session_id:
+            return False
+        run = self._runs.get(work.echo.run)
+        return run is not None and run.cascade_id == cascade_id
 
-    def begin(self, session_id: SessionId, span: Span, cascade_id: str | None) -> Run | None:
-        """The session's cascade runs now; None if it does already, which makes this one a part of that."""
-        run = Run(span, cascade_id)
-        if self._runs.setdefault(session_id, run) is not run:
+    def begin(self, echo: Echo, span: Span, cascade_id: str | None) -> Run | None:
+        """The run's cascade starts now; None if it has one already, which makes this one a part of that."""
+        run = Run(echo, span, cascade_id)
+        if self._runs.setdefault(echo.run, run) is not run:
             return None
         if span.get_span_context().is_valid:
-            self.registry.hang(session_id, span.get_span_context())
+            self.registry.hang(echo.session_id, span.get_span_context(), echo.run)
         return run
 
-    def finish(self, session_id: SessionId, run: Run, failed: bool, status: object) -> None:
-        """The cascade has ended, and the session with it."""
-        self._runs.pop(session_id, None)
+    def finish(self, run: Run, failed: bool, status: object) -> None:
+        """The cascade has ended, and the run with it."""
+        self._runs.pop(run.echo.run, None)
         if isinstance(status, str) and status:
             run.status = status
         elif run.status not in _FINAL or failed:
             run.status = (run.status if run.status in _FINAL - {COMPLETED} else ERROR) if failed else COMPLETED
         ending: Attributes = {SESSION_EVENT: "end"}
         put(ending, SESSION_STATUS, run.status)
-        run.span.set_attributes(ending)
+        self.spans.add(run.span, ending)
         if not failed and run.status in _FAILED:
             # Some runners note an error and return as if all were well.
             self.spans.fail_as_told(run.span, run.status, run.error)
-        self.registry.end(session_id)
+        self.registry.end(run.echo.session_id, run.echo.run)
 
     def status(self, session_id: SessionId, status: object, error: object = None) -> None:
         """The runner says how a session is doing, and what went wrong."""
         text = str(status)
-        run = self._runs.get(session_id)
+        run = self._running(session_id)
         if run is not None:
             before, run.status = run.status, text
             run.error = error if text in _FAILED else None
@@ -194,23 +215,37 @@ class Sessions:
 
     def heartbeat(self, session_id: SessionId) -> None:
         """The runner says that a session lives; a row of that every `HEARTBEAT_SECONDS`."""
-        run = self._runs.get(session_id)
+        run = self._running(session_id)
         if run is not None and time.monotonic() - run.seen >= HEARTBEAT_SECONDS:
             run.seen = time.monotonic()
             self._emit(session_id, "heartbeat", run.status)
 
     def end(self, session_id: SessionId, status: object) -> None:
         """The runner says that a session is over."""
-        run = self._runs.get(session_id)
+        run = self._running(session_id)
         if run is not None:
             if status is not None:
                 run.status = str(status)
             return
+        echo = self._run_named(session_id)
+        if echo is not None and echo.ended is not None:
+            return  # Said twice: the second ends nothing.
         self._emit(session_id, "end", COMPLETED if status is None else str(status))
-        self.registry.end(session_id)
+        self.registry.end(session_id, None if echo is None else echo.run)
+
+    def _run_named(self, session_id: str) -> Echo | None:
+        """The run that a session id means here: the one that this work is part of, else the latest."""
+        work = work_of(get_current())
+        if work is not None and work.session_id == session_id and work.echo is not None:
+            return self._known(work.echo)
+        return self.registry.get(session_id)
+
+    def _running(self, session_id: SessionId) -> Run | None:
+        echo = self._run_named(session_id)
+        return self._runs.get(echo.run) if echo is not None else None
 
     def _emit(self, session_id: SessionId, event: SessionEvent, status: str, error: object = None) -> None:
-        echo = self.registry.get(session_id) or Echo(session_id)
+        echo = self._run_named(session_id) or Echo(session_id)
         self._event(echo, event, status, self.context_for(session_id), error)
 
     def _event(
@@ -221,26 +256,27 @@ class Sessions:
         put(attributes, SESSION_PARENT_ID, echo.parent_session_id)
         put(attributes, CASCADE_ID, echo.cascade_id)
         now = time.time_ns()
-        span = self.spans.start(f"session {event}", "session", context, attributes, start_time=now)
+        within = self.within(echo, context) if echo.run else context
+        span = self.spans.start(f"session {event}", "session", within, attributes, start_time=now)
         if status in _FAILED:
             self.spans.fail_as_told(span, status, error)
         span.end(now)
         return span.get_span_context()
 
-    def _claimant(self, caller_id: object, metadata: object, parent: SessionId | None) -> Caller | None:
-        """Who opens a session: whom the runner names, else (None here) whom its parent belongs to, else whom the context belongs to."""
+    def _claim(self, caller_id: object, metadata: object, parent: SessionId | None) -> _Claim:
+        """Who opens a session: whom the runner names, else whom the work around it belongs to, else (no caller here) whom its parent belongs to."""
+        around = caller_of(get_current())
+        echo = self._run_named(parent) if parent is not None else None
+        parents = echo.caller if echo is not None else None
         if caller_id is not None and not self._callers.is_guess(caller_id):
             known = self._callers.root_of(str(caller_id))
-            if known is not None:
-                return known.caller
             try:
-                return Caller.of(caller_id, metadata)
+                caller = known.caller if known is not None else Caller.of(caller_id, metadata)
             except InvalidIdError:
                 self._counters.add("invalid_ids.caller")
-        echo = self.registry.get(parent) if parent is not None else None
-        if echo is not None and echo.caller is not None:
-            return None
-        return caller_of(None)
+                return _Claim(None, explicit=True, invalid=True)
+            return _Claim(caller, explicit=True, conflict=_other(caller, around or parents))
+        return _Claim(around or parents, conflict=_other(around, parents))
 
     def _place(self, echo: Echo) -> Context:
         """Where a session hangs: in the context if that works for the same caller, else under its parent's span, else its caller's root.
@@ -262,12 +298,35 @@ class Sessions:
         return without_span(current)
 
 
-def _nothing_new(known: Echo, parent: object, caller_id: object, cascade_id: str | None, starts: bool) -> bool:
-    """Whether opening a session again would change nothing: true for most calls, and asked without a lock."""
-    if known.ended is not None:
-        return not starts and caller_id is None
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """Who a session is claimed for, and whether the runner itself said so."""
+
+    caller: Caller | None
+    explicit: bool = False
+    conflict: str | None = None
+    invalid: bool = False
+
+    def is_of_another(self, known: Echo) -> bool:
+        """Whether that is somebody else than whom the session is known to belong to."""
+        return self.invalid or (self.caller is not None and (known.caller is None or self.caller.id != known.caller.id))
+
+
+def _run_around() -> int | None:
+    work = work_of(get_current())
+    return work.echo.run if work is not None and work.echo is not None else None
+
+
+def _other(caller: Caller | None, rival: Caller | None) -> str | None:
+    """The rival's id, None if it is the same caller's."""
+    return rival.id if caller is not None and rival is not None and rival.id != caller.id else None
+
+
+def _nothing_new(known: Echo, parent: object, caller_id: object, cascade_id: str | None) -> bool:
+    """Whether opening a live session again would change nothing: true for most calls, and asked without a lock."""
     return (
-        known.caller is not None
+        known.ended is None
+        and known.caller is not None
         and (caller_id is None or caller_id == known.caller.id)
         and (parent is None or known.parent_session_id is not None)
         and (cascade_id is None or known.cascade_id is not None)

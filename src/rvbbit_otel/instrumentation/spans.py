@@ -18,6 +18,7 @@ from rvbbit_otel.attributes import ERROR_TYPE, KIND, Kind
 from rvbbit_otel.instrumentation.content import ContentRule, rendered
 from rvbbit_otel.instrumentation.filling import filling_of
 from rvbbit_otel.propagation import session_of
+from rvbbit_otel.stamping import OWN_SLOT
 from rvbbit_otel.telemetry import Counters, Once
 
 # Names, roles and models: what a runner says in a word. Longer ones are cut.
@@ -55,17 +56,21 @@ class Spans:
         if filling is None:
             span = self._tracer.start_span(name, context, span_kind, attributes, links, start_time)
         else:
-            local = filling.local
-            local.attributes = attributes
             # The sampler keeps what works for a session, and what has a kind.
             kept_by = None if session_of(context) is not None else _KIND_ALONE[kind]
-            try:
+            with filling.waiting(attributes):
                 span = self._tracer.start_span(name, context, span_kind, kept_by, links, start_time)
-            finally:
-                local.attributes = None
         if not span.is_recording():
             self._tell_if_there_is_no_sdk()
         return span
+
+    @staticmethod
+    def add(span: Span, attributes: Attributes) -> None:
+        """Put more on a span of ours, which an SDK's limits can't cut or evict either: see `repair`."""
+        span.set_attributes(attributes)
+        own = getattr(getattr(span, "_attributes", None), OWN_SLOT, None)
+        if isinstance(own, dict):
+            own.update(attributes)
 
     def fail(self, span: Span, error: BaseException) -> None:
         """Say on a span which exception ended it; what the exception says is content."""

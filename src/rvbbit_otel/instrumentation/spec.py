@@ -24,6 +24,7 @@ class Role(str, Enum):
     CALLER_CLEARED = "caller_cleared"
     CALLER = "caller"  # the call is the whole work of one caller, which the runner may not name
     CALLER_ASKED = "caller_asked"  # the runner asks whose the work is, and may get a guess from itself
+    CALLER_GUESSED = "caller_guessed"  # the runner looks somewhere for whoever it might be, and finds a guess
     CALLER_PASSED = "caller_passed"  # a call that is handed the caller, or should have been
     SESSION_OPENED = "session_opened"
     SESSION_STATUS = "session_status"
@@ -62,6 +63,7 @@ FIELDS: Final[Mapping[Role, Fields]] = MappingProxyType(
         Role.CALLER_CLEARED: _fields("", "connection_id"),
         Role.CALLER: _fields("", "caller_id metadata origin query"),
         Role.CALLER_ASKED: _fields("", "caller_id metadata connection_id"),
+        Role.CALLER_GUESSED: _fields("", "connection_id"),
         Role.CALLER_PASSED: _fields("caller_id", "metadata session_id parent_session_id"),
         Role.SESSION_OPENED: _fields("session_id", "parent_session_id caller_id metadata cascade_id"),
         Role.SESSION_STATUS: _fields("session_id status", "error"),
@@ -93,7 +95,9 @@ IDENTIFYING: Final = frozenset({"caller_id", "session_id", "connection_id", "con
 
 # Fields that mending writes.
 _MENDED: Final = frozenset({"caller_id", "metadata"})
-_REPLACING: Final = frozenset({Role.CALLER_ASKED, Role.CALLER_PASSED, Role.UDF_REGISTRATION, Role.EXECUTOR})
+_REPLACING: Final = frozenset(
+    {Role.CALLER_ASKED, Role.CALLER_GUESSED, Role.CALLER_PASSED, Role.UDF_REGISTRATION, Role.EXECUTOR}
+)
 _TARGET = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*(\(\))?", re.ASCII)
 _RETURNED: Final = "()"
 _AROUND_A_CALL: Final = (Role.CASCADE, Role.CELL, Role.TOOL, Role.LLM)

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 
 import clickhouse_connect
+import clickhouse_connect.driver.exceptions
 import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict
@@ -262,6 +263,31 @@ def test_clickhouse_connect_reads_with_parameters_and_streams(server: AllInOne) 
         with client.query_row_block_stream("SELECT number FROM numbers(200000)") as stream:
             assert sum(len(block) for block in stream) == 200_000
         assert client.query_df("SELECT 1 AS a").a.tolist() == [1]
+
+
+def test_clickhouse_connect_sets_what_may_be_set_and_is_told_what_may_not(server: AllInOne) -> None:
+    host, port = server.clickhouse.removeprefix("http://").split(":")
+    with clickhouse_connect.get_client(host=host, port=int(port)) as client:
+        given = {"max_threads": 3, "session_timezone": "Asia/Tokyo", "max_execution_time": 2.5}
+        asked = "SELECT getSetting('max_threads'), getSetting('session_timezone'), getSetting('max_execution_time')"
+        assert client.query(asked, settings=given).result_rows == [(3, "Asia/Tokyo", 2.5)]
+        with pytest.raises(clickhouse_connect.driver.exceptions.ProgrammingError, match="readonly"):
+            client.query("SELECT 1", settings={"format_schema": "x"})
+        told = (
+            "SELECT s.name, readonly FROM system.settings AS s WHERE name IN ('readonly', 'max_threads') ORDER BY name"
+        )
+        assert client.query(told).result_rows == [("max_threads", 0), ("readonly", 1)]
+    with clickhouse_connect.get_client(host=host, port=int(port), database="system") as client:
+        assert client.query("SELECT count() FROM one").result_rows == [(1,)]
+
+
+def test_clickhouse_connect_is_told_of_an_error_behind_the_begin_of_an_answer(server: AllInOne) -> None:
+    host, port = server.clickhouse.removeprefix("http://").split(":")
+    with (
+        clickhouse_connect.get_client(host=host, port=int(port)) as client,
+        pytest.raises(clickhouse_connect.driver.exceptions.DatabaseError, match="too far"),
+    ):
+        client.query("SELECT number, throwIf(number = 700000, 'too far') FROM numbers(900000)")
 
 
 def test_clickhouse_connect_writes_to_the_landing_table_of_the_collector(

@@ -1,4 +1,7 @@
-"""The layers behind the gate, each with the ones before it off: connections that can only read, and files that are closed to the whole process."""
+"""The layers behind the gate, each with the others off: connections that can only read, and files that are closed to the whole process.
+
+The gate alone is in test_vocabulary.py, the grants alone in test_grants.py.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,15 @@ seen = {sql: run(sql) for sql in (
     f"SELECT * FROM `{secret}`",
     f"SELECT 1 INTO OUTFILE '{planted}'",
     f"SELECT * FROM url('http://127.0.0.1:{port}/', 'LineAsString')",
+    f"SELECT toTimeZone(now(), 'file:{secret}')",
+    f"SELECT * FROM values('a DateTime(\\'file:{secret}\\')', 1)",
+    f"INSERT INTO FUNCTION file('{planted}', 'CSV', 'x UInt8') SELECT 1",
+    f"CREATE TABLE hostile ENGINE = File(CSV, '{planted}') AS SELECT 1",
+    f"BACKUP TABLE system.one TO File('{planted}')",
+    f"SELECT * FROM sqlite('{secret}', 't')",
+    f"SELECT * FROM executable('{secret}', 'TSV', 'x String')",
+    f"SELECT * FROM mysql('127.0.0.1:{port}', 'a', 'b', 'c', 'd')",
+    f"SELECT * FROM remote('127.0.0.1:{port}', system.one)",
     "SELECT file('/proc/self/environ')",
     "SELECT file('/etc/passwd')",
 )}
@@ -96,6 +108,76 @@ def test_the_start_says_whether_files_are_closed_and_leaves_nothing_in_the_folde
             assert answer.status == 200
         assert "files outside" in server.log()
     assert list(folder.iterdir()) == []
+
+
+READERS = """
+import json, socket, sys
+from pathlib import Path
+from rvbbit_otel.all_in_one import engine as module
+from rvbbit_otel.all_in_one.options import Options
+
+# No grants, no gate, no Landlock: a reader's settings alone.
+module.address_with_grants = lambda data, store: store
+data, secret, planted, port = Path(sys.argv[1]), *sys.argv[2:5]
+engine = module.Engine(Options(data, query_seconds=2))
+assert "GRANT ALL" in str(engine.query("SHOW GRANTS").rows) or "SOURCES" in str(engine.query("SHOW GRANTS").rows)
+engine.command("CREATE TABLE t (x UInt8) ENGINE = MergeTree ORDER BY x")
+names = [name for (name,) in engine.query("SELECT name FROM system.table_functions").rows]
+arguments = (f"'{secret}'", f"'{secret}', 'LineAsString'", f"'{secret}', 't'", f"'http://127.0.0.1:{port}/', 'LineAsString'",
+             f"'127.0.0.1:{port}', system.one", f"'127.0.0.1:{port}', 'a', 'b', 'c', 'd'", "'id', 'TSV', 'x String'")
+asked = [f"SELECT * FROM {name}({given})" for name in names for given in arguments]
+asked += [f"INSERT INTO FUNCTION {name}('{planted}', 'CSV', 'x UInt8') SELECT 1" for name in names]
+asked += sys.argv[5:]
+seen = {}
+with engine.reader() as reader:
+    for sql in asked:
+        try:
+            seen[sql] = reader.run(sql, "TSVRaw").body.decode(errors="replace")
+        except module.EngineError as error:
+            seen[sql] = error.code
+print(json.dumps(seen))
+engine.close()
+"""
+
+
+def test_the_settings_of_a_reader_alone_close_table_functions_and_all_that_changes_something(tmp_path: Path) -> None:
+    secret, planted = tmp_path / "secret.csv", tmp_path / "planted.csv"
+    secret.write_text(f"{SECRET}\n")
+    changes = [
+        "DROP TABLE t",
+        "INSERT INTO t VALUES (1)",
+        "CREATE TABLE u ENGINE = File(CSV) AS SELECT 1",
+        f"CREATE TABLE u ENGINE = File(CSV, '{planted}') AS SELECT 1",
+        f"BACKUP TABLE t TO File('{planted}')",
+        "CREATE USER hostile",
+        "GRANT ALL ON *.* TO default",
+        "CREATE FUNCTION hostile AS x -> x",
+        "SET readonly = 0",
+        "SET max_memory_usage = 0",
+        "SELECT 1 SETTINGS max_memory_usage = 0",
+        "SELECT 1 SETTINGS allow_introspection_functions = 1",
+        "SYSTEM SHUTDOWN",
+        "SYSTEM FLUSH LOGS",
+        "OPTIMIZE TABLE t",
+        "TRUNCATE TABLE t",
+        "ALTER TABLE t DELETE WHERE 1",
+    ]
+    # What they leave open, and the gate and Landlock close. It is written down, so that nobody takes this layer for more than it is.
+    known_open = [f"SELECT file('{secret}')", f"SELECT * APPLY(file) FROM (SELECT '{secret}' AS x)"]
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = str(listening.getsockname()[1])
+        given = [str(tmp_path / "data"), str(secret), str(planted), port, *changes, *known_open]
+        finished = subprocess.run([sys.executable, "-c", READERS, *given], capture_output=True, text=True, timeout=300)
+        assert finished.returncode == 0, finished.stderr
+        listening.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+    seen = json.loads(finished.stdout)
+    assert len(seen) > 700
+    assert [sql for sql, answer in seen.items() if SECRET in str(answer)] == known_open
+    # 318: the engine has no folder for backups.
+    assert {sql: seen[sql] for sql in changes if seen[sql] not in (164, 318, 497)} == {}
+    assert not planted.exists()
 
 
 @pytest.mark.parametrize(

@@ -272,7 +272,7 @@ def test_a_third_partys_call_counts_where_no_instrumented_runner_holds_the_sessi
     assert store.rows("SELECT tokens_in, cost, usage_counted FROM unified_logs") == [(7, 0.25, True)]
 
 
-@pytest.mark.parametrize("source", ["echo", "repair"])
+@pytest.mark.parametrize("source", ["echo", "inherited", "repair"])
 def test_a_third_partys_call_does_not_count_where_an_instrumented_runner_holds_the_session(
     store: Store, source: str
 ) -> None:

@@ -113,7 +113,7 @@ def test_a_session_without_a_caller_keeps_its_id_on_the_span(setup: Setup) -> No
     assert setup.attributes() == [{"session.id": "s1", "rvbbit.caller.source": "none"}]
 
 
-def test_an_explicit_caller_wins_and_a_malformed_one_does_not_count(setup: Setup) -> None:
+def test_an_explicit_caller_wins_and_a_malformed_one_is_nobodys(setup: Setup) -> None:
     setup.registry.open(SessionId("s1"), FOX)
     setup.tracer.start_span("a", Context(), attributes={"session.id": "s1", "rvbbit.caller.id": "sql-owl"}).end()
     setup.tracer.start_span("b", Context(), attributes={"session.id": "s1", "rvbbit.caller.id": "no good"}).end()
@@ -124,7 +124,7 @@ def test_an_explicit_caller_wins_and_a_malformed_one_does_not_count(setup: Setup
         "rvbbit.caller.source": "explicit",
         "rvbbit.caller.conflict": "sql-fox",
     }
-    assert (malformed["rvbbit.caller.id"], malformed["rvbbit.caller.source"]) == ("sql-fox", "echo")
+    assert malformed == {"session.id": "s1", "rvbbit.caller.source": "none"}
     assert setup.registry.counters.snapshot()["invalid_ids.caller"] == 1
 
 
@@ -188,7 +188,7 @@ def test_the_precedence_holds_for_every_combination(
     assert seen["rvbbit.caller.source"] == source
     assert seen.get("rvbbit.caller.id") == (caller.id if caller else None)
     assert seen.get("session.id") == ("s1" if own or ambient_session else None)
-    loser = found if source == "explicit" else baggage if source == "echo" else None
+    loser = (found or baggage) if source == "explicit" else baggage if source == "echo" else None
     differs = loser is not None and caller is not None and loser.id != caller.id
     assert seen.get("rvbbit.caller.conflict") == (loser.id if differs and loser else None)
 
@@ -211,10 +211,9 @@ def test_eight_threads_on_one_pool_never_mix_callers(setup: Setup) -> None:
     assert setup.registry.counters.snapshot() == {"stamped.echo": 2000}
 
 
-def test_a_session_id_set_after_the_start_is_repaired_at_export(setup: Setup) -> None:
+def test_a_session_id_set_after_the_start_is_repaired_at_export_on_a_span_of_nobodys(setup: Setup) -> None:
     setup.registry.open(SessionId("s1"), FOX)
-    with attached(with_caller(Context(), OWL)):
-        span = setup.tracer.start_span("late", attributes={"x": 1})
+    span = setup.tracer.start_span("late", Context(), attributes={"x": 1})
     span.set_attribute("session.id", "s1")
     span.add_event("happened")
     span.end()
@@ -227,7 +226,85 @@ def test_a_session_id_set_after_the_start_is_repaired_at_export(setup: Setup) ->
         "rvbbit.caller.origin": "sql",
     }
     assert [event.name for event in exported.events] == ["happened"]
-    assert setup.registry.counters.snapshot() == {"stamped.baggage": 1, "repaired.late_session": 1}
+    assert setup.registry.counters.snapshot() == {"stamped.none": 1, "repaired.late_session": 1}
+
+
+def test_a_stamp_that_a_span_got_at_its_start_is_final_whatever_session_it_names_later(setup: Setup) -> None:
+    setup.registry.open(SessionId("s1"), FOX)
+    with attached(with_caller(Context(), OWL)):
+        span = setup.tracer.start_span("late")
+    span.set_attribute("session.id", "s1")
+    span.end()
+    (row,) = setup.attributes()
+    assert (row["rvbbit.caller.id"], row["rvbbit.caller.source"]) == ("sql-owl", "baggage")
+
+
+def test_a_caller_that_is_set_after_the_start_wins_and_says_whom_it_replaced(setup: Setup) -> None:
+    setup.registry.open(SessionId("s1"), FOX)
+    span = setup.tracer.start_span("a", Context(), attributes={"session.id": "s1"})
+    span.set_attribute("rvbbit.caller.id", "sql-owl")
+    span.end()
+    (row,) = setup.attributes()
+    assert row == {
+        "session.id": "s1",
+        "rvbbit.caller.id": "sql-owl",
+        "rvbbit.caller.source": "explicit",
+        "rvbbit.caller.origin": "sql",
+        "rvbbit.caller.conflict": "sql-fox",
+    }
+
+
+@pytest.mark.parametrize("rerun_first", [True, False])
+def test_a_session_id_that_comes_again_is_another_run_whichever_came_before(setup: Setup, rerun_first: bool) -> None:
+    setup.registry.open(SessionId("s1"), FOX)
+    early = setup.tracer.start_span("of the first run", Context())
+    early.set_attribute("session.id", "s1")
+    setup.registry.end(SessionId("s1"))
+    if not rerun_first:
+        early.end()
+    setup.registry.open(SessionId("s1"), OWL)
+    if rerun_first:
+        early.end()
+    setup.tracer.start_span("of the second", Context(), attributes={"session.id": "s1"}).end()
+    first, second = setup.attributes()
+    assert first.get("rvbbit.caller.id") == (None if rerun_first else "sql-fox")
+    assert second["rvbbit.caller.id"] == "sql-owl"
+
+
+def test_a_session_that_was_forgotten_is_nobodys_whoever_is_around() -> None:
+    setup = Setup()
+    setup.registry = EchoRegistry(max_sessions=2)
+    setup.provider = TracerProvider(shutdown_on_exit=False)
+    setup.provider.add_span_processor(SimpleSpanProcessor(setup.exporter))
+    Pipeline(setup.registry, Settings()).install_tracing(setup.provider)
+    for number in range(5):
+        setup.registry.open(SessionId(f"s{number}"), FOX)
+    with attached(with_caller(Context(), OWL)):
+        for number in (0, 4, 9):
+            setup.provider.get_tracer("t").start_span("a", attributes={"session.id": f"s{number}"}).end()
+    seen = [(row.get("rvbbit.caller.id"), row["rvbbit.caller.source"]) for row in setup.attributes()]
+    assert seen == [(None, "none"), ("sql-fox", "echo"), ("sql-owl", "baggage")]
+
+
+@pytest.mark.parametrize("most", [1, 2, 128])
+@pytest.mark.parametrize("longest", [1, 9, None])
+def test_two_callers_never_become_one_at_any_limit_of_the_sdk(most: int, longest: int | None) -> None:
+    setup = Setup(span_limits=SpanLimits(max_span_attributes=most, max_span_attribute_length=longest))
+    setup.registry.open(SessionId("session-first"), FOX)
+    for caller in ("caller-first", "caller-second"):
+        span = setup.tracer.start_span(
+            caller, Context(), attributes={"session.id": f"{caller}-session", "rvbbit.caller.id": caller}
+        )
+        for number in range(200):
+            span.set_attribute(f"k{number}", number)
+        span.end()
+    setup.tracer.start_span("in the session", Context(), attributes={"session.id": "session-first"}).end()
+    seen = [(row["rvbbit.caller.id"], row["session.id"]) for row in setup.attributes()]
+    assert seen == [
+        ("caller-first", "caller-first-session"),
+        ("caller-second", "caller-second-session"),
+        ("sql-fox", "session-first"),
+    ]
 
 
 def test_a_session_that_opens_while_its_first_span_runs_is_repaired(setup: Setup) -> None:

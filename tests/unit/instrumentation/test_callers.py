@@ -17,7 +17,8 @@ from tests.unit.instrumentation.conftest import Traced
 import rvbbit_otel
 from rvbbit_otel.instrumentation import RvbbitInstrumentor
 from rvbbit_otel.instrumentation.callers import CallerScope
-from rvbbit_otel.propagation import caller_id_of, lease_of
+from rvbbit_otel.propagation import caller_id_of
+from rvbbit_otel.work import WORK_KEY
 
 
 def in_thread(function: Any) -> None:
@@ -244,13 +245,13 @@ def test_any_interleaving_of_workers_gives_each_the_caller_it_set_last(
     assert traced.callers() == expected
 
 
-def test_a_scope_is_the_lease_of_the_context_it_made(traced: Traced) -> None:
+def test_a_context_speaks_for_its_scope_until_that_is_cleared(traced: Traced) -> None:
     toy.set_caller("c-1")
-    scope = lease_of(get_current())
+    scope = get_current().get(WORK_KEY)
     assert isinstance(scope, CallerScope)
-    assert not scope.lapsed
+    assert scope.holds
     toy.clear_caller()
-    assert scope.lapsed
+    assert not scope.holds
 
 
 def test_a_block_of_the_application_is_a_caller_with_a_root_span(traced: Traced) -> None:

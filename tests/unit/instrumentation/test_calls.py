@@ -283,7 +283,12 @@ def drive_everything() -> list[Any]:
 
 
 # Those that replace an argument or an answer have no handler; their faults are tested with them.
-REPLACING = {Role.EXECUTOR.value, Role.CALLER_ASKED.value, Role.CALLER_PASSED.value}
+REPLACING = {
+    Role.EXECUTOR.value,
+    Role.CALLER_ASKED.value,
+    Role.CALLER_GUESSED.value,
+    Role.CALLER_PASSED.value,
+}
 ROLES = sorted({hook.role.value for hook in toy.SPEC.hooks} - REPLACING)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -52,11 +53,16 @@ def test_a_processor_that_was_there_before_us_sees_every_attribute_at_the_start(
     assert dict(exported.attributes or {}) == {**ROW, "rvbbit.kind": "log", **STAMP}
 
 
-def test_the_sdks_limits_hold() -> None:
-    exported = Setup(SpanLimits(max_span_attributes=3)).row()
-    assert (len(exported.attributes or {}) - len(STAMP) <= 3, exported.dropped_attributes > 0) == (True, True)
-    cut = Setup(SpanLimits(max_span_attribute_length=2)).row()
-    assert (cut.attributes or {})["rvbbit.log.role"] == "us"
+@pytest.mark.parametrize("most", [0, 1, 3, 128])
+@pytest.mark.parametrize("longest", [0, 1, 2, None])
+def test_the_sdks_limits_cut_content_and_nothing_that_a_row_is_told_apart_by(most: int, longest: int | None) -> None:
+    setup = Setup(SpanLimits(max_span_attributes=most, max_span_attribute_length=longest))
+    whole = {**ROW, "rvbbit.session.parent_id": "parent", "rvbbit.kind": "log"}
+    setup.spans.start("log", "log", Context(), {**whole, "rvbbit.log.content": "written by a user"}).end()
+    exported = dict(setup.exporter.get_finished_spans()[-1].attributes or {})
+    content = exported.pop("rvbbit.log.content")
+    assert exported == {**whole, **STAMP}
+    assert content in ("written by a user", "written by a user"[:longest])
 
 
 def test_what_somebody_else_starts_with_that_tracer_gets_nothing_of_ours() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import queue
 import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +11,9 @@ import pytest
 from tests.unit.instrumentation import toy
 from tests.unit.instrumentation.conftest import Traced
 
+import rvbbit_otel
 from rvbbit_otel.errors import SpecError
-from rvbbit_otel.instrumentation import Hook, Role
+from rvbbit_otel.instrumentation import Hook, Role, RvbbitInstrumentor
 
 KNOWN = {"origin": "sql", "sql_query": "SELECT 1"}
 
@@ -42,6 +44,43 @@ def test_a_runner_that_asks_is_told_what_we_know_in_the_shape_of_its_own_answer(
 def test_a_runner_that_asks_where_nobody_is_known_gets_none_and_not_its_guess(traced: Traced) -> None:
     toy.set_caller("sql-1", KNOWN)
     assert on_a_bare_thread(lambda: (toy.who(), toy.what(), toy.who_and_what())) == (None, None, (None, None))
+
+
+def test_what_a_runner_knew_before_we_came_is_its_answer_where_we_know_nothing(traced: Traced) -> None:
+    def ask() -> tuple[Any, Any]:
+        toy.own_caller.set("sql-before")
+        before = toy.who()
+        with rvbbit_otel.called_by("web-1"):
+            return before, toy.who()
+
+    assert on_a_bare_thread(ask) == ("sql-before", "web-1")
+
+
+def test_a_runner_that_inherited_its_caller_as_a_worker_is_told_nobody(traced: Traced) -> None:
+    items: queue.Queue[str] = queue.Queue()
+    items.put("another's")
+
+    def worker() -> Any:
+        toy.own_caller.set("sql-1")
+        items.get()
+        return toy.who()
+
+    answers: list[Any] = []
+    toy.set_caller("sql-1")
+    thread = Thread(target=lambda: answers.append(worker()))
+    thread.start()
+    thread.join()
+    assert answers == [None]
+
+
+def test_a_look_around_for_whoever_it_might_be_finds_nobody_unless_it_names_a_connection(
+    instrumented: Callable[..., Traced],
+) -> None:
+    instrumented()
+    assert (toy.look_around(), toy.look_around("c-1")) == (None, "of c-1")
+    RvbbitInstrumentor().uninstrument()
+    instrumented(mend_runner=False)
+    assert toy.look_around() == "sql-guess"
 
 
 def test_a_call_that_names_a_connection_is_left_alone(traced: Traced) -> None:

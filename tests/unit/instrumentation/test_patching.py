@@ -374,3 +374,35 @@ def test_runners_of_other_packages_are_found_by_their_entry_point_and_a_broken_o
     traced = instrumented()
     assert {line.runner for line in report()} == {"toy"}
     assert traced.errors() == {"errors.runners.bad": 1, "errors.runners.odd": 1}
+
+
+def test_one_call_is_one_row_however_many_specs_know_of_it_and_a_users_own_says_what_it_means(
+    instrumented: Callable[..., Traced], tmp_path: Path
+) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        f'''
+name = "own"
+module = "tests"
+
+[[hooks]]
+role = "cascade"
+target = "{toy.MODULE}:Cascade.run"
+fields = {{ session_id = "self.session_id", cascade_id = "literal:own" }}
+
+[[hooks]]
+role = "log"
+target = "{toy.MODULE}:log"
+fields = {{ session_id = "session_id", role = "literal:own" }}
+'''
+    )
+    traced = instrumented(runner_files=(str(own),))
+    toy.Cascade("s-1").run(lambda: toy.log("s-1", "assistant"))
+    assert [span.name for span in traced.spans] == ["session start", "log own", "cascade own"]
+    twice = [line for line in report() if line.target in (f"{toy.MODULE}:Cascade.run", f"{toy.MODULE}:log")]
+    assert [(line.runner, line.state, line.detail) for line in twice] == [
+        ("own", "matched", ""),
+        ("own", "matched", ""),
+        ("toy", "matched", "as the spec of own says"),
+        ("toy", "matched", "as the spec of own says"),
+    ]

@@ -157,7 +157,7 @@ def test_after_its_caller_was_cleared_a_query_is_nobodys(traced: Traced) -> None
     assert seen.callers == {"lazy": {None}}
 
 
-def test_on_a_thread_with_a_caller_of_its_own_the_connection_decides(traced: Traced) -> None:
+def test_on_a_thread_with_a_caller_of_its_own_that_runs_no_query_we_saw_it_is_that_callers(traced: Traced) -> None:
     seen = Seen()
     connection = open_with(seen)
     udf = traced.ours.tools.queries.carried(connection, seen)
@@ -172,7 +172,52 @@ def test_on_a_thread_with_a_caller_of_its_own_the_connection_decides(traced: Tra
     thread = threading.Thread(target=elsewhere)
     thread.start()
     thread.join()
+    assert seen.callers == {"m": {"c-2"}}
+
+
+def test_rows_that_another_caller_fetches_are_made_for_whom_their_query_runs(traced: Traced) -> None:
+    seen = Seen()
+    connection = open_with(seen)
+    connection.execute("SET threads TO 1")
+    toy.set_caller("c-1", None, "one")
+    connection.execute(f"SELECT udf('m') FROM range({FEW})")
+
+    def elsewhere() -> None:
+        toy.set_caller("c-2", None, "two")
+        connection.fetchall()
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
     assert seen.callers == {"m": {"c-1"}}
+
+
+def test_a_relation_belongs_to_whoever_executes_it_whatever_cursor_was_left_half_read(traced: Traced) -> None:
+    seen = Seen()
+    connection = open_with(seen)
+    connection.execute("SET threads TO 1")
+    toy.set_caller("c-1", None, "one")
+    half_read = connection.cursor()
+    half_read.execute("SELECT 1")
+
+    def elsewhere() -> None:
+        toy.set_caller("c-2", None, "two")
+        connection.cursor().values(["m"]).project("udf(col0)").fetchall()
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert seen.callers == {"m": {"c-2"}}
+
+
+def test_a_query_that_fails_leaves_nothing_behind(traced: Traced) -> None:
+    seen = Seen()
+    connection = open_with(seen)
+    toy.set_caller("c-1", None, "one")
+    with pytest.raises(duckdb.Error):
+        connection.execute("SELECT udf('x') FROM nowhere")
+    database = traced.ours.tools.queries._database_of(connection)
+    assert database.all() == []
 
 
 def test_cursors_of_one_database_with_two_callers_are_ambiguous_on_native_threads_and_nothing_is_guessed(

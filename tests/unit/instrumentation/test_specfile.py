@@ -38,7 +38,7 @@ def hooks(draw: Any, accounting: Role) -> Hook:
     mended = {Role.CALLER_ASKED: "result.1", Role.CALLER_PASSED: "options.caller"}.get(role)
     if role is Role.CALLER_ASKED:
         names = sorted({*names, "caller_id"})
-    when = st.none() if mended or REPLACED_FIELD in names else st.none() | PATHS
+    when = st.none() if mended or role is Role.CALLER_GUESSED or REPLACED_FIELD in names else st.none() | PATHS
     return Hook(
         role,
         draw(st.from_regex(r"m(\.[a-z]{1,4}){0,2}:[A-Z][a-z]{0,4}(\.[a-z]{1,4})?", fullmatch=True))

@@ -60,7 +60,9 @@ def test_a_thread_that_does_one_job_keeps_its_caller_after_the_clear(traced: Tra
     assert (traced.named("session start").attributes or {})["rvbbit.caller.id"] == "sql-1"
 
 
-def test_a_task_of_a_pool_that_takes_from_a_queue_keeps_its_caller_after_the_clear(traced: Traced) -> None:
+def test_a_task_of_a_pool_that_takes_from_a_queue_what_nobody_put_there_is_nobodys_and_says_whose_it_may_be(
+    traced: Traced,
+) -> None:
     items: queue.Queue[str] = queue.Queue()
     toy.set_caller("sql-1")
     with ThreadPoolExecutor(1) as pool:
@@ -68,7 +70,9 @@ def test_a_task_of_a_pool_that_takes_from_a_queue_keeps_its_caller_after_the_cle
         toy.clear_caller()
         items.put("taken")
         task.result()
-    assert traced.callers() == {"taken": "sql-1"}
+    assert traced.callers() == {"taken": None}
+    taken = traced.named("taken").attributes or {}
+    assert (taken["rvbbit.caller.source"], taken["rvbbit.caller.candidate"]) == ("none", "sql-1")
 
 
 def test_a_worker_started_within_a_session_gives_it_no_rows_once_it_has_ended(traced: Traced) -> None:

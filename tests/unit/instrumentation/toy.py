@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Generator
+from contextvars import ContextVar
 from typing import Any
 
 from rvbbit_otel.instrumentation import Hook, Role, RunnerSpec
@@ -27,9 +28,15 @@ def track_query(query: str) -> tuple[int, float, str]:
 
 
 GUESS = ("sql-guess", {"guessed": True})
+# What the runner itself knows of this line of execution.
+own_caller: ContextVar[Any] = ContextVar("toy_caller", default=GUESS[0])
 
 
 def who(connection_id: Any = None) -> Any:
+    return own_caller.get() if connection_id is None else f"of {connection_id}"
+
+
+def look_around(connection_id: Any = None) -> Any:
     return GUESS[0] if connection_id is None else f"of {connection_id}"
 
 
@@ -218,6 +225,7 @@ SPEC = RunnerSpec(
         Hook(Role.LOG, f"{MODULE}:log", {name: name for name in LOG_FIELDS.split()}, accounts=True),
         Hook(Role.EXECUTOR, f"{MODULE}:submit", {"function": "function"}),
         Hook(Role.CALLER_ASKED, f"{MODULE}:who", {"caller_id": "result", "connection_id": "connection_id"}),
+        Hook(Role.CALLER_GUESSED, f"{MODULE}:look_around", {"connection_id": "connection_id"}),
         Hook(Role.CALLER_ASKED, f"{MODULE}:what", {"metadata": "result"}),
         Hook(Role.CALLER_ASKED, f"{MODULE}:who_and_what", {"caller_id": "result.0", "metadata": "result.1"}),
         Hook(

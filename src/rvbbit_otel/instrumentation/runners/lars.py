@@ -57,6 +57,13 @@ CALLERS: Final = (
         f"{_CONTEXT}:get_caller_context",
         {"caller_id": "result.0", "metadata": "result.1", "connection_id": "connection_id"},
     ),
+    # What they fall back to: the newest row of a file that the machine shares.
+    Hook(
+        Role.CALLER_GUESSED,
+        f"{_CONTEXT}:_read_context_from_scratch",
+        {"connection_id": "connection_id"},
+        optional=True,
+    ),
 )
 
 SESSIONS: Final = (

@@ -86,7 +86,7 @@ SELECT
     -- third party's counts only where no instrumented runner held the session, since that runner's own rows count it then.
     if(mapContains(SpanAttributes, 'rvbbit.usage.counted'),
         SpanAttributes['rvbbit.usage.counted'] = 'true',
-        stated_kind = '' AND kind = 'llm' AND own_source NOT IN ('echo', 'repair')) AS usage_counted,
+        stated_kind = '' AND kind = 'llm' AND own_source NOT IN ('echo', 'repair') AND NOT (own_source = 'inherited' AND session_id != '')) AS usage_counted,
     if(usage_counted, toUInt64OrZero(SpanAttributes['gen_ai.usage.input_tokens']), 0) AS tokens_in,
     if(usage_counted, toUInt64OrZero(SpanAttributes['gen_ai.usage.output_tokens']), 0) AS tokens_out,
     if(usage_counted AND isFinite(stated_cost), stated_cost, 0) AS cost,

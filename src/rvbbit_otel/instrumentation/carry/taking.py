@@ -1,0 +1,330 @@
+"""Whatever takes its work from a shared place is nobody's until it says whose work it has.
+
+A thread, a task, a job starts with the caller of whoever started it. That is right for a piece of work, and wrong for a worker that others give work
+to afterwards. The two can't be told apart when they start, but a worker shows itself: it takes from a queue, a pipe, a socket, a condition; or it
+sleeps, or waits for an event, in a loop. From then on what it inherited is a candidate, and no knowledge. A line of execution that was told its
+caller, by a block or by the runner, keeps it whatever it takes: there somebody has said whose the work is.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable
+from types import FrameType, ModuleType
+from typing import Any, Final
+
+from opentelemetry.context import attach, get_current
+from opentelemetry.trace.propagation import _SPAN_KEY
+
+from rvbbit_otel import work
+from rvbbit_otel.instrumentation.carry.loops import loop_around
+from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
+from rvbbit_otel.instrumentation.spans import without_span
+from rvbbit_otel.work import WORK_KEY, Work, work_of
+
+# Whose an item is: the caller's id and the session that it was put for.
+Owner = tuple[str, "str | None"]
+# Items of one queue whose owner is remembered at most; the others count as anybody's.
+_MAX_ITEMS: Final = 100_000
+# What these wait for is their own: an event of a thread that starts, the condition of a queue, the answer of a child or of a server, a pause
+# between two tries of one and the same call.
+_OWN_WAITS: Final = frozenset(
+    {
+        "threading",
+        "queue",
+        "asyncio",
+        "concurrent",
+        "multiprocessing",
+        "subprocess",
+        "selectors",
+        "anyio",
+        "trio",
+        "sniffio",
+    }
+    | {"httpcore", "httpx", "aiohttp", "urllib3", "requests", "grpc", "google", "botocore", "aiobotocore", "websockets"}
+    | {"tenacity", "backoff", "stamina", "retrying", "retry", "psycopg", "asyncpg", "redis"}
+    | {"openai", "anthropic", "litellm", "langchain_core", "groq", "mistralai", "cohere"}
+)
+# Methods that block for somebody's item; as functions for a pool they take for whoever waits for the pool.
+_TAKES: Final = frozenset({"get", "get_nowait", "recv", "recv_bytes", "accept"})
+
+
+class Owners:
+    """Whose each item is that waits in a queue."""
+
+    def __init__(self) -> None:
+        """Nothing waits."""
+        self._queues: weakref.WeakKeyDictionary[Any, dict[int, list[Owner | None]]] = weakref.WeakKeyDictionary()
+
+    def put(self, where: Any, item: object) -> None:
+        """An item is put there by whoever works here."""
+        if type(where).__hash__ is None:
+            return
+        owner = owner_now()
+        items = self._queues.get(where)
+        if items is None:
+            if owner is None:
+                return
+            items = self._queues.setdefault(where, {})
+        if owner is None and id(item) not in items:
+            return
+        if len(items) < _MAX_ITEMS:
+            items.setdefault(id(item), []).append(owner)
+
+    def taken(self, where: Any, item: object) -> Owner | None:
+        """Whose an item is that was taken from there; None where nobody knows, or one object was put by several."""
+        items = self._queues.get(where) if type(where).__hash__ is not None else None
+        owners = items.get(id(item)) if items is not None else None
+        if items is None or not owners:
+            return None
+        known = owners[0] if len(set(owners)) == 1 else None
+        owners.pop(0)
+        if not owners:
+            items.pop(id(item), None)
+        return known
+
+
+def owner_now() -> Owner | None:
+    """Whose an item is that is put somewhere here and now."""
+    context = get_current()
+    if context.get(WORK_KEY) is None:
+        return None
+    known = work_of(context)
+    return (known.caller.id, known.session_id) if known is not None and known.caller is not None else None
+
+
+def took(owner: Owner | None = None) -> None:
+    """This line of execution took an item from a shared place; `owner`: whose that is, where it is known."""
+    inherited = _inherited()
+    if inherited is None:
+        return
+    if owner is not None and inherited.caller is not None and owner == (inherited.caller.id, inherited.session_id):
+        work.hold_on(inherited)
+    else:  # Also where it has let go already, for as long as it is in a loop: what it took it may work on after that.
+        work.let_go(inherited)
+        context = get_current()
+        if inherited.span is not None and context.get(_SPAN_KEY) is inherited.span:
+            attach(without_span(context))  # What it takes up hangs under nothing of whom it inherited from.
+
+
+def waits(frame: FrameType, any_loop: bool) -> None:
+    """It waits, in this frame, for something that need not be its own; `any_loop`: in a `for` of this very frame, too, that shows a worker."""
+    inherited = _inherited()
+    if inherited is None or not inherited.holds:
+        return
+    inherited.waited = True
+    loop = loop_around(frame, any_loop)
+    if loop is not None:
+        work.let_go(inherited, loop)
+
+
+def is_take(function: object) -> bool:
+    """Whether a function for a pool takes from a shared place: whoever waits for its result has taken that item."""
+    if getattr(function, "__name__", None) in _TAKES and getattr(function, "__self__", None) is not None:
+        return type(getattr(function, "__self__", None)).__module__.partition(".")[0] in _SHARED_PLACES
+    inner = (getattr(function, "func", None), *(getattr(function, "args", None) or ())[:1])
+    return any(part is not None and part is not function and is_take(part) for part in inner)
+
+
+_SHARED_PLACES: Final = frozenset({"queue", "_queue", "multiprocessing", "socket", "multiprocess", "rvbbit_otel"})
+
+
+def _inherited() -> Work | None:
+    """The work that this line of execution only inherited, whether that still holds or not; None where somebody said here whose the work is."""
+    context = get_current()
+    known: Work | None = context.get(WORK_KEY)  # type: ignore[assignment]
+    if known is None or known.caller is None:
+        return None
+    # A block that has ended here leaves what was around it.
+    while known is not None and known.ended and known.here and not known.inherited:
+        known = known.base
+    if known is None or known.caller is None:
+        return None
+    return known if known.inherited or not known.here else None
+
+
+class Taking:
+    """Wraps what work is taken from."""
+
+    def __init__(self, wrapping: Wrapping) -> None:
+        """Nothing wrapped yet."""
+        self._wrapping = wrapping
+        self._owners = Owners()
+        self._makers: weakref.WeakKeyDictionary[Any, Work] = weakref.WeakKeyDictionary()
+
+    def install(self) -> None:
+        """Wrap the queues, pipes, sockets, conditions and waits of Python."""
+        wrapping = self._wrapping
+        wrapping.before("queue", "Queue.put", self._put)
+        wrapping.put("queue", "Queue.get", self._get)
+        wrapping.before("queue", "_PySimpleQueue.put", self._put)
+        wrapping.put("queue", "_PySimpleQueue.get", self._get)
+        wrapping.when_imported("queue", self._replace_simple_queue)
+        wrapping.before("asyncio.queues", "Queue.put_nowait", self._put)
+        wrapping.put("asyncio.queues", "Queue.get_nowait", self._get)
+        wrapping.before("asyncio.queues", "Queue.get", lambda *_: took())
+        for module, qualname in (
+            ("multiprocessing.queues", "Queue.get"),
+            ("multiprocessing.queues", "SimpleQueue.get"),
+            ("socket", "socket.accept"),
+        ):
+            wrapping.after(module, qualname, lambda *_: took())
+        wrapping.put("socket", "socket.__init__", self._made)
+        for name in ("recv", "recv_bytes", "recv_bytes_into"):
+            wrapping.put("multiprocessing.connection", f"_ConnectionBase.{name}", self._received)
+        wrapping.before("multiprocessing.managers", "BaseProxy._callmethod", _asked_a_manager)
+        for module in ("threading", "asyncio.locks"):
+            wrapping.put(module, "Condition.wait", self._condition)
+            for name in ("Condition", "Event", "Semaphore"):
+                wrapping.put(module, f"{name}.__init__", self._made)
+        for module, qualname, any_loop in (
+            ("time", "sleep", False),
+            ("asyncio.tasks", "sleep", False),
+            ("threading", "Event.wait", True),
+            ("asyncio.locks", "Event.wait", True),
+            # As a counter of what waits; one that limits is used by `with`, which does not go by this name.
+            ("threading", "Semaphore.acquire", True),
+            ("asyncio.locks", "Semaphore.acquire", True),
+            ("socket", "socket.recv", True),
+            ("socket", "socket.recvfrom", True),
+            ("select", "select", False),
+            ("selectors", "SelectSelector.select", False),
+            ("selectors", "PollSelector.select", False),
+            ("selectors", "EpollSelector.select", False),
+            ("anyio._backends._asyncio", "Event.wait", True),
+            ("trio._timeouts", "sleep", False),
+            ("trio._sync", "Event.wait", True),
+        ):
+            wrapping.put(module, qualname, self._waiting(qualname, any_loop))
+
+        for module, sending, receiving in (
+            ("anyio.streams.memory", "MemoryObjectSendStream", "MemoryObjectReceiveStream"),
+            ("trio._channel", "MemorySendChannel", "MemoryReceiveChannel"),
+        ):
+            wrapping.before(module, f"{sending}.send_nowait", self._sent)
+            wrapping.put(module, f"{receiving}.receive", self._receive)
+            wrapping.after(module, f"{receiving}.receive_nowait", lambda *_: took())
+
+    def _sent(self, instance: Any, args: Any, kwargs: Any) -> None:
+        if args:
+            self._owners.put(instance._state, args[0])
+
+    def _receive(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        async def received() -> Any:
+            item = await wrapped(*args, **kwargs)
+            if self._wrapping.on:
+                try:
+                    took(self._owners.taken(instance._state, item))
+                except Exception as error:  # noqa: BLE001 - the host gets its item whatever we find
+                    self._wrapping.counters.error("carry.receive", error)
+            return item
+
+        return received()
+
+    def _put(self, instance: Any, args: Any, kwargs: Any) -> None:
+        item = args[0] if args else kwargs.get("item")
+        self._owners.put(instance, item)
+
+    def _get(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        item = wrapped(*args, **kwargs)
+        if self._wrapping.on:
+            try:
+                took(self._owners.taken(instance, item))
+            except Exception as error:  # noqa: BLE001 - the host gets its item whatever we find
+                self._wrapping.counters.error("carry.get", error)
+        return item
+
+    def _received(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        item = wrapped(*args, **kwargs)
+        if self._wrapping.on and not _waits_for_its_own(sys._getframe(1)):
+            took()
+        return item
+
+    def _made(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        """An event or a condition that a job makes for itself is no shared place: it waits there for what it has itself set going."""
+        made = wrapped(*args, **kwargs)
+        if self._wrapping.on:
+            try:
+                maker = get_current().get(WORK_KEY)
+                if isinstance(maker, Work) and maker.inherited:
+                    self._makers[instance] = maker
+            except Exception as error:  # noqa: BLE001 - the host makes what it makes whatever we find
+                self._wrapping.counters.error("carry.made", error)
+        return made
+
+    def _made_here(self, where: Any) -> bool:
+        """Whether the job that runs here made it, for itself."""
+        if where is None:
+            return False
+        maker = self._makers.get(where)
+        return maker is not None and maker is get_current().get(WORK_KEY)
+
+    def _condition(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        if self._wrapping.on:
+            try:
+                frame: FrameType | None = sys._getframe(1)
+                if frame is not None and frame.f_code.co_name == "wait_for":
+                    frame = frame.f_back
+                if frame is not None and not _waits_for_its_own(frame) and not self._made_here(instance):
+                    took()
+            except Exception as error:  # noqa: BLE001 - the host waits whatever we find
+                self._wrapping.counters.error("carry.Condition.wait", error)
+        return wrapped(*args, **kwargs)
+
+    def _waiting(self, qualname: str, any_loop: bool) -> Callable[..., Any]:
+        def call(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+            if self._wrapping.on and get_current().get(WORK_KEY) is not None:
+                try:
+                    frame = sys._getframe(1)
+                    if not _waits_for_its_own(frame) and not self._made_here(instance):
+                        waits(frame, any_loop)
+                except Exception as error:  # noqa: BLE001 - the host waits whatever we find
+                    self._wrapping.counters.error(f"carry.{qualname}", error)
+            return wrapped(*args, **kwargs)
+
+        return call
+
+    def _replace_simple_queue(self, module: ModuleType) -> None:
+        """The C class can't be changed, so its name gets another: a subclass that tells of what is taken."""
+        plain = module.SimpleQueue
+        put_by, took_from, wrapping = self._owners.put, self._owners.taken, self._wrapping
+
+        class SimpleQueue(plain):  # type: ignore[misc, valid-type]
+            __doc__ = plain.__doc__
+            __slots__ = ()
+
+            def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+                if wrapping.on:
+                    put_by(self, item)
+                super().put(item, block, timeout)
+
+            def put_nowait(self, item: Any) -> None:
+                if wrapping.on:
+                    put_by(self, item)
+                super().put_nowait(item)
+
+            def get(self, block: bool = True, timeout: float | None = None) -> Any:
+                item = super().get(block, timeout)
+                if wrapping.on:
+                    took(took_from(self, item))
+                return item
+
+            def get_nowait(self) -> Any:
+                item = super().get_nowait()
+                if wrapping.on:
+                    took(took_from(self, item))
+                return item
+
+        SimpleQueue.__module__, SimpleQueue.__qualname__ = plain.__module__, plain.__qualname__
+        wrapping.patches.replace(module, "SimpleQueue", SimpleQueue)
+
+
+def _asked_a_manager(instance: Any, args: Any, kwargs: Any) -> None:
+    """A queue that lives in a manager's process is a shared place, too; other answers of a manager are one's own."""
+    if args and args[0] in _TAKES and "Queue" in type(instance).__name__:
+        took()
+
+
+def _waits_for_its_own(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in _OWN_WAITS

@@ -1,0 +1,173 @@
+"""Threads and pools of threads: a job belongs to whoever handed it over, the pool's own thread to nobody."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from opentelemetry.context import Context, get_current
+
+from rvbbit_otel.instrumentation.carry.taking import is_take, took
+from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
+from rvbbit_otel.instrumentation.flows import Job, code_of, enter, leave
+from rvbbit_otel.instrumentation.spans import without_span
+from rvbbit_otel.propagation import without_attribution
+from rvbbit_otel.work import work_of
+
+# Threads of these serve a pool, a queue, a loop: they are started by whoever comes first, and work for everybody.
+_SERVING: Final = (
+    "concurrent.futures.",
+    "multiprocessing.",
+    "multiprocess.",
+    "joblib.",
+    "loky.",
+    "apscheduler.",
+    "anyio._backends.",
+)
+# From this place on what is callable among a pool's arguments is called back.
+_CALLBACKS: Final = 3
+# Where OpenTelemetry's own instrumentation of threads keeps the context that a thread was started with.
+_OTEL_CONTEXT: Final = "_otel_context"
+
+
+def as_job(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that runs, whenever and wherever in this process it is called, for whoever works here now."""
+    job = Job(code=code_of(function))
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return job.run(function, *args, **kwargs)
+
+    async def call_coroutine(*args: Any, **kwargs: Any) -> Any:
+        token = enter(job.context)
+        try:
+            return await function(*args, **kwargs)
+        finally:
+            leave(token)
+
+    made = call_coroutine if inspect.iscoroutinefunction(function) else call
+    return functools.wraps(function, updated=())(made)
+
+
+def for_nobody() -> Context:
+    """The context of what works for nobody by itself."""
+    return without_span(without_attribution(get_current()))
+
+
+def timer_context(function: object) -> Context:
+    """The context for what is set to run later; one that sets itself again and again is a loop, and nobody's."""
+    context = get_current()
+    around = work_of(context)
+    code = code_of(function)
+    if around is not None and around.inherited and code is not None and around.code is code:
+        candidate = around.caller.id if around.caller is not None else around.candidate
+        return without_span(without_attribution(context, candidate))
+    return Job(context, code).context
+
+
+class Threads:
+    """Wraps threads and pools of threads."""
+
+    def __init__(self, wrapping: Wrapping) -> None:
+        """Nothing wrapped yet."""
+        self._wrapping = wrapping
+
+    def install(self) -> None:
+        """Wrap them."""
+        wrapping = self._wrapping
+        wrapping.put("threading", "Thread.start", self._start)
+        wrapping.before("concurrent.futures.thread", "ThreadPoolExecutor.submit", self._hand_over)
+        wrapping.before("concurrent.futures._base", "Future.add_done_callback", self._hand_over)
+        wrapping.before("sched", "scheduler.enterabs", self._schedule)
+        for qualname in ("Pool.apply_async", "Pool._map_async", "Pool.imap", "Pool.imap_unordered"):
+            wrapping.before("multiprocessing.pool", qualname, self._to_thread_pool)
+        # Run after the response, when whatever was around the handler has ended.
+        wrapping.before("starlette.background", "BackgroundTask.__init__", self._hand_over)
+
+    def _start(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        token = None
+        if self._wrapping.on:
+            try:
+                token = enter(self._carry_into(instance))
+            except Exception as error:  # noqa: BLE001 - the host starts its thread whatever we find
+                self._wrapping.counters.error("carry.Thread.start", error)
+        try:
+            return wrapped(*args, **kwargs)
+        except BaseException:
+            vars(instance).pop("run", None)
+            raise
+        finally:
+            if token is not None:
+                leave(token)
+
+    def _carry_into(self, thread: threading.Thread) -> Context:
+        """Let a thread run in the context of the job that it is, and return that."""
+        function = getattr(thread, "function", None) if isinstance(thread, threading.Timer) else None
+        if _serves(thread):
+            context = for_nobody()
+        elif function is not None:
+            context = timer_context(function)
+        else:
+            context = Job(code=code_of(getattr(thread, "_target", None))).context
+        if hasattr(thread, _OTEL_CONTEXT):
+            setattr(thread, _OTEL_CONTEXT, context)  # It would attach the one that it found, inside of ours.
+        run, on = thread.run, self._wrapping
+
+        def run_as_job() -> None:
+            vars(thread).pop("run", None)
+            token = enter(context) if on.on else None
+            try:
+                run()
+            finally:
+                if token is not None:
+                    leave(token)
+
+        thread.run = run_as_job  # type: ignore[method-assign]
+        return context
+
+    def _hand_over(self, instance: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        if not args or not callable(args[0]):
+            return None
+        if is_take(args[0]):
+            took()
+        return (as_job(args[0]), *args[1:]), kwargs
+
+    def _schedule(self, instance: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        by_keyword = "action" in kwargs
+        action = kwargs["action"] if by_keyword else args[2] if len(args) > 2 else None
+        if not callable(action):
+            return None
+        context = timer_context(action)
+        job = Job(context, code_of(action))
+
+        @functools.wraps(action, updated=())
+        def call(*call_args: Any, **call_kwargs: Any) -> Any:
+            return job.run(action, *call_args, **call_kwargs)
+
+        if by_keyword:
+            return args, {**kwargs, "action": call}
+        return (*args[:2], call, *args[3:]), kwargs
+
+    def _to_thread_pool(self, instance: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        """The pools of `multiprocessing`: what is called back in this process, and in a ThreadPool the job itself."""
+        changed = {name: as_job(kwargs[name]) for name in ("callback", "error_callback") if callable(kwargs.get(name))}
+        kwargs = {**kwargs, **changed}
+        args = tuple(
+            as_job(each) if place >= _CALLBACKS and callable(each) else each for place, each in enumerate(args)
+        )
+        if type(instance).__name__ == "ThreadPool":
+            if args and callable(args[0]):
+                args = (as_job(args[0]), *args[1:])
+            elif callable(kwargs.get("func")):
+                kwargs = {**kwargs, "func": as_job(kwargs["func"])}
+        return args, kwargs
+
+
+def _serves(thread: threading.Thread) -> bool:
+    """Whether a thread is a pool's, a loop's: nobody's by itself."""
+    target = getattr(thread, "_target", None)
+    own = type(thread).__module__
+    own = "" if own in ("threading", "multiprocessing.dummy") else own
+    return any(f"{name}.".startswith(_SERVING) for name in (own, str(getattr(target, "__module__", "") or "")) if name)

@@ -1,0 +1,325 @@
+"""Reading what a call gives in steps: each runs as the caller it began with, whoever drives it, on whichever thread; its consumer is not touched.
+
+The same for a generator, an async generator, a coroutine, and any iterator or stream object that a plain function returns.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
+from contextvars import Token
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, TracebackType
+from typing import Any, Protocol
+
+import wrapt
+from opentelemetry.context import Context, get_current
+
+from rvbbit_otel.collecting import afterwards, apart
+from rvbbit_otel.instrumentation import flows
+from rvbbit_otel.instrumentation.handling import Running
+from rvbbit_otel.work import WORK_KEY, Work, reads
+
+
+class Interception(Protocol):
+    """What sees the items and the end of a call."""
+
+    def saw(self, seen: dict[str, Any], item: Any) -> None:
+        """An item."""
+
+    def end(
+        self,
+        running: Running,
+        instance: Any,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        result: Any,
+        error: BaseException | None,
+        seen: Mapping[str, Any] = ...,
+    ) -> None:
+        """The end."""
+
+
+class Reading:
+    """One call that is read in steps, and ends once."""
+
+    __slots__ = ("_args", "_instance", "_kwargs", "_ours", "_running", "_seen")
+
+    def __init__(self, ours: Interception, running: Running | None, instance: Any, args: Any, kwargs: Any) -> None:
+        self._ours = ours
+        self._running = running
+        self._instance = instance
+        self._args = args
+        self._kwargs = kwargs
+        self._seen: dict[str, Any] = {}
+
+    def saw(self, item: Any) -> None:
+        """An item was read."""
+        if self._running is not None:
+            self._ours.saw(self._seen, item)
+
+    def end(self, error: BaseException | None = None, result: Any = None) -> None:
+        """It was read to its end, closed, abandoned, or it broke."""
+        running, self._running = self._running, None
+        if running is not None:
+            self._ours.end(running, self._instance, self._args, self._kwargs, result, error, self._seen)
+
+
+class Frames:
+    """The frames of a generator that is read in steps, and of those that it delegates to: the collector may close any of them without us."""
+
+    __slots__ = ("_known", "_work")
+
+    def __init__(self, work: Work | None) -> None:
+        self._work = work
+        self._known: list[int] = []
+
+    def of(self, generator: Any) -> None:
+        """It is suspended now."""
+        while self._work is not None and generator is not None:
+            frame = getattr(generator, "gi_frame", None) or getattr(generator, "ag_frame", None)
+            if frame is not None and id(frame) not in self._known:
+                self._known.append(id(frame))
+                reads(id(frame), self._work)
+            generator = getattr(generator, "gi_yieldfrom", None)
+
+    def forget(self) -> None:
+        """It is over."""
+        for frame in self._known:
+            reads(frame, None)
+
+
+class Steps:
+    """The context in which the steps run: attached while one does, and off again while the consumer works. None: whichever the consumer has."""
+
+    __slots__ = ("_context", "_token", "frames")
+
+    def __init__(self, context: Context | None) -> None:
+        work = context.get(WORK_KEY) if context is not None else None
+        if context is not None and isinstance(work, Work):
+            # The call goes on when whatever is around it has ended.
+            context = Context({**context, WORK_KEY: work.go_on_here()})
+        self._context = context
+        self._token: Token[Context] | None = None
+        now = context.get(WORK_KEY) if context is not None else None
+        self.frames = Frames(now if isinstance(now, Work) else None)
+
+    def __enter__(self) -> None:
+        context = self._context
+        if context is None:
+            return
+        work = context.get(WORK_KEY)
+        if isinstance(work, Work) and not work.here and not work.ended:
+            # Driven by another line of execution than the one it began in, which is told by this whose work it does.
+            context = Context({**context, WORK_KEY: work.go_on_here()})
+        self._token = flows.enter(context)
+
+    def __exit__(self, *_: object) -> None:
+        token, self._token = self._token, None
+        if token is not None:
+            self._context = get_current()
+            flows.leave(token)
+
+
+Start = Callable[[], tuple[Steps, Reading]]
+
+
+def is_stream(result: object) -> bool:
+    """Whether the work that a function was called for is done while its result is read, or awaited."""
+    kind = type(result)
+    if issubclass(kind, (GeneratorType, AsyncGeneratorType, CoroutineType)):
+        return True
+    return (hasattr(kind, "__next__") or hasattr(kind, "__anext__")) and not issubclass(kind, io.IOBase)
+
+
+def kept(result: Any, steps: Steps, reading: Reading) -> Any:
+    """The same result, of the same kind, whose steps run in the call's context."""
+    if isinstance(result, GeneratorType):
+        made: Any = read(result, lambda: (steps, reading))
+    elif isinstance(result, AsyncGeneratorType):
+        made = read_async(result, lambda: (steps, reading))
+    elif isinstance(result, CoroutineType):
+        made = await_within(result, steps, reading)
+    else:
+        return Stream(result, steps, reading)
+    made.__name__, made.__qualname__ = result.__name__, result.__qualname__
+    return made
+
+
+def read(inner: Generator[Any, Any, Any], start: Start) -> Generator[Any, Any, Any]:
+    """A generator's steps; `start` is called with the first."""
+    steps, reading = start()
+    frames = steps.frames
+    advance: Any = inner.send
+    given: Any = None
+    try:
+        while True:
+            over, item = False, None
+            try:
+                with steps:
+                    item = advance(given)
+            except StopIteration as stop:
+                over, item = True, stop.value
+            if over:
+                reading.end(result=item)
+                return item
+            frames.of(inner)
+            reading.saw(item)
+            try:
+                given, advance = (yield item), inner.send
+            except GeneratorExit:
+                apart(_close, inner, steps, reading)
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the host's body gets
+                given, advance = error, inner.throw
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        reading.end(error)
+        raise
+    finally:
+        frames.forget()
+
+
+def _close(inner: Generator[Any, Any, Any], steps: Steps, reading: Reading) -> None:
+    with steps:
+        inner.close()
+    reading.end()
+
+
+async def read_async(inner: AsyncGenerator[Any, Any], start: Start) -> AsyncGenerator[Any, Any]:
+    """An async generator's steps; `start` is called with the first."""
+    steps, reading = start()
+    frames = steps.frames
+    advance: Any = inner.asend
+    given: Any = None
+    try:
+        while True:
+            try:
+                with steps:
+                    item = await advance(given)
+            except StopAsyncIteration:
+                reading.end()
+                return
+            frames.of(inner)
+            reading.saw(item)
+            try:
+                given, advance = (yield item), inner.asend
+            except GeneratorExit:
+                with steps:
+                    await inner.aclose()
+                reading.end()
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the host's body gets
+                given, advance = error, inner.athrow
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        reading.end(error)
+        raise
+    finally:
+        frames.forget()
+
+
+async def await_within(inner: Coroutine[Any, Any, Any], steps: Steps, reading: Reading) -> Any:
+    """A coroutine that a plain function returned."""
+    try:
+        with steps:
+            result = await inner
+    except BaseException as error:
+        reading.end(error)
+        raise
+    if is_stream(result):
+        return kept(result, steps, reading)
+    reading.end(result=result)
+    return result
+
+
+class Stream(wrapt.ObjectProxy):  # type: ignore[type-arg]
+    """An iterator, or a stream object of a client, whose steps run in the call's context. To everybody else it is the object itself."""
+
+    def __init__(self, wrapped: Any, steps: Steps, reading: Reading) -> None:
+        super().__init__(wrapped)
+        for part in list(getattr(wrapped, "__dict__", {}).values()):
+            steps.frames.of(part)  # Most stream objects keep a generator, which the collector may close without us.
+        self._self_steps = steps
+        self._self_reading = reading
+
+    def _self_over(self, error: BaseException | None) -> None:
+        # The collector may come to the object before it comes to the generator that it keeps.
+        afterwards(self._self_steps.frames.forget)
+        self._self_reading.end(error)
+
+    def __iter__(self) -> Any:
+        return self if hasattr(self.__wrapped__, "__next__") else iter(self.__wrapped__)
+
+    def __next__(self) -> Any:
+        try:
+            with self._self_steps:
+                item = next(self.__wrapped__)
+        except StopIteration:
+            self._self_over(None)
+            raise
+        except BaseException as error:
+            self._self_over(error)
+            raise
+        self._self_reading.saw(item)
+        return item
+
+    def __aiter__(self) -> Any:
+        return self if hasattr(self.__wrapped__, "__anext__") else self.__wrapped__.__aiter__()
+
+    async def __anext__(self) -> Any:
+        try:
+            with self._self_steps:
+                item = await self.__wrapped__.__anext__()
+        except StopAsyncIteration:
+            self._self_over(None)
+            raise
+        except BaseException as error:
+            self._self_over(error)
+            raise
+        self._self_reading.saw(item)
+        return item
+
+    def __enter__(self) -> Any:
+        with self._self_steps:
+            entered = self.__wrapped__.__enter__()
+        return self if entered is self.__wrapped__ else entered
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Any:
+        try:
+            with self._self_steps:
+                return self.__wrapped__.__exit__(kind, error, traceback)
+        finally:
+            self._self_over(error)
+
+    async def __aenter__(self) -> Any:
+        with self._self_steps:
+            entered = await self.__wrapped__.__aenter__()
+        return self if entered is self.__wrapped__ else entered
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Any:
+        try:
+            with self._self_steps:
+                return await self.__wrapped__.__aexit__(kind, error, traceback)
+        finally:
+            self._self_over(error)
+
+    def close(self) -> Any:
+        """Close it; of an async stream what is returned is awaited."""
+        with self._self_steps:
+            closed = self.__wrapped__.close()
+        if isinstance(closed, CoroutineType):
+            return await_within(closed, self._self_steps, self._self_reading)
+        self._self_over(None)
+        return closed
+
+    def __del__(self) -> None:
+        # Abandoned: what it had said by then counts. Every part of this may be gone at the end of the process.
+        over = getattr(self, "_self_over", None)
+        if over is not None:
+            apart(over, None)
