@@ -1,7 +1,6 @@
 -- Spans on their way: the stock columns and what is read out of them, worked out once for all the tables behind. Nothing is kept here.
 -- reject: why the span is left out of every table ('' keeps it). session_fault, caller_fault: why that one column stays empty.
--- is_row: the span is a row of unified_logs and counts for its session. trace_hash, part, claim: which row of session_facts that is.
--- is_straggler: it is a row that names nobody itself, and may get the caller of its session's run.
+-- is_row: the span is a row of unified_logs and counts for its session. trace_hash, claim: as in session_facts.
 CREATE TABLE IF NOT EXISTS spans_in
 (
     Timestamp DateTime64(9),
@@ -36,10 +35,8 @@ CREATE TABLE IF NOT EXISTS spans_in
     session_fault LowCardinality(String),
     caller_fault LowCardinality(String),
     is_row Bool,
-    is_straggler Bool,
     session_id String,
     trace_hash UInt64,
-    part UInt32,
     claim Enum8('open' = 0, 'none' = 1, 'nobody' = 2, 'inherited' = 3, 'stated' = 4, 'session' = 5),
     parent_session_id String,
     session_event LowCardinality(String),

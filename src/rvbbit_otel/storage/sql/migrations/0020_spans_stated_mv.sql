@@ -53,15 +53,14 @@ SELECT
         'session_id', '') AS session_fault,
     if(reject = '' AND stated_caller != '' AND NOT match(stated_caller, '^[A-Za-z0-9_.:-]{1,128}$'), 'caller_id', '') AS caller_fault,
     reject = '' AND session_id != '' AND stated_kind != 'caller' AS is_row,
-    is_row AND claim IN ('open', 'none') AS is_straggler,
     if(session_fault = '', stated_session, '') AS session_id,
     bitShiftRight(cityHash64(TraceId), 24) AS trace_hash,
-    toUInt32(if(claim IN ('open', 'none'), intDiv(toUnixTimestamp64Nano(Timestamp), 60000000000) * 2 + (claim = 'none'), cityHash64(claim, own_caller) % 16777216)) AS part,
     multiIf(
-        own_caller != '', multiIf(own_source IN ('echo', 'repair'), 'session', own_source = 'inherited', 'inherited', 'stated'),
-        stated_caller != '' OR caller_candidate != '', 'nobody',
-        stated_source = 'none', 'none',
-        'open'
+        stated_caller = '', multiIf(caller_candidate != '', 'nobody', stated_source = 'none', 'none', 'open'),
+        caller_fault != '', 'nobody',
+        stated_source IN ('echo', 'repair'), 'session',
+        stated_source = 'inherited', 'inherited',
+        'stated'
     ) AS claim,
     SpanAttributes['rvbbit.session.parent_id'] AS parent_session_id,
     SpanAttributes['rvbbit.session.event'] AS session_event,

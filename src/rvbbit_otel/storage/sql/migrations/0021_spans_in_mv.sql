@@ -2,4 +2,4 @@
 CREATE MATERIALIZED VIEW IF NOT EXISTS spans_in_mv TO spans_in AS
 SELECT *
 FROM spans_stated
-WHERE true NOT IN (SELECT is_straggler FROM spans_stated)
+WHERE true NOT IN (SELECT is_row AND claim IN ('open', 'none') FROM spans_stated)

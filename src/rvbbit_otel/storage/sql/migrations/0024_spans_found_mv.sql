@@ -5,13 +5,13 @@ WITH lost AS
 (
     SELECT session_id, trace_hash, claim = 'none' AS denied, min(Timestamp) AS first_time, max(end_time) AS last_time
     FROM spans_sought
-    WHERE is_straggler
+    WHERE is_row AND claim IN ('open', 'none')
     GROUP BY session_id, trace_hash, denied
 )
 SELECT
     spans_sought.* EXCEPT (caller_id, caller_source),
-    if(is_straggler, found_caller, spans_sought.caller_id) AS caller_id,
-    if(is_straggler AND found_caller != '', 'repair', spans_sought.caller_source) AS caller_source
+    if(is_row AND claim IN ('open', 'none'), found_caller, spans_sought.caller_id) AS caller_id,
+    if(is_row AND claim IN ('open', 'none') AND found_caller != '', 'repair', spans_sought.caller_source) AS caller_source
 FROM spans_sought
 LEFT JOIN
 (
