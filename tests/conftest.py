@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from rvbbit_otel.all_in_one.engine import Engine
 from rvbbit_otel.all_in_one.options import Options
+from rvbbit_otel.all_in_one.otlp_requests import prepare
 from rvbbit_otel.storage.migrations import apply
 from rvbbit_otel.storage.otlp import logs_insert, traces_insert
 
@@ -29,13 +30,13 @@ class Store:
         engine.command(f"USE {self.name}")
 
     def send(self, *bodies: bytes) -> None:
-        """Each body by an insert of its own."""
+        """Each body by an insert of its own, as the doors have it stored."""
         for body in bodies:
-            self.engine.insert(traces_insert(), body, "ProtobufSingle")
+            self.engine.insert(traces_insert(), prepare("traces", body).body, "ProtobufSingle")
 
     def send_logs(self, *bodies: bytes) -> None:
         for body in bodies:
-            self.engine.insert(logs_insert(), body, "ProtobufSingle")
+            self.engine.insert(logs_insert(), prepare("logs", body).body, "ProtobufSingle")
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         return self.engine.query(sql).rows

@@ -47,7 +47,12 @@ def quicken(exporter: object) -> Callable[[], None] | None:
         return lambda: None  # It stands there already, by another exporter; whoever put it there takes it out.
 
     def ours(spans: Sequence[ReadableSpan]) -> Any:
-        return _ready.request if spans is _ready.spans else theirs(spans)
+        if spans is _ready.spans:
+            return _ready.request
+        try:
+            return theirs(spans)
+        except Exception:  # noqa: BLE001 - a text that is no Unicode costs theirs the whole batch
+            return theirs(_cleaned(spans))
 
     ours.stands_in_for = theirs  # type: ignore[attr-defined]
     setattr(module, _NAME, ours)
@@ -66,8 +71,12 @@ def in_parts(spans: Sequence[ReadableSpan], counters: Counters) -> Iterator[Sequ
     """
     from rvbbit_otel import otlp_encoding  # It imports the protocol, which a process with such an exporter has loaded.
 
+    def lost(error: Exception) -> None:
+        counters.error("encoder.span", error)
+        counters.add("dropped.not_encodable")
+
     try:
-        encoded = otlp_encoding.encoded(spans)
+        encoded = otlp_encoding.encoded(spans, lost)
         request = otlp_encoding.as_request(encoded) if len(encoded) <= MOST_BYTES or len(spans) == 1 else None
     except Exception as error:  # noqa: BLE001 - spans are exported whatever becomes of a shortcut
         counters.error("encoder", error)
@@ -84,6 +93,12 @@ def in_parts(spans: Sequence[ReadableSpan], counters: Counters) -> Iterator[Sequ
         yield spans
     finally:
         _ready.spans = _ready.request = None
+
+
+def _cleaned(spans: Sequence[ReadableSpan]) -> Sequence[ReadableSpan]:
+    from rvbbit_otel.otlp_encoding import cleaned_span
+
+    return [cleaned_span(span) for span in spans]
 
 
 def _module_of(exporter: object) -> ModuleType | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, SESSION_ID
+from rvbbit_otel.clean_text import clean, clean_attributes
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.stamping import Stamper
 from rvbbit_otel.telemetry import Counters
@@ -25,6 +27,7 @@ class CallerLogRecordProcessor(LogRecordProcessor):
         if not self.active:
             return
         try:
+            _clean(log_record)
             record = log_record.log_record
             attributes = record.attributes or {}
             length, room = getattr(attributes, "max_value_len", None), getattr(attributes, "maxlen", None)
@@ -54,3 +57,20 @@ class CallerLogRecordProcessor(LogRecordProcessor):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """There is nothing to flush."""
         return True
+
+
+def _clean(emitted: ReadWriteLogRecord) -> None:
+    """Make every text of a record fit for OTLP: one that is not costs the exporter the whole batch, and everybody's records in it."""
+    record = emitted.log_record
+    record.body = clean(record.body)
+    if record.severity_text:
+        record.severity_text = clean(record.severity_text)
+    if record.event_name:
+        record.event_name = clean(record.event_name)
+    record.attributes = clean_attributes(record.attributes)
+    scope = emitted.instrumentation_scope
+    if scope is not None:
+        parts = scope.name, scope.version, scope.schema_url, scope.attributes
+        cleaned_parts = clean(parts)
+        if cleaned_parts is not parts:
+            emitted.instrumentation_scope = InstrumentationScope(*cleaned_parts)

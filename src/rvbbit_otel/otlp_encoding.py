@@ -2,21 +2,19 @@
 
 That encoder makes a message object of each attribute of each span, and hashes the resource as JSON once a span; a caller's spans say the same few
 things over and over. Here each attribute that was seen lately is bytes already, and the request is read from bytes in one go. What is not one of the
-common shapes goes through the exporters' own functions, so both make the same request (`tests/unit/core/test_otlp_encoding.py`). The fields' numbers
+common shapes goes through the exporters' own functions, so both make the same request (`tests/unit/core/test_otlp_encoding.py`); only what theirs
+can't encode, such as half an emoji, is made fit for them first, where they would give up an attribute or the whole batch. The fields' numbers
 are those of opentelemetry-proto 1.x, ``trace.proto`` and ``common.proto``, which can't change.
 """
 
 from __future__ import annotations
 
+import copy
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from opentelemetry.exporter.otlp.proto.common._internal import (
-    _encode_attributes,
-    _encode_instrumentation_scope,
-    _encode_resource,
-)
+from opentelemetry.exporter.otlp.proto.common._internal import _encode_attributes, _encode_instrumentation_scope
 from opentelemetry.exporter.otlp.proto.common._internal.trace_encoder import (
     _encode_events,
     _encode_links,
@@ -24,10 +22,13 @@ from opentelemetry.exporter.otlp.proto.common._internal.trace_encoder import (
     _encode_trace_state,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+
+from rvbbit_otel.clean_text import clean, clean_attributes, clean_text
 
 # Attributes that are kept as bytes, and the longest text among them: about a megabyte at most. When it is full it starts anew.
 _MOST_KEPT: Final = 4096
@@ -50,8 +51,8 @@ def encode_spans(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
     return as_request(encoded(spans))
 
 
-def encoded(spans: Sequence[ReadableSpan]) -> bytes:
-    """That request, serialized."""
+def encoded(spans: Sequence[ReadableSpan], on_loss: Callable[[Exception], None] | None = None) -> bytes:
+    """That request, serialized. A span that can't be encoded is told to `on_loss` and left out; without one, it raises."""
     groups: dict[Resource, dict[InstrumentationScope | None, list[bytes]]] = {}
     # By what they are at first, since they are almost always the same objects; equal ones are one group all the same.
     found: dict[tuple[int, int], list[bytes]] = {}
@@ -61,7 +62,12 @@ def encoded(spans: Sequence[ReadableSpan]) -> bytes:
         if group is None:
             group = groups.setdefault(resource, {}).setdefault(scope or None, [])
             found[id(resource), id(scope)] = group
-        group.append(_delimited(2, _encoded(span)))
+        try:
+            group.append(_delimited(2, _encoded(span)))
+        except Exception as error:
+            if on_loss is None:
+                raise
+            on_loss(error)
     return b"".join(_delimited(1, _resource_spans(resource, scopes)) for resource, scopes in groups.items())
 
 
@@ -72,15 +78,16 @@ def as_request(serialized: bytes) -> ExportTraceServiceRequest:
 
 
 def _resource_spans(resource: Resource, scopes: Mapping[InstrumentationScope | None, list[bytes]]) -> bytes:
-    parts = [_delimited(1, _encode_resource(resource).SerializeToString())]
+    attributes = _encode_attributes(clean(resource.attributes))
+    parts = [_delimited(1, ResourceMessage(attributes=attributes).SerializeToString())]
     for scope, spans in scopes.items():
-        about = _encode_instrumentation_scope(scope).SerializeToString() if scope is not None else b""
+        about = _encode_instrumentation_scope(cleaned_scope(scope)).SerializeToString() if scope is not None else b""
         inner = [_delimited(1, about), *spans]
         if scope is not None and scope.schema_url:
-            inner.append(_delimited(3, scope.schema_url.encode()))
+            inner.append(_delimited(3, clean_text(scope.schema_url).encode()))
         parts.append(_delimited(2, b"".join(inner)))
     if resource.schema_url:
-        parts.append(_delimited(3, resource.schema_url.encode()))
+        parts.append(_delimited(3, clean_text(resource.schema_url).encode()))
     return b"".join(parts)
 
 
@@ -89,8 +96,40 @@ def _encoded(span: ReadableSpan) -> bytes:
         return _span(span)
     except (ValueError, TypeError, AttributeError, KeyError, struct.error):
         # What is unusual is theirs to encode, or to refuse.
-        encoded: bytes = _encode_span(span).SerializeToString()
+        encoded: bytes = _encode_span(cleaned_span(span)).SerializeToString()
         return encoded
+
+
+def cleaned_span(span: ReadableSpan) -> ReadableSpan:
+    """The span with every text fit for OTLP: a copy, since an ended span can't be changed."""
+    cleaned = copy.copy(span)
+    cleaned._name = clean_text(span.name)
+    cleaned._attributes = clean_attributes(span._attributes)
+    cleaned._events = [_cleaned_event(event) for event in span.events]
+    cleaned._links = [_cleaned_link(link) for link in span.links]
+    if span.status.description:
+        cleaned._status = Status(span.status.status_code, clean_text(span.status.description))
+    if span.instrumentation_scope is not None:
+        cleaned._instrumentation_scope = cleaned_scope(span.instrumentation_scope)
+    return cleaned
+
+
+def cleaned_scope(scope: InstrumentationScope) -> InstrumentationScope:
+    """The scope with every text fit for OTLP; the same object where it is already."""
+    parts = scope.name, scope.version, scope.schema_url, scope.attributes
+    cleaned = clean(parts)
+    return scope if cleaned is parts else InstrumentationScope(*cleaned)
+
+
+def _cleaned_event(event: Event) -> Event:
+    attributes = clean_attributes(event.attributes)
+    name = clean_text(event.name)
+    return event if attributes is event.attributes and name is event.name else Event(name, attributes, event.timestamp)
+
+
+def _cleaned_link(link: Link) -> Link:
+    attributes = clean_attributes(link.attributes)
+    return link if attributes is link.attributes else Link(link.context, attributes)
 
 
 def _span(span: ReadableSpan) -> bytes:
@@ -113,9 +152,11 @@ def _span(span: ReadableSpan) -> bytes:
             kept = _kept.get((key, value, type(value))) if type(value) in _PLAIN else None
             parts.append(_attribute(key, value) if kept is None else kept)
     if span._events:
-        parts += [_delimited(11, event.SerializeToString()) for event in _encode_events(span.events) or ()]
+        events = [_cleaned_event(event) for event in span.events]
+        parts += [_delimited(11, event.SerializeToString()) for event in _encode_events(events) or ()]
     if span._links:
-        parts += [_delimited(13, link.SerializeToString()) for link in _encode_links(span.links) or ()]
+        links = [_cleaned_link(link) for link in span.links]
+        parts += [_delimited(13, link.SerializeToString()) for link in _encode_links(links) or ()]
     dropped = (10, span.dropped_attributes), (12, span.dropped_events), (14, span.dropped_links)
     parts += [_varint(field << 3) + _varint(count) for field, count in dropped if count]
     parts.append(_NO_STATUS if status.status_code is StatusCode.UNSET and not status.description else _status(status))
@@ -128,7 +169,9 @@ def _attribute(key: str, value: Any) -> bytes:
     if kind is float:
         name = _delimited(1, key.encode())
         return b"\x4a" + _varint(len(name) + 11) + name + _DOUBLE.pack(0x12, 9, 0x21, value)
-    made = b"".join(_delimited(9, each.SerializeToString()) for each in _encode_attributes({key: value}))
+    if clean_text(key) is not key:
+        raise ValueError("a key that is no Unicode, which may become one that is there already")
+    made = b"".join(_delimited(9, each.SerializeToString()) for each in _encode_attributes({key: clean(value)}))
     if kind in _PLAIN and (kind is not str or len(value) <= _LONGEST_KEPT):
         if len(_kept) >= _MOST_KEPT:
             _kept.clear()

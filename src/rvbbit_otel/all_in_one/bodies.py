@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 
 _CHUNK = 64 * 1024
 _DISCARDED_BYTES = 256 * 1024 * 1024
+# Seconds that a body may take in all; those after which it makes room for others where there is none; those for what is only thrown away.
+_MOST_SECONDS = 120.0
+_PATIENCE_SECONDS = 1.0
+_DISCARD_SECONDS = 10.0
+_MANY_PARTS = 1024
+# Gzip members of one body: each costs 10 us, and takes 20 bytes to send.
+_MEMBERS = 4096
 
 
 class BodyTooLargeError(RvbbitOtelError):
@@ -25,13 +35,21 @@ class CorruptBodyError(RvbbitOtelError):
     """A body that can't be unpacked."""
 
 
+class SlowBodyError(StoreUnavailableError):
+    """A body that was not waited for to its end; its connection is of no more use."""
+
+
 class Budget:
-    """Bytes of unpacked bodies that may be in memory at once, over all requests of a door. For one thread (an event loop's)."""
+    """Bytes of unpacked bodies that may be in memory at once, over all requests of a door. For one thread (an event loop's).
+
+    Where there is no room, the body that has been on its way longest makes some, so that slow senders do not keep the others out.
+    """
 
     def __init__(self, limit: int, on_refusal: Callable[[], None] = lambda: None) -> None:
         """`limit` in bytes; `on_refusal` is told of each request that there is no room for."""
         self._left = limit
         self._on_refusal = on_refusal
+        self._on_their_way: dict[Share, None] = {}
 
     @contextmanager
     def share(self) -> Iterator[Share]:
@@ -40,13 +58,22 @@ class Budget:
         try:
             yield share
         finally:
-            self._left += share.taken
+            self._give_back(share)
 
-    def _take(self, size: int) -> None:
-        if size > self._left:
-            self._on_refusal()
-            raise StoreUnavailableError("too many bodies are on their way: send it again later")
+    def _take(self, share: Share, size: int) -> None:
+        while size > self._left:
+            oldest = next((each for each in self._on_their_way if each is not share), None)
+            if oldest is None or oldest.age < _PATIENCE_SECONDS:
+                self._on_refusal()
+                raise StoreUnavailableError("too many bodies are on their way: send it again later")
+            self._give_back(oldest)
+            oldest.give_up()
         self._left -= size
+        share.taken += size
+
+    def _give_back(self, share: Share) -> None:
+        self._left += share.taken
+        share.taken = 0
 
 
 class Share:
@@ -55,12 +82,45 @@ class Share:
     def __init__(self, budget: Budget) -> None:
         """Nothing is taken yet."""
         self._budget = budget
+        self._since = time.monotonic()
+        self._reader: asyncio.Task[object] | None = None
+        self._given_up = False
         self.taken = 0
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was made."""
+        return time.monotonic() - self._since
 
     def take(self, size: int) -> None:
         """Take more; raises StoreUnavailableError if there is not so much."""
-        self._budget._take(size)
-        self.taken += size
+        self._budget._take(self, size)
+
+    def give_up(self) -> None:
+        """Stop the task that reads the body."""
+        if self._reader is not None:
+            self._given_up = True
+            self._reader.cancel()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """While the body is read: it may be given up, for others or because it takes too long. Raises SlowBodyError then."""
+        self._reader = asyncio.current_task()
+        self._budget._on_their_way[self] = None
+        timer = asyncio.get_running_loop().call_later(_MOST_SECONDS, self.give_up)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not self._given_up:
+                raise
+            if sys.version_info >= (3, 11) and self._reader is not None:
+                self._reader.uncancel()
+            self._budget._on_refusal()
+            raise SlowBodyError("the body takes too long to come: send it again later") from None
+        finally:
+            timer.cancel()
+            self._budget._on_their_way.pop(self, None)
+            self._reader = None
 
 
 class _Decompressor(Protocol):
@@ -80,14 +140,22 @@ async def read(chunks: AsyncIterator[bytes], encoding: str, limit: int, share: S
     body is taken off the connection first, so that its sender reads the answer instead of a broken pipe.
     """
     try:
-        return await _read(chunks, encoding, limit, share)
+        with share.reading():
+            return await _read(chunks, encoding, limit, share)
+    except SlowBodyError:
+        raise
     except RvbbitOtelError:
         await discard(chunks)
         raise
 
 
 async def discard(chunks: AsyncIterator[bytes]) -> None:
-    """Take a body off its connection, up to a size that is beyond a mistake."""
+    """Take a body off its connection, up to a size and a time that are beyond a mistake."""
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(_discard(chunks), _DISCARD_SECONDS)
+
+
+async def _discard(chunks: AsyncIterator[bytes]) -> None:
     left = _DISCARDED_BYTES
     async for chunk in chunks:
         left -= len(chunk)
@@ -107,6 +175,8 @@ async def _read(chunks: AsyncIterator[bytes], encoding: str, limit: int, share: 
                 raise BodyTooLargeError(f"the body is over {limit} bytes unpacked: send smaller batches")
             share.take(len(part))
             parts.append(part)
+        if len(parts) > _MANY_PARTS:
+            parts = [b"".join(parts)]  # A part of one byte takes forty.
     unpacker.finish()
     return b"".join(parts)
 
@@ -123,6 +193,7 @@ class _Unpacker:
         self._encoding = name
         self._packed = name in ("gzip", "deflate")
         self._member: _Decompressor | None = None
+        self._members = 0
 
     def unpacked(self, data: bytes) -> Iterator[bytes]:
         if not self._packed:
@@ -131,6 +202,9 @@ class _Unpacker:
         try:
             while data:
                 if self._member is None:
+                    self._members += 1
+                    if self._members > _MEMBERS:
+                        raise CorruptBodyError(f"the body is packed in over {_MEMBERS} members")
                     self._member = zlib.decompressobj(wbits=47)  # 32 + 15: zlib finds out which of the two it is.
                 yield self._member.decompress(data, _CHUNK)
                 data = self._member.unconsumed_tail

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import chdb
@@ -23,12 +25,6 @@ from rvbbit_otel.storage.database import Result
 _CODE = re.compile(r"Code: (\d+)\. DB::")
 # Seconds that a query which was told to stop may take to do so.
 _CLOSE_SECONDS = 2
-# The data itself can't be read, and never will be. Whatever else stops an insert (no disk, no memory, too many parts) may pass, and a sender that is
-# told otherwise throws its spans away. (ClickHouse src/Common/ErrorCodes.cpp)
-_UNREADABLE = frozenset({6, 16, 26, 27, 32, 33, 38, 41, 53, 62, 69, 70, 72, 73, 117, 131, 164, 349, 434, 436, 497, 684})
-
-
-_OWN_LIMIT = "Query memory limit exceeded"
 # The tables behind a landing table are written side by side; and a block is not merged with itself before it is written, for its views leave no two
 # rows of one key in it (ADR 60).
 _WRITING: Mapping[str, int] = {"parallel_view_processing": 1, "optimize_on_insert": 0}
@@ -49,15 +45,92 @@ _READING: Mapping[str, int | float | str] = {
 
 
 class EngineError(StoreError):
-    """What the engine said: its code, its text; `retryable` unless the data itself is the reason."""
+    """What the engine said: its code, its text. Whether the data or the store is the reason is in neither: `trial` finds out."""
 
     def __init__(self, text: str) -> None:
         """Read the code off the text."""
         super().__init__(text)
         found = _CODE.search(text)
         self.code = int(found.group(1)) if found else 0
-        # What takes more than one statement may have takes it the next time as well; a machine that has no memory left may have some later.
-        self.retryable = self.code not in _UNREADABLE and _OWN_LIMIT not in text
+
+
+class Session:
+    """A connection that writes, for one statement at a time. Implements storage's Database."""
+
+    def __init__(self, connection: Any, body: Path, memory: int) -> None:
+        """`body` is the file that an insert's data goes by, `memory` the bytes that one statement may take."""
+        self._connection = connection
+        self._body = body
+        self._lock = threading.Lock()
+        for setting, value in {**_WRITING, "max_memory_usage": memory}.items():
+            connection.query(f"SET {setting}={value}")
+
+    def insert(self, statement: str, body: bytes, format_name: str) -> None:
+        """Run one INSERT of ours with its data; raises EngineError, and then nothing of the data is acknowledged.
+
+        The data goes by a file, so the views behind a landing table run in all of the engine's threads. chDB 4.4 also takes it piece by piece
+        (`send_insert`), but there what goes wrong behind the table, such as a view that throws or a disk that is full, is swallowed: 12,000 spans
+        were acknowledged on a full disk where 5,600 were stored.
+        """
+        head, settings, rest = statement.partition(" SETTINGS ")
+        with self._lock, _translated(), self._in_file(body) as file:
+            self._connection.query(f"{head} SELECT * FROM file({file}, {format_name}){settings}{rest}", "Null")
+
+    def insert_rows(self, table: str, columns: Sequence[str], body: bytes, format_name: str, seconds: float) -> None:
+        """Put rows in a format of the engine's into a table, all of its columns where none is named; raises EngineError as `insert` does.
+
+        By `file()` here too: what is read by INFILE counts towards no limit of memory (chDB 4.4: 18 KB, packed, took 8 GB). It fills what the data
+        leaves out with zeros, not as the table's owner said; the landing tables say nothing.
+        """
+        with self._lock, _translated():
+            types = self._types_of(table)
+            unknown = next((name for name in columns if name not in types), None)
+            if unknown is not None:
+                raise EngineError(
+                    f"Code: 16. DB::Exception: No such column {unknown} in table {table}. (NO_SUCH_COLUMN_IN_TABLE)"
+                )
+            names = ", ".join(f"`{name}`" for name in columns or types)
+            structure = ", ".join(f"`{name}` {types[name]}" for name in columns or types)
+            with self._in_file(body) as file:
+                self._connection.query(
+                    f"INSERT INTO {table} ({names}) SELECT {names} FROM file({file}, {format_name}, {quoted(structure)}) "
+                    f"SETTINGS max_execution_time = {seconds}",
+                    "Null",
+                )
+
+    def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run a statement of ours."""
+        with self._lock, _translated():
+            self._connection.query(sql, "Null", params=as_parameters(parameters))
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
+        """Ask a question of ours; values come as JSON has them."""
+        with self._lock, _translated():
+            answer = self._connection.query(sql, "JSONCompact", params=as_parameters(parameters))
+        document = json.loads(answer.bytes() or b'{"meta": [], "data": []}')
+        return Result(tuple(column["name"] for column in document["meta"]), [tuple(row) for row in document["data"]])
+
+    def close(self) -> None:
+        """Wait for what runs, and close the connection."""
+        with self._lock:
+            self._connection.close()
+
+    def _types_of(self, table: str) -> dict[str, str]:
+        asked = "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}"
+        answer = self._connection.query(asked, "JSONCompactEachRow", params=as_parameters({"table": table}))
+        return dict(json.loads(line) for line in bytes(answer.bytes()).splitlines())
+
+    @contextmanager
+    def _in_file(self, body: bytes) -> Iterator[str]:
+        """The data in a file, whose name comes as a literal. It is gone afterwards: it holds what somebody sent as plain text."""
+        try:
+            self._body.write_bytes(body)
+            yield quoted(str(self._body))
+        except OSError as error:
+            raise EngineError(f"Code: 243. DB::Exception: {error}. (NOT_ENOUGH_SPACE)") from error
+        finally:
+            with contextlib.suppress(OSError):
+                self._body.unlink()
 
 
 class Engine:
@@ -68,9 +141,8 @@ class Engine:
         self._lock = FolderLock(options.data)
         self._folder = str(options.data / "store")
         try:
-            self._writer = chdb.connect(address_with_grants(options.data, self._folder))
-            for setting, value in {**_WRITING, "max_memory_usage": options.insert_memory}.items():
-                self._writer.query(f"SET {setting}={value}")
+            connection = chdb.connect(address_with_grants(options.data, self._folder))
+            self._writer = Session(connection, (options.data / "body.bin").absolute(), options.insert_memory)
             # Queries are stopped while the writer writes.
             self._stopper = self.connect()
         except Exception as error:
@@ -79,70 +151,43 @@ class Engine:
                 f"the store in {self._folder} can't be opened: {error}. Nothing was changed: "
                 "restore it from a backup, or move the folder away to start anew"
             ) from error
-        self._write_lock = threading.Lock()
         self._stop_lock = threading.Lock()
-        self._body = (options.data / "body.bin").absolute()
         self._options = options
         self._places = threading.BoundedSemaphore(options.readers)
         self._numbers = itertools.count()
 
     def insert(self, statement: str, body: bytes, format_name: str) -> None:
-        """Run one INSERT of ours with its data; raises EngineError, and then nothing of the data is acknowledged.
-
-        The data goes by a file, so the views behind a landing table run in all of the engine's threads. chDB 4.4 also takes it piece by piece
-        (`send_insert`), but there what goes wrong behind the table, such as a view that throws or a disk that is full, is swallowed: 12,000 spans
-        were acknowledged on a full disk where 5,600 were stored.
-        """
-        head, settings, rest = statement.partition(" SETTINGS ")
-        with self._write_lock, _translated():
-            self._write_body(body)
-            source = f"SELECT * FROM file({quoted(str(self._body))}, {format_name})"
-            self._writer.query(f"{head} {source}{settings}{rest}", "Null")
+        """Run one INSERT of ours with its data; raises EngineError, and then nothing of the data is acknowledged."""
+        self._writer.insert(statement, body, format_name)
 
     def insert_rows(self, table: str, columns: Sequence[str], body: bytes, format_name: str) -> None:
-        """Put rows in a format of the engine's into a table, all of its columns where none is named; raises EngineError as `insert` does.
-
-        By `file()` here too: what is read by INFILE counts towards no limit of memory (chDB 4.4: 18 KB, packed, took 8 GB). It fills what the data
-        leaves out with zeros, not as the table's owner said; the landing tables say nothing.
-        """
-        with self._write_lock, _translated():
-            types = self._types_of(table)
-            unknown = next((name for name in columns if name not in types), None)
-            if unknown is not None:
-                raise EngineError(
-                    f"Code: 16. DB::Exception: No such column {unknown} in table {table}. (NO_SUCH_COLUMN_IN_TABLE)"
-                )
-            self._write_body(body)
-            names = ", ".join(f"`{name}`" for name in columns or types)
-            structure = ", ".join(f"`{name}` {types[name]}" for name in columns or types)
-            self._writer.query(
-                f"INSERT INTO {table} ({names}) SELECT {names} FROM file({quoted(str(self._body))}, {format_name}, {quoted(structure)}) "
-                f"SETTINGS max_execution_time = {self._options.query_seconds}",
-                "Null",
-            )
-
-    def _types_of(self, table: str) -> dict[str, str]:
-        asked = "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}"
-        answer = self._writer.query(asked, "JSONCompactEachRow", params=as_parameters({"table": table}))
-        return dict(json.loads(line) for line in bytes(answer.bytes()).splitlines())
-
-    def _write_body(self, body: bytes) -> None:
-        try:
-            self._body.write_bytes(body)
-        except OSError as error:
-            raise EngineError(f"Code: 243. DB::Exception: {error}. (NOT_ENOUGH_SPACE)") from error
+        """Put rows in a format of the engine's into a table, all of its columns where none is named; raises EngineError as `insert` does."""
+        self._writer.insert_rows(table, columns, body, format_name, self._options.query_seconds)
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement of ours on the writing connection."""
-        with self._write_lock, _translated():
-            self._writer.query(sql, "Null", params=as_parameters(parameters))
+        self._writer.command(sql, parameters)
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
-        """Ask a question of ours; values come as JSON has them."""
-        with self._write_lock, _translated():
-            answer = self._writer.query(sql, "JSONCompact", params=as_parameters(parameters))
-        document = json.loads(answer.bytes() or b'{"meta": [], "data": []}')
-        return Result(tuple(column["name"] for column in document["meta"]), [tuple(row) for row in document["data"]])
+        """Ask a question of ours on the writing connection."""
+        return self._writer.query(sql, parameters)
+
+    @contextmanager
+    def aside(self, database: str) -> Iterator[Session]:
+        """An empty database of this name beside the store's, on a connection of its own; it is dropped at the end. Raises EngineError."""
+        options = self._options
+        with _translated():
+            session = Session(self.connect(), (options.data / f"{database}.bin").absolute(), options.insert_memory)
+        try:
+            session.command(f"DROP DATABASE IF EXISTS {database} SYNC")
+            session.command(f"CREATE DATABASE {database}")
+            try:
+                session.command(f"USE {database}")
+                yield session
+            finally:
+                session.command(f"DROP DATABASE IF EXISTS {database} SYNC")
+        finally:
+            session.close()
 
     def connect(self) -> Any:
         """A connection of its own, free to do what the grants allow: what it is for sets its limits first."""
@@ -195,9 +240,9 @@ class Engine:
         self.cancel_all()
         for _ in range(self._options.readers):
             self._places.acquire(timeout=_CLOSE_SECONDS)
-        with self._write_lock, self._stop_lock:
+        with self._stop_lock:
             self._stopper.close()
-            self._writer.close()
+        self._writer.close()
         self._lock.release()
 
 

@@ -8,6 +8,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4"
 _HELP: Mapping[str, str] = {
     "stored": "Requests that were stored and acknowledged, by signal",
     "refused": "Requests whose senders were asked to come again, by reason",
+    "left_out": "Spans and log records that are in no table, by signal and reason",
     "errors": "Errors of our own, caught, by place",
 }
 

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from rvbbit_otel.all_in_one import bodies, otlp_json
+from rvbbit_otel.all_in_one import bodies
 from rvbbit_otel.all_in_one.exposition import CONTENT_TYPE, exposition
-from rvbbit_otel.all_in_one.ingest import Ingest, UnreadableBodyError, accepted
+from rvbbit_otel.all_in_one.otlp_door import OtlpDoor
+from rvbbit_otel.all_in_one.otlp_requests import UnreadableBodyError
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
-_MESSAGES: dict[str, tuple[type[Message], type[Message]]] = {
-    "traces": (ExportTraceServiceRequest, ExportTraceServiceResponse),
-    "logs": (ExportLogsServiceRequest, ExportLogsServiceResponse),
-}
+_ANSWERS: dict[str, type[Message]] = {"traces": ExportTraceServiceResponse, "logs": ExportLogsServiceResponse}
 # HTTP status and google.rpc code by error. Only 429, 502, 503 and 504 make a client send again.
 _STATUS: tuple[tuple[type[RvbbitOtelError], int, int], ...] = (
     (bodies.BodyTooLargeError, 413, 8),
@@ -38,8 +30,9 @@ _STATUS: tuple[tuple[type[RvbbitOtelError], int, int], ...] = (
 )
 
 
-def make_app(ingest: Ingest, budget: bodies.Budget, max_body: int, counters: Callable[[], dict[str, int]]) -> Starlette:
-    """The door, in front of `ingest`."""
+def make_app(door: OtlpDoor, budget: bodies.Budget, max_body: int) -> Starlette:
+    """The listener, in front of `door`."""
+    ingest, counters = door.ingest, door.counters.snapshot
 
     async def export(request: Request) -> Response:
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -48,19 +41,16 @@ def make_app(ingest: Ingest, budget: bodies.Budget, max_body: int, counters: Cal
             text = f"Content-Type {content_type[:60]!r} is not served; {PROTOBUF} and {JSON} are"
             return JSONResponse({"code": 3, "message": text}, 415)
         signal = request.url.path.removeprefix("/v1/")
-        asked, answer = _MESSAGES[signal]
         try:
             with budget.share() as share:
                 encoding = request.headers.get("content-encoding", "")
                 body = await bodies.read(request.stream(), encoding, max_body, share)
-                if content_type == JSON:
-                    body = await asyncio.to_thread(otlp_json.to_protobuf, body, asked())
-                refused = await asyncio.wrap_future(ingest.submit(signal, body))
+                answer = await door.store(signal, body, _ANSWERS[signal](), is_json=content_type == JSON)
         except ClientDisconnect:
             return Response(status_code=400)
         except RvbbitOtelError as error:
             return _failure(error, content_type)
-        return _encoded(accepted(answer(), refused), content_type, 200)
+        return _encoded(answer, content_type, 200)
 
     async def metrics_signal(request: Request) -> Response:
         return JSONResponse({"code": 12, "message": "metrics are not stored here: set OTEL_METRICS_EXPORTER=none"}, 404)
@@ -88,6 +78,8 @@ def _failure(error: RvbbitOtelError, content_type: str) -> Response:
             response = _encoded(Status(code=code, message=str(error)[:2000]), content_type, status)
             if status == 503:
                 response.headers["Retry-After"] = "1"
+            if isinstance(error, bodies.SlowBodyError):
+                response.headers["Connection"] = "close"
             return response
     raise error
 

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import resource
 import socket
 import sys
 import time
@@ -19,6 +20,8 @@ from rvbbit_otel.errors import ConfigurationError
 
 __all__ = ["Options", "serve"]
 
+_FILES = 65_536
+
 
 def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT. Raises a RvbbitOtelError that says what to do if it can't start.
@@ -31,6 +34,7 @@ def serve(options: Options) -> None:
             name: opened.enter_context(listen(options.host, getattr(options, f"{name}_port"), name))
             for name in ("otlp_http", "clickhouse")
         }
+        _allow_files()
         options = _in_its_folder(options)
         announce = opened.enter_context(_ready_file(options.ready_file))
         tell(lock_down(options.data))
@@ -97,6 +101,15 @@ def _in_its_folder(options: Options) -> Options:
         raise ConfigurationError(f"--data {options.data} can't be used as the store's folder: {error}") from error
     os.environ["TMPDIR"] = str(work)
     return dataclasses.replace(options, data=data, ready_file=ready)
+
+
+def _allow_files() -> None:
+    """As many open files as this process may have without asking: connections and the store's parts are files, and 1,024 is the usual start."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def listen(host: str, port: int, name: str) -> socket.socket:

@@ -19,6 +19,8 @@ from rvbbit_otel.all_in_one.engine import Engine
 from rvbbit_otel.all_in_one.guard import App, guarded
 from rvbbit_otel.all_in_one.ingest import Ingest
 from rvbbit_otel.all_in_one.options import Options
+from rvbbit_otel.all_in_one.otlp_connection import OtlpConnection
+from rvbbit_otel.all_in_one.otlp_door import OtlpDoor
 from rvbbit_otel.all_in_one.otlp_grpc import serve_grpc
 from rvbbit_otel.all_in_one.otlp_http import make_app
 from rvbbit_otel.all_in_one.page import page_route
@@ -46,14 +48,26 @@ def run(
         counters = Counters()
         ingest = Ingest(engine, options.max_queued, counters)
         opened.callback(ingest.close)
-        grpc_server, port = serve_grpc(ingest, options.host, options.otlp_grpc_port, options.token, options.max_body)
-        opened.callback(lambda: grpc_server.stop(_DRAIN_SECONDS).wait())
+        door = OtlpDoor(ingest, counters)
+
+        def too_many_bodies() -> None:
+            counters.add("refused.bodies_on_their_way")
+
         # What waits in the queue is counted here too, until its sender has its answer.
-        budget = Budget(2 * options.max_queued, lambda: counters.add("refused.bodies_on_their_way"))
+        grpc_server, port = serve_grpc(
+            door,
+            options.host,
+            options.otlp_grpc_port,
+            options.token,
+            options.max_body,
+            Budget(2 * options.max_queued, too_many_bodies),
+        )
+        opened.callback(lambda: grpc_server.stop(_DRAIN_SECONDS).wait())
+        budget = Budget(2 * options.max_queued, too_many_bodies)
         sql = ClickHouseHttp(engine, budget, options)
         opened.callback(sql.close)
         apps = {
-            "otlp_http": make_app(ingest, budget, options.max_body, counters.snapshot),
+            "otlp_http": make_app(door, budget, options.max_body),
             "clickhouse": sql.make_app(page_route()),
         }
         addresses: dict[str, object] = {
@@ -93,11 +107,11 @@ async def _serve(
                 date_header=False,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
-                http=Connection,
+                http=OtlpConnection if name == "otlp_http" else Connection,
                 ws="none",
             )
         )
-        for app in apps.values()
+        for name, app in apps.items()
     ]
     # An answer that fails half way has no end, on purpose: its client would take it for a whole one. The failure is in what it got.
     logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing response" not in str(record.msg))

@@ -1,8 +1,8 @@
-"""Raw OTLP bytes into the store: the INSERT statements, with the protobuf schema that the engine reads them by.
+"""Raw OTLP into the store: the INSERT statements, with the protobuf schema that the engine reads them by.
 
-Use: ``send_insert(traces_insert(), "ProtobufSingle")``, append the body of an ExportTraceServiceRequest, finish. Several bodies, one after
-the other, are one valid request, and one block: the guards against doubles look at a block at a time. An unreadable body raises and stores
-nothing. What is refused span by span is counted in `rejected_spans`.
+What they take is an export request as `all_in_one.otlp_requests.prepare` gives it: known fields only, every text UTF-8, lists and maps as JSON
+text. Of a request as it came, lists and maps would be lost, and one field of the wrong kind would refuse it. Several, one after the other, are one
+valid request, and one block: the guards against doubles look at a block at a time. What is refused span by span is counted in `rejected_spans`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from rvbbit_otel.storage.files import read
 
 @cache
 def traces_insert() -> str:
-    """The INSERT for the bytes of one ExportTraceServiceRequest."""
+    """The INSERT for the bytes of a prepared ExportTraceServiceRequest."""
     return _insert("otlp_traces_in", "TracesData")
 
 
 @cache
 def logs_insert() -> str:
-    """The INSERT for the bytes of one ExportLogsServiceRequest."""
+    """The INSERT for the bytes of a prepared ExportLogsServiceRequest."""
     return _insert("otlp_logs_in", "LogsData")
 
 

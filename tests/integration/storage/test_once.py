@@ -11,7 +11,10 @@ from tests.conftest import Store
 from tests.support.otlp import NOW, SpanRecord, logs, row, traces
 
 from rvbbit_otel.all_in_one.engine import EngineError
+from rvbbit_otel.all_in_one.otlp_requests import prepare
+from rvbbit_otel.all_in_one.trial import Fault, find_fault
 from rvbbit_otel.storage.audits import load_audits, run_audit
+from rvbbit_otel.storage.otlp import traces_insert
 
 SECOND = 10**9
 DAY = 86_400 * SECOND
@@ -181,7 +184,8 @@ def test_an_error_behind_a_table_reaches_the_sender_and_the_next_try_makes_it_wh
     batch = traces(*spans(50))
     with pytest.raises(EngineError, match="throwIf") as raised:
         store.send(batch)
-    assert raised.value.retryable
+    assert raised.value.code == 395
+    assert find_fault(store.engine, traces_insert(), prepare("traces", batch)) is Fault.STORE
     store.engine.command("DROP TABLE spoiler")
     store.send(batch)
     assert store.rows(TOTALS) == [(50, 50, 170, 0.17)]

@@ -28,10 +28,13 @@ VALUES = [
     (any_value([False, 0, 1.5, 'a"<', b"x"]), '[false,0,1.5,"a\\"<","eA=="]'),
     (AnyValue(array_value=ArrayValue(values=[AnyValue()])), "[null]"),
     (any_value({"b": True, "a": ""}), '{"a":"","b":true}'),
-    # What our cut of the protobuf schema loses: a list in a list is null, an empty list is the empty text.
-    (any_value([[1]]), "[null]"),
-    (any_value([]), ""),
-    (AnyValue(kvlist_value=KeyValueList()), ""),
+    (any_value([{"role": "user", "parts": [["a"], {}]}]), '[{"parts":[["a"],{}],"role":"user"}]'),
+    (any_value([[1]]), "[[1]]"),
+    (any_value([]), "[]"),
+    (AnyValue(kvlist_value=KeyValueList()), "{}"),
+    (any_value(1e21), "1e+21"),
+    (any_value([1e21, 1e-7, math.nan]), '[1e+21,1e-7,"NaN"]'),
+    (any_value(-0.0), "-0"),
 ]
 
 

@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanContext
 
+from rvbbit_otel import otlp_encoding
 from rvbbit_otel.encoder import MOST_BYTES, in_parts
 from rvbbit_otel.otlp_encoding import encoded
 from rvbbit_otel.pipeline import Pipeline
@@ -190,3 +191,41 @@ def test_a_part_for_which_the_exporter_raises_costs_none_of_the_others() -> None
 def test_a_failure_is_told_to_whoever_exports() -> None:
     with grpc_server() as (_, exporter):
         assert exporter.export([of_length(0, 3_000_000)]) is SpanExportResult.FAILURE
+
+
+@SERVERS
+@pytest.mark.parametrize("shortcut", [True, False], ids=["our encoder", "theirs, after ours has failed"])
+def test_spans_beside_one_with_half_a_character_all_arrive(
+    server: Any, shortcut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not shortcut:
+        monkeypatch.setattr(otlp_encoding, "as_request", lambda _: 1 / 0)
+    with server() as (received, exporter), instrumented(exporter) as (provider, counters):
+        tracer = provider.get_tracer("t")
+        for number in range(9):
+            with tracer.start_as_current_span("caf\udce9" if number == 4 else "s", attributes={"n": number}) as span:
+                if number == 5:
+                    span.record_exception(ValueError("half \ud83e"))
+    assert received.numbers == list(range(9))
+    assert counters.snapshot() == {"stamped.none": 9, **({} if shortcut else {"errors.encoder": 1})}
+
+
+def test_one_span_that_can_not_be_encoded_at_all_costs_none_of_its_neighbours() -> None:
+    spans = [of_length(number, 1) for number in range(3)]
+    spans[1]._start_time = -1
+    (part,) = in_parts(spans, counters := Counters())
+    assert part == spans
+    assert counters.snapshot() == {"errors.encoder.span": 1, "dropped.not_encodable": 1}
+
+
+def test_values_deeper_than_a_receiver_reads_are_cut_where_they_are_too_deep() -> None:
+    value: Any = "deep"
+    for _ in range(60):
+        value = {"inner": value}
+    (part,) = in_parts(
+        [ReadableSpan("s", SpanContext(1, 2, False), attributes={"v": value, "n": 1}, start_time=1, end_time=2)],
+        counters := Counters(),
+    )
+    assert len(part) == 1
+    assert encoded(part).count(b"inner") == 30
+    assert counters.snapshot() == {}

@@ -7,20 +7,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import MessageToDict
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans as theirs
 from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as by_grpc
 from opentelemetry.exporter.otlp.proto.http import trace_exporter as by_http
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource as Resource_
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
+from tests.support.otlp import key_value
 
 from rvbbit_otel import otlp_encoding
-from rvbbit_otel.otlp_encoding import encode_spans
+from rvbbit_otel.clean_text import clean_text
+from rvbbit_otel.otlp_encoding import cleaned_span, encode_spans
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.settings import Settings
@@ -33,10 +37,23 @@ SCALARS = st.one_of(
     st.integers(-(2**63), 2**63 - 1),
     st.floats(),
 )
-# Out of range, no text, nested: what the SDK would have cleaned away and what a processor of somebody else's may still put there.
-ODD = st.sampled_from([None, 2**63, "\ud800", b"\x00\xff", ["a", 1], (1.5, 2.5), {"k": [None]}, object()])
-ATTRIBUTES = st.dictionaries(
-    st.sampled_from(["session.id", "rvbbit.caller.id", "n", "é" * 100]), st.one_of(SCALARS, ODD)
+# Nested, and no text: what the SDK would have cleaned away and what a processor of somebody else's may still put there.
+ODD = st.sampled_from([None, b"\x00\xff", ["a", 1], (1.5, 2.5), {"k": [None]}])
+KEYS = st.sampled_from(["session.id", "rvbbit.caller.id", "n", "é" * 100])
+ATTRIBUTES = st.dictionaries(KEYS, st.one_of(SCALARS, ODD))
+# What the exporters' encoder fails on: halves of characters (category Cs), numbers over 64 bits, objects.
+BROKEN = st.one_of(
+    st.sampled_from(["\ud83e", "a\udce9b", "\ud83e\udd8a"]), st.text(st.characters(categories=["Cs"]), max_size=3)
+)
+UNFIT = st.dictionaries(
+    st.one_of(KEYS, BROKEN.filter(bool)),
+    st.recursive(
+        st.one_of(SCALARS, BROKEN, st.sampled_from([2**63, -(2**70), object()])),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3), st.dictionaries(st.one_of(KEYS, BROKEN), inner, max_size=3)
+        ),
+        max_leaves=6,
+    ),
 )
 CONTEXTS = st.builds(
     SpanContext,
@@ -58,23 +75,26 @@ SCOPES = st.sampled_from(
     ]
 )
 TIMES = st.one_of(st.integers(0, 2**64 - 1), st.none())
-SPANS = st.builds(
-    ReadableSpan,
-    name=TEXTS,
-    context=CONTEXTS,
-    parent=st.one_of(st.none(), CONTEXTS),
-    resource=RESOURCES,
-    attributes=ATTRIBUTES,
-    events=st.lists(st.builds(Event, name=TEXTS, attributes=ATTRIBUTES, timestamp=st.integers(0, 2**63)), max_size=2),
-    links=st.lists(st.builds(Link, CONTEXTS, st.just({"k": "v"})), max_size=2),
-    kind=st.sampled_from(SpanKind),
-    status=st.sampled_from(
-        [Status(), Status(StatusCode.OK), Status(StatusCode.ERROR), Status(StatusCode.ERROR, "it é")]
-    ),
-    start_time=TIMES,
-    end_time=TIMES,
-    instrumentation_scope=SCOPES,
-)
+
+
+def spans(attributes: st.SearchStrategy[Any], texts: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[ReadableSpan]:
+    events = st.builds(Event, name=texts, attributes=attributes, timestamp=st.integers(0, 2**63))
+    failed = st.builds(Status, st.just(StatusCode.ERROR), texts)
+    return st.builds(
+        ReadableSpan,
+        name=texts,
+        context=CONTEXTS,
+        parent=st.one_of(st.none(), CONTEXTS),
+        resource=RESOURCES,
+        attributes=attributes,
+        events=st.lists(events, max_size=2),
+        links=st.lists(st.builds(Link, CONTEXTS, attributes), max_size=2),
+        kind=st.sampled_from(SpanKind),
+        status=st.one_of(st.sampled_from([Status(), Status(StatusCode.OK), Status(StatusCode.ERROR)]), failed),
+        start_time=TIMES,
+        end_time=TIMES,
+        instrumentation_scope=st.one_of(SCOPES, st.builds(InstrumentationScope, texts)),
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -82,11 +102,56 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)  # The exporters log each attribute that they can't encode.
 
 
-@given(st.lists(SPANS, max_size=6))
+@given(st.lists(spans(ATTRIBUTES), max_size=6))
 def test_any_spans_make_the_request_that_the_exporters_make(spans: list[ReadableSpan]) -> None:
     assert encode_spans(spans).SerializeToString(deterministic=True) == theirs(spans).SerializeToString(
         deterministic=True
     )
+
+
+@given(st.lists(spans(UNFIT, st.one_of(TEXTS, BROKEN)), max_size=4))
+def test_what_the_exporters_can_not_encode_is_made_fit_for_them_and_then_all_of_it_is_sent(
+    spans: list[ReadableSpan],
+) -> None:
+    made = encode_spans(spans)
+    assert made.SerializeToString(deterministic=True) == theirs(
+        [cleaned_span(span) for span in spans]
+    ).SerializeToString(deterministic=True)
+    sent = [span for group in made.resource_spans for scope in group.scope_spans for span in scope.spans]
+    assert sum(len(span.attributes) for span in sent) == sum(
+        len({*map(clean_text, span.attributes or ())}) for span in spans
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [("caf\udce9.txt", "caf\ufffd.txt"), ("\ud83e", "\ufffd"), ("a\ud83e\udd8ab", "a🦊b"), ("é\x00", "é\x00")],
+)
+def test_half_a_character_costs_itself_and_two_halves_are_one(text: str, sent: str) -> None:
+    span = ReadableSpan(
+        text,
+        SpanContext(1, 2, is_remote=False),
+        attributes={"flat": text, text: "key", "listed": [text, {"in": text}]},
+        events=[Event("exception", {"exception.message": text})],
+        links=[Link(SpanContext(3, 4, is_remote=False), {"linked": text})],
+        status=Status(StatusCode.ERROR, text),
+        start_time=1,
+        end_time=2,
+        resource=Resource({"process.command_args": [text]}),
+        instrumentation_scope=InstrumentationScope(text),
+    )
+    (group,) = encode_spans([span]).resource_spans
+    (made,) = group.scope_spans[0].spans
+    assert MessageToDict(group)["scopeSpans"][0]["scope"] == {"name": sent}
+    assert group.resource == Resource_(attributes=[key_value("process.command_args", [sent])])
+    assert (made.name, made.status.message) == (sent, sent)
+    assert list(made.attributes) == [
+        key_value("flat", sent),
+        key_value(sent, "key"),
+        key_value("listed", [sent, {"in": sent}]),
+    ]
+    assert list(made.events[0].attributes) == [key_value("exception.message", sent)]
+    assert list(made.links[0].attributes) == [key_value("linked", sent)]
 
 
 def test_what_the_sdk_dropped_is_told() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 from opentelemetry import propagate
 from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -14,6 +15,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+from tests.support.otlp import any_value, key_value
 
 from rvbbit_otel.caller import Caller, SessionId
 from rvbbit_otel.pipeline import Pipeline
@@ -54,6 +56,37 @@ def test_a_log_record_is_stamped_by_the_context_it_was_emitted_in() -> None:
         ("outside", {"rvbbit.caller.source": "none"}),
     ]
     assert registry.counters.snapshot() == {"log_records.echo": 2, "log_records.none": 1}
+
+
+def test_a_log_record_with_half_a_character_costs_that_text_and_none_of_its_neighbours() -> None:
+    exporter = InMemoryLogRecordExporter()
+    provider = LoggerProvider(shutdown_on_exit=False)
+    provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
+    pipeline = Pipeline(EchoRegistry(), Settings())
+    pipeline.install_logging(provider)
+    body = {"file": "caf\udce9.txt", "sizes": [1, 2**70], "good": "é"}
+    provider.get_logger("good").emit(body="good", context=Context(), attributes={"n": 1})
+    provider.get_logger("half \ud83e").emit(
+        body=body,
+        context=Context(),
+        severity_text="\ud83e",
+        event_name="\ud83e",
+        attributes={"k\ud83e": ["\ud83e"], "n": 2},
+    )
+    provider.get_logger("good").emit(body="good too", context=Context(), attributes={"n": 3})
+    (group,) = encode_logs(exporter.get_finished_logs()).resource_logs
+    records = {scope.scope.name: list(scope.log_records) for scope in group.scope_logs}
+    assert [(record.body.string_value, record.attributes[0]) for record in records["good"]] == [
+        ("good", key_value("n", 1)),
+        ("good too", key_value("n", 3)),
+    ]
+    (odd,) = records["half \ufffd"]
+    assert odd.body == any_value({"file": "caf\ufffd.txt", "sizes": [1, str(2**70)], "good": "é"})
+    assert (odd.severity_text, odd.event_name) == ("\ufffd", "\ufffd")
+    none = key_value("rvbbit.caller.source", "none")
+    assert list(odd.attributes) == [key_value("k\ufffd", ["\ufffd"]), key_value("n", 2), none]
+    assert body["file"] == "caf\udce9.txt"
+    assert pipeline.counters.snapshot() == {"log_records.none": 3}
 
 
 def test_a_sessions_rows_are_kept_where_the_users_sampler_drops_everything() -> None:

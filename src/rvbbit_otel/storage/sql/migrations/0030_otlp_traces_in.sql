@@ -2,15 +2,7 @@
 CREATE TABLE IF NOT EXISTS otlp_traces_in
 (
     resource_spans Array(Tuple(
-        resource Tuple(attributes Array(Tuple(key String, value Tuple(
-            string_value Nullable(String),
-            bool_value Nullable(Bool),
-            int_value Nullable(Int64),
-            double_value Nullable(Float64),
-            array_value Tuple(values Array(Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String)))),
-            kvlist_value Tuple(values Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String))))),
-            bytes_value Nullable(String)
-        )))),
+        resource Tuple(attributes Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String))))),
         scope_spans Array(Tuple(
             scope Tuple(name String, version String),
             spans Array(Tuple(
@@ -22,41 +14,17 @@ CREATE TABLE IF NOT EXISTS otlp_traces_in
                 kind Int32,
                 start_time_unix_nano UInt64,
                 end_time_unix_nano UInt64,
-                attributes Array(Tuple(key String, value Tuple(
-                    string_value Nullable(String),
-                    bool_value Nullable(Bool),
-                    int_value Nullable(Int64),
-                    double_value Nullable(Float64),
-                    array_value Tuple(values Array(Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String)))),
-                    kvlist_value Tuple(values Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String))))),
-                    bytes_value Nullable(String)
-                ))),
+                attributes Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String)))),
                 events Array(Tuple(
                     time_unix_nano UInt64,
                     name String,
-                    attributes Array(Tuple(key String, value Tuple(
-                        string_value Nullable(String),
-                        bool_value Nullable(Bool),
-                        int_value Nullable(Int64),
-                        double_value Nullable(Float64),
-                        array_value Tuple(values Array(Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String)))),
-                        kvlist_value Tuple(values Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String))))),
-                        bytes_value Nullable(String)
-                    )))
+                    attributes Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String))))
                 )),
                 links Array(Tuple(
                     trace_id String,
                     span_id String,
                     trace_state String,
-                    attributes Array(Tuple(key String, value Tuple(
-                        string_value Nullable(String),
-                        bool_value Nullable(Bool),
-                        int_value Nullable(Int64),
-                        double_value Nullable(Float64),
-                        array_value Tuple(values Array(Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String)))),
-                        kvlist_value Tuple(values Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String))))),
-                        bytes_value Nullable(String)
-                    )))
+                    attributes Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String))))
                 )),
                 status Tuple(message String, code Int32)
             ))

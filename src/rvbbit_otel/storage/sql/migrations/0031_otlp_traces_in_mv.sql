@@ -2,32 +2,20 @@
 CREATE MATERIALIZED VIEW IF NOT EXISTS otlp_traces_in_mv TO otel_traces_in AS
 WITH
     -- `tupleElement(a, 'b')` where `a.b` would read better: the engine resolves dotted names of such deep types slowly (ADR 0013).
-    -- Values as text, as the collector's exporter renders them (pcommon.Value.AsString). No value, an empty list and an empty map are ''.
-    number -> multiIf(isNaN(number), 'NaN', isInfinite(number), if(number > 0, 'Infinity', '-Infinity'), toString(number)) AS double_text,
-    flag -> if(isNull(flag), NULL, if(flag, 'true', 'false')) AS bool_text,
-    scalar -> coalesce(
-        if(isNull(tupleElement(scalar, 'string_value')), NULL, toJSONString(assumeNotNull(tupleElement(scalar, 'string_value')))),
-        toString(tupleElement(scalar, 'int_value')),
-        if(isFinite(tupleElement(scalar, 'double_value')), toString(tupleElement(scalar, 'double_value')), NULL),
-        bool_text(tupleElement(scalar, 'bool_value')),
-        concat('"', base64Encode(tupleElement(scalar, 'bytes_value')), '"'),
-        'null'
-    ) AS json,
-    items -> if(empty(items), '', concat('[', arrayStringConcat(arrayMap(item -> json(item), items), ','), ']')) AS list_text,
-    pairs -> if(empty(pairs), '', concat('{', arrayStringConcat(arrayMap(
-        pair -> concat(toJSONString(tupleElement(pair, 'key')), ':', json(tupleElement(pair, 'value'))),
-        arraySort(pair -> tupleElement(pair, 'key'), pairs)
-    ), ','), '}')) AS map_text,
+    -- Values as text, as the collector's exporter renders them (pcommon.Value.AsString); lists and maps are text already. No value is ''.
+    number -> multiIf(
+        isNaN(number), 'NaN',
+        isInfinite(number), if(number > 0, 'Infinity', '-Infinity'),
+        abs(number) >= 1e21, replaceOne(toString(number), 'e', 'e+'),
+        toString(number)
+    ) AS double_text,
     value -> coalesce(
         tupleElement(value, 'string_value'),
         toString(tupleElement(value, 'int_value')),
         double_text(tupleElement(value, 'double_value')),
-        bool_text(tupleElement(value, 'bool_value')),
+        if(isNull(tupleElement(value, 'bool_value')), NULL, if(tupleElement(value, 'bool_value'), 'true', 'false')),
         base64Encode(tupleElement(value, 'bytes_value')),
-        concat(
-            list_text(tupleElement(tupleElement(value, 'array_value'), 'values')),
-            map_text(tupleElement(tupleElement(value, 'kvlist_value'), 'values'))
-        )
+        ''
     ) AS text,
     attributes -> mapFromArrays(tupleElement(attributes, 'key'), arrayMap(value -> text(value), tupleElement(attributes, 'value'))) AS as_map,
     nanoseconds -> fromUnixTimestamp64Nano(reinterpretAsInt64(nanoseconds)) AS time,

@@ -2,50 +2,18 @@
 CREATE TABLE IF NOT EXISTS otlp_logs_in
 (
     resource_logs Array(Tuple(
-        resource Tuple(attributes Array(Tuple(key String, value Tuple(
-            string_value Nullable(String),
-            bool_value Nullable(Bool),
-            int_value Nullable(Int64),
-            double_value Nullable(Float64),
-            array_value Tuple(values Array(Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String)))),
-            kvlist_value Tuple(values Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String))))),
-            bytes_value Nullable(String)
-        )))),
+        resource Tuple(attributes Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String))))),
         schema_url String,
         scope_logs Array(Tuple(
-            scope Tuple(name String, version String, attributes Array(Tuple(key String, value Tuple(
-                string_value Nullable(String),
-                bool_value Nullable(Bool),
-                int_value Nullable(Int64),
-                double_value Nullable(Float64),
-                array_value Tuple(values Array(Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String)))),
-                kvlist_value Tuple(values Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String))))),
-                bytes_value Nullable(String)
-            )))),
+            scope Tuple(name String, version String, attributes Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String))))),
             schema_url String,
             log_records Array(Tuple(
                 time_unix_nano UInt64,
                 observed_time_unix_nano UInt64,
                 severity_number Int32,
                 severity_text String,
-                body Tuple(
-                    string_value Nullable(String),
-                    bool_value Nullable(Bool),
-                    int_value Nullable(Int64),
-                    double_value Nullable(Float64),
-                    array_value Tuple(values Array(Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String)))),
-                    kvlist_value Tuple(values Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String))))),
-                    bytes_value Nullable(String)
-                ),
-                attributes Array(Tuple(key String, value Tuple(
-                    string_value Nullable(String),
-                    bool_value Nullable(Bool),
-                    int_value Nullable(Int64),
-                    double_value Nullable(Float64),
-                    array_value Tuple(values Array(Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String)))),
-                    kvlist_value Tuple(values Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String))))),
-                    bytes_value Nullable(String)
-                ))),
+                body Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String)),
+                attributes Array(Tuple(key String, value Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64), double_value Nullable(Float64), bytes_value Nullable(String)))),
                 flags UInt32,
                 trace_id String,
                 span_id String,
