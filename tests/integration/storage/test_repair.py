@@ -311,18 +311,37 @@ def test_a_log_record_gets_the_caller_of_its_run_where_that_is_known_and_none_wh
     ]
 
 
+@pytest.mark.parametrize("sent", ["at once", "the run's first", "nobody's first"])
+def test_rows_of_one_minute_and_trace_are_each_counted_for_their_own_caller(store: Store, sent: str) -> None:
+    """A program in another language: a call while the run lasts, and one of which nobody knows whose it is, since it came after."""
+    usage = {"rvbbit__usage__counted": True, "rvbbit__cascade__id": "ask"}
+    known = numbered(run("a", FOX, 0, 10, rvbbit__cascade__id="ask"), 1)
+    calls = numbered([span("b", "", at, rvbbit__usage__cost=cost, **usage) for at, cost in ((5, 0.25), (30, 0.5))], 101)
+    apart = [traces(call) for call in calls][:: 1 if sent == "the run's first" else -1]
+    store.send(traces(*known), *([traces(*calls)] if sent == "at once" else apart))
+    expected = [("", 0.5), (FOX, 0.25)]
+    for _ in range(2):
+        assert (
+            store.rows("SELECT caller_id, sum(cost) FROM unified_logs GROUP BY caller_id ORDER BY caller_id")
+            == expected
+        )
+        assert store.rows("SELECT caller_id, cost FROM cascade_sessions ORDER BY caller_id") == expected
+        assert repair(store.engine).rows == 0
+
+
 def test_the_rule_at_insert_is_word_for_word_that_of_the_repair() -> None:
     def rule(name: str) -> list[list[str]]:
         text = " ".join(read(f"migrations/{name}.sql").split())
         parts = [
             r"multiIf\(.*?, '' \)",
-            r"session_id, trace_hash, min\(told.*? AS of_nobody",
-            r"WHERE (run\.trace_hash.*?) GROUP BY",
+            r"max\(said\) OVER own AS .*? AS said_until",
+            r"minIf\(told.*? AND NOT max\(claim > 'nobody'\)",
+            r"WINDOW .*? ORDER BY began\)",
         ]
         return [re.findall(part, text) for part in parts]
 
     assert rule("0024_spans_found_mv") == rule("0034_stragglers")
-    assert [len(part) for part in rule("0034_stragglers")] == [1, 1, 1]
+    assert [len(part) for part in rule("0034_stragglers")] == [1, 1, 1, 1]
 
 
 def test_a_straggler_that_can_not_be_known_yet_is_mended_once_it_can(store: Store) -> None:

@@ -2,8 +2,8 @@
 -- apart (ADR 16). `claim`: how its rows know their caller. `session`: by the session itself. `stated`: by the row's own attribute, or baggage.
 -- `inherited`: weakly. Rows that name nobody: `open` says nothing at all, `none` that the program knew nobody; both may get a caller later. `nobody`
 -- never does: it was taken from a shared place, or its caller id was refused. `caller` is what the claim names, or what was found later.
--- `part`: of rows that may get a caller later twice the minute that they began in, and one more for `none`; else a hash of the claim and its caller,
--- which is below any such minute. Neither the key nor any column is changed by what is found later, but for `caller`.
+-- `part`: a hash of the claim and its caller; of a row that may get a caller later one of its span, since two such rows of a trace may turn out to be of
+-- two runs. Neither the key nor any column is changed by what is found later, but for `caller`.
 -- Each column only ever takes the least, the greatest or a union, so that a row sent again, late or in another batch changes nothing. `usage` is keyed
 -- by a hash of (trace id, span id), one entry a row that has tokens or a cost, and added up when it is read. `last_event`, of starts and ends, and the
 -- first of `last_status` are twice the nanoseconds since 1970, and one more for the end of a session.
@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS session_facts
 (
     session_id String CODEC(ZSTD(1)),
     trace_hash UInt64 CODEC(T64, ZSTD(1)),
-    part UInt32 CODEC(T64, ZSTD(1)),
+    part UInt64 CODEC(T64, ZSTD(1)),
     claim SimpleAggregateFunction(max, Enum8('open' = 0, 'none' = 1, 'nobody' = 2, 'inherited' = 3, 'stated' = 4, 'session' = 5)) CODEC(ZSTD(1)),
     caller SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
     last_status SimpleAggregateFunction(max, Tuple(UInt64, String)) CODEC(ZSTD(1)),

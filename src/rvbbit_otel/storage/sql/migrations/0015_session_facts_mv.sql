@@ -4,11 +4,7 @@ WITH (time, is_end) -> toUInt64(toUnixTimestamp64Nano(time)) * 2 + is_end AS mom
 SELECT
     session_id,
     trace_hash,
-    toUInt32(if(
-        spans_in.claim IN ('open', 'none'),
-        intDiv(toUnixTimestamp64Nano(Timestamp), 60000000000) * 2 + (spans_in.claim = 'none'),
-        cityHash64(spans_in.claim, caller_id) % 16777216
-    )) AS part,
+    bitShiftRight(if(spans_in.claim IN ('open', 'none'), cityHash64(SpanId), cityHash64(spans_in.claim, caller_id)), 24) AS part,
     max(spans_in.claim) AS claim,
     max(caller_id) AS caller,
     max(if(session_status != '', (moment(end_time, session_event = 'end'), toString(session_status)), (toUInt64(0), ''))) AS last_status,
