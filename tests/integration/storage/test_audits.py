@@ -223,6 +223,18 @@ def test_what_is_of_two_callers_as_it_should_be_breaks_no_rule(store: Store, wha
     assert broken_rules(store) == {}
 
 
+def test_no_audit_sees_a_wrong_caller_on_which_every_witness_agrees(store: Store) -> None:
+    """What `docs/explanation/whose-work-it-is.md` says plainly: sql-owl's job, credited to sql-fox in a trace of its own."""
+    store.send(
+        traces(
+            *query("sql-fox", "a", 10),
+            *query("sql-owl", "b", 20, "s2"),
+            replace(inside("z", 999, 30, NOW + 3 * SECOND, "sql-fox"), name="work of sql-owl"),
+        )
+    )
+    assert broken_rules(store) == {}
+
+
 def test_a_row_that_says_that_two_answers_differed_breaks_no_rule_but_that_for_conflicts(store: Store) -> None:
     """A row that names its caller itself, inside somebody's session, and what hangs under it."""
     by_hand = {"rvbbit__caller__source": "explicit", "rvbbit__caller__conflict": "sql-fox", "session__id": "s1"}

@@ -7,13 +7,6 @@ WITH lost AS
     SELECT DISTINCT session_id, trace_hash, claim = 'none' AS denied, Timestamp AS first_time, end_time AS last_time
     FROM spans_sought
     WHERE is_row AND claim IN ('open', 'none')
-        AND session_id IN (
-            SELECT session_id FROM spans_sought WHERE is_row AND claim > 'nobody'
-            UNION ALL
-            SELECT session_id
-            FROM session_facts
-            WHERE claim > 'nobody' AND session_id IN (SELECT session_id FROM spans_sought WHERE is_row AND claim IN ('open', 'none'))
-        )
 )
 SELECT
     spans_sought.* EXCEPT (caller_id, caller_source),
@@ -85,13 +78,21 @@ LEFT JOIN
                     OR max(claim <= 'nobody' AND begins_or_ends) AND NOT max(claim > 'nobody')
             FROM
             (
-                SELECT session_id, trace_hash, claim, caller, first_time, last_time, last_event > 0 AS begins_or_ends
-                FROM session_facts
-                WHERE session_id IN (SELECT session_id FROM lost)
-                UNION ALL
-                SELECT session_id, trace_hash, claim, caller_id, Timestamp, end_time, session_event IN ('start', 'end')
+                SELECT session_id, trace_hash, claim, caller_id AS caller, Timestamp AS first_time, end_time AS last_time, session_event IN ('start', 'end') AS begins_or_ends
                 FROM spans_sought
-                WHERE is_row AND session_id IN (SELECT session_id FROM lost)
+                WHERE is_row AND session_id IN (SELECT session_id FROM spans_sought WHERE is_row AND claim IN ('open', 'none'))
+                UNION ALL
+                -- What is stored of sessions that somebody claims: of others there may be any number of rows, and nothing to be found.
+                SELECT session_id, trace_hash, claim, caller, first_time, last_time, last_event > 0
+                FROM session_facts
+                WHERE session_id IN (SELECT session_id FROM spans_sought WHERE is_row AND claim IN ('open', 'none'))
+                    AND session_id IN (
+                        SELECT session_id FROM spans_sought WHERE is_row AND claim > 'nobody'
+                        UNION ALL
+                        SELECT session_id
+                        FROM session_facts
+                        WHERE claim > 'nobody' AND session_id IN (SELECT session_id FROM spans_sought WHERE is_row AND claim IN ('open', 'none'))
+                    )
             ) AS told
             GROUP BY session_id, trace_hash
         )
@@ -100,7 +101,7 @@ LEFT JOIN
             before AS (PARTITION BY session_id ORDER BY at),
             around AS (PARTITION BY session_id ORDER BY began)
     )
-    WHERE sought
+    WHERE sought AND found_caller != ''
 ) AS found
     ON found_session = spans_sought.session_id AND found_trace = spans_sought.trace_hash AND found_denied = (spans_sought.claim = 'none')
         AND found_from = spans_sought.Timestamp AND found_to = spans_sought.end_time

@@ -1,24 +1,28 @@
 -- Whom rows and log records belong to that named a session and no caller, where what is stored tells it (ADR 14): for `rvbbit-otel repair`. `part` as in
 -- session_facts; of a log record a hash of its time and source. The rule is word for word that of spans_found_mv.
 CREATE VIEW IF NOT EXISTS stragglers AS
-WITH lost AS
+WITH
+-- Of a session that nobody claims there may be any number of rows, and nothing to be found.
+claimed AS
+(
+    SELECT session_id
+    FROM session_facts
+    WHERE claim > 'nobody' AND session_id IN (SELECT session_id FROM session_facts WHERE claim IN ('open', 'none'))
+),
+lost AS
 (
     SELECT session_id, trace_hash, part, max(claim = 'none') AS denied, min(told.first_time) AS first_time, max(told.last_time) AS last_time
     FROM session_facts AS told
-    WHERE claim IN ('open', 'none') AND (session_id, trace_hash, part) IN (
-        SELECT session_id, trace_hash, part FROM session_facts WHERE caller = ''
-        UNION ALL
-        SELECT session_id, bitShiftRight(cityHash64(trace_id), 24), bitShiftRight(cityHash64(span_id), 24) FROM unified_logs WHERE caller_id = ''
-        UNION ALL
-        SELECT session_id, bitShiftRight(cityHash64(TraceId), 24), bitShiftRight(cityHash64(SpanId), 24)
-        FROM otel_traces
-        WHERE caller_id = '' AND session_id != ''
-    )
-        AND session_id IN (
-            SELECT session_id
-            FROM session_facts
-            WHERE claim > 'nobody' AND session_id IN (SELECT session_id FROM session_facts WHERE claim IN ('open', 'none'))
-        )
+    WHERE claim IN ('open', 'none') AND session_id IN (SELECT session_id FROM claimed)
+        AND (caller = '' OR (session_id, trace_hash, part) IN (
+            SELECT session_id, bitShiftRight(cityHash64(trace_id), 24), bitShiftRight(cityHash64(span_id), 24)
+            FROM unified_logs
+            WHERE caller_id = '' AND session_id IN (SELECT session_id FROM claimed)
+            UNION ALL
+            SELECT session_id, bitShiftRight(cityHash64(TraceId), 24), bitShiftRight(cityHash64(SpanId), 24)
+            FROM otel_traces
+            WHERE caller_id = '' AND session_id IN (SELECT session_id FROM claimed)
+        ))
     GROUP BY session_id, trace_hash, part
     UNION ALL
     SELECT DISTINCT
