@@ -60,7 +60,10 @@ def encoded(spans: Sequence[ReadableSpan], on_loss: Callable[[Exception], None] 
         resource, scope = span.resource, span.instrumentation_scope
         group = found.get((id(resource), id(scope)))
         if group is None:
-            group = groups.setdefault(resource, {}).setdefault(scope or None, [])
+            cleaned = (
+                cleaned_scope(scope) if scope else None
+            )  # Two that are told apart by half a character are one when sent.
+            group = groups.setdefault(resource, {}).setdefault(cleaned, [])
             found[id(resource), id(scope)] = group
         try:
             group.append(_delimited(2, _encoded(span)))
@@ -81,10 +84,10 @@ def _resource_spans(resource: Resource, scopes: Mapping[InstrumentationScope | N
     attributes = _encode_attributes(clean(resource.attributes))
     parts = [_delimited(1, ResourceMessage(attributes=attributes).SerializeToString())]
     for scope, spans in scopes.items():
-        about = _encode_instrumentation_scope(cleaned_scope(scope)).SerializeToString() if scope is not None else b""
+        about = _encode_instrumentation_scope(scope).SerializeToString() if scope is not None else b""
         inner = [_delimited(1, about), *spans]
         if scope is not None and scope.schema_url:
-            inner.append(_delimited(3, clean_text(scope.schema_url).encode()))
+            inner.append(_delimited(3, scope.schema_url.encode()))
         parts.append(_delimited(2, b"".join(inner)))
     if resource.schema_url:
         parts.append(_delimited(3, clean_text(resource.schema_url).encode()))

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from opentelemetry.context import Context, attach, get_current
 
 from rvbbit_otel.caller import Caller
+from rvbbit_otel.driven import Frames
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.propagation import caller_of, effective, with_work
 from rvbbit_otel.work import WORK_KEY, Work, say_whose_run_it_is_in, work_of
@@ -172,13 +173,16 @@ def _in_block(inner: Generator[Any, Any, Any], block: Callable[[], called_by]) -
     # Not `yield from`: whoever closes a generator closes what it delegates to first, and not from within it.
     advance: Callable[[Any], Any] = inner.send
     given: Any = None
-    with block():
+    scope = block()
+    with scope:
+        frames = Frames(scope._entered[-1][1].go_on_here())
         try:
             while True:
                 try:
                     item = advance(given)
                 except StopIteration as stop:
                     return stop.value
+                frames.of(inner)
                 try:
                     given, advance = (yield item), inner.send
                 except GeneratorExit:
@@ -186,19 +190,23 @@ def _in_block(inner: Generator[Any, Any, Any], block: Callable[[], called_by]) -
                 except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the generator gets
                     given, advance = error, inner.throw
         finally:
+            frames.forget()
             inner.close()
 
 
 async def _in_block_async(inner: AsyncGenerator[Any, Any], block: Callable[[], called_by]) -> AsyncGenerator[Any, Any]:
     advance: Callable[[Any], Any] = inner.asend
     given: Any = None
-    with block():
+    scope = block()
+    with scope:
+        frames = Frames(scope._entered[-1][1].go_on_here())
         try:
             while True:
                 try:
                     item = await advance(given)
                 except StopAsyncIteration:
                     return
+                frames.of(inner)
                 try:
                     given, advance = (yield item), inner.asend
                 except GeneratorExit:
@@ -206,4 +214,5 @@ async def _in_block_async(inner: AsyncGenerator[Any, Any], block: Callable[[], c
                 except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the generator gets
                     given, advance = error, inner.athrow
         finally:
+            frames.forget()
             await inner.aclose()

@@ -71,6 +71,8 @@ class Stamper:
     def run_of(self, session_id: str, context: Context | None) -> int | None:
         """The run that something belongs to which starts in this context and is of this session, None if none is known."""
         work = work_of(get_current() if context is None else context)
+        if work is not None and work.left is not None and work.left.session_id == session_id:
+            return work.left.run
         echo = self._run_of(work) if work is not None and work.session_id == session_id else self._find(session_id)
         return None if echo is None else echo.run
 
@@ -140,7 +142,11 @@ class Stamper:
             return work.session_id, self._run_of(work)
         if work is not None and stated == work.session_id:
             return stated, self._run_of(work)
-        return stated, self._find(stated) if isinstance(stated, str) else None
+        echo = self._find(stated) if isinstance(stated, str) else None
+        left = None if work is None or echo is None else work.left
+        if left is not None and left.session_id == stated and left.run != echo.run:  # type: ignore[union-attr]
+            return stated, None  # The run that it came from, or the one that has its id now: nobody can say.
+        return stated, echo
 
     def _run_of(self, work: Work) -> Echo | None:
         """The run that the work belongs to: what is known of it now; another run of the same id is not it."""

@@ -45,11 +45,15 @@ class Taken:
 
     work: Work
     frame: int | None
+    line: lines.Line
 
     @property
     def holds(self) -> bool:
-        """Whether the line of execution is still within that: a library's loop that has returned was waiting for its own answer."""
-        return self.frame is None or _is_on_stack(self.frame)
+        """Whether the line of execution is still within that: a library's loop that has returned was waiting for its own answer.
+
+        A callback that was made in the loop is another line, with a copy of this, and is of what was taken up there.
+        """
+        return self.frame is None or _is_on_stack(self.frame) or not self.line.here
 
 
 # Context variables belong to a line of execution and are copied into those that it starts, which is just what is true of this.
@@ -67,10 +71,12 @@ class Work:
     caller: whose it is, None for nobody. echo: the run that it is, or that it belongs to. base: the work that it began within. inherited: it was
     handed over and runs in a line of execution of its own. code: what the job runs, to tell a timer that sets itself again.
     conflict: whose the run around it is, where it is another's. span: the one that was
-    current when it was handed over. waited: it has slept, or waited for an event.
+    current when it was handed over. waited: it has slept, or waited for an event. left: the run that it was
+    part of before other work was taken up.
     """
 
     __slots__ = (
+        "_elsewhere",
         "_lapsed",
         "_line",
         "_stamps",
@@ -84,6 +90,7 @@ class Work:
         "ended_at",
         "frame",
         "inherited",
+        "left",
         "revoked",
         "root",
         "session_id",
@@ -113,12 +120,14 @@ class Work:
         self.candidate = candidate
         self.conflict: str | None = None
         self.span: object = None
+        self.left: Echo | None = None
         self.waited = False
         self.frame: int | None = None
         self.ended = False
         self.ended_at = 0.0
         self.revoked = False
         self._line = lines.Line()
+        self._elsewhere = False  # `base` is in the line that handed it over.
         self._lapsed: Work | None = None
         self._stamps: dict[bool, dict[str, str]] = {}
 
@@ -153,6 +162,7 @@ class Work:
         if self._lapsed is None:
             candidate = self.caller.id if self.caller is not None else self.candidate
             self._lapsed = Work(None, candidate=candidate)
+            self._lapsed.left = self.echo
         return self._lapsed
 
     @property
@@ -193,13 +203,13 @@ class Work:
         while work is not None:
             if work is other:
                 return True
-            work = work.base
+            work = None if work._elsewhere else work.base
         return False
 
     def job(self, code: CodeType | None = None) -> Work:
         """The same work, handed over to another line of execution."""
         job = self.go_on_here()
-        job.inherited = True
+        job.inherited = job._elsewhere = True
         job.code = code
         return job
 
@@ -266,12 +276,16 @@ def work_of(context: Context) -> Work | None:
     """The work that this context speaks for, for whoever asks now; None if it says nothing. A Work without a caller says: nobody's."""
     work: Work | None = context.get(WORK_KEY)  # type: ignore[assignment]
     if _in_generators or (_read_in_steps and collecting()):
-        inner = _running_block()
-        if inner is not None and (work is None or not work.is_within(inner)):
-            work = inner
+        work = said_in_generator(work) or work
     while work is not None and not work.holds:
         work = work.after
     return work
+
+
+def said_in_generator(work: Work | None) -> Work | None:
+    """The block of a generator that runs here, inside of this work, and so goes before it; None if there is none."""
+    inner = _running_block()
+    return None if inner is None or (work is not None and work.is_within(inner)) else inner
 
 
 def reads(frame: int, work: Work | None) -> None:
@@ -314,7 +328,7 @@ def believe_inherited_for(seconds: float) -> None:
 
 def let_go(work: Work, frame: int | None = None) -> None:
     """This line of execution takes up other work than what it inherited: see `Taken`."""
-    _taken.set(Taken(work, frame))
+    _taken.set(Taken(work, frame, lines.Line()))
 
 
 def hold_on(work: Work) -> None:

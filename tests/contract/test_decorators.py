@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from tests.contract.programs import Spans, program
 
@@ -284,3 +286,50 @@ def test_a_bad_id_is_nobody_in_a_decorator_too(span: Spans) -> None:
     with called_by("second"):
         work()
         span("second")
+
+
+@program("first", "first", "second")
+def test_a_generator_that_the_collector_closes_in_anothers_block(span: Spans) -> None:
+    @called_by("first")
+    def work() -> Iterator[int]:
+        try:
+            span("first")
+            yield 1
+        finally:
+            span("first")
+
+    steps: Any = work()
+    next(steps)
+    circle = [steps]
+    circle.append(circle)  # type: ignore[arg-type]
+    with called_by("second"):
+        del steps, circle
+        gc.collect()
+        span("second")
+
+
+@program("first", "first", "second")
+def test_an_async_generator_that_the_collector_closes_in_anothers_block(span: Spans) -> None:
+    @called_by("first")
+    async def work() -> AsyncIterator[int]:
+        try:
+            span("first")
+            yield 1
+        finally:
+            span("first")
+
+    async def begin() -> None:
+        steps: Any = work()
+        await anext(steps)
+        circle = [steps]
+        circle.append(circle)
+
+    async def main() -> None:
+        await begin()
+        with called_by("second"):
+            gc.collect()
+            await asyncio.sleep(0)
+            span("second")
+        await asyncio.sleep(0)
+
+    asyncio.run(main())

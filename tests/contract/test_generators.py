@@ -482,3 +482,28 @@ def test_an_async_generator_expression_over_one(span: Spans) -> None:
         span("nobody")
 
     asyncio.run(main())
+
+
+@program("second", "first")
+def test_a_thread_that_was_started_in_the_block_of_a_generator_and_drives_it_on(span: Spans) -> None:
+    def steps() -> Iterator[None]:
+        with called_by("first"):
+            with called_by("second"):
+                threads.append(threading.Thread(target=drive))
+                threads[0].start()
+            yield
+            span("first")
+            yield
+
+    threads: list[threading.Thread] = []
+    begun = threading.Event()
+
+    def drive() -> None:
+        span("second")
+        begun.wait()
+        next(made)
+
+    made = steps()
+    next(made)
+    begun.set()
+    threads[0].join()

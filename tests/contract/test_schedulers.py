@@ -321,3 +321,24 @@ def test_a_later_call_that_starts_a_task_hands_its_caller_on(span: Spans) -> Non
             span("second?")
 
     asyncio.run(main())
+
+
+@program("nobody")
+def test_a_callback_of_a_polling_task_is_of_what_that_took_up(span: Spans) -> None:
+    def work(marker: str, done: asyncio.Future[None]) -> None:
+        span(marker)
+        done.set_result(None)
+
+    async def poll(jobs: list[str]) -> None:
+        while jobs:
+            await asyncio.sleep(0)
+            done = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(work, jobs.pop(), done)
+            await done
+
+    async def main() -> None:
+        with called_by("first"):
+            task = asyncio.create_task(poll(["nobody"]))
+        await task
+
+    asyncio.run(main())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.contract.programs import Spans, program
@@ -434,3 +436,58 @@ def test_a_run_that_fails_leaves_nothing_behind(span: Spans) -> None:
     except ValueError:
         gc.collect()
     span("nobody")
+
+
+@program("nobody", "nobody", "first", "log nobody")
+def test_who_only_looks_up_a_running_session_of_nobodys_does_not_get_its_rows(span: Spans) -> None:
+    looked_up = threading.Event()
+    looking = threading.Event()
+
+    def work() -> None:
+        span("nobody")
+        looking.set()
+        looked_up.wait()
+        span("nobody")
+        toy.note("nobody", "chat-7")
+
+    thread = threading.Thread(target=lambda: Work("chat-7", owner="nobody").run(work))
+    thread.start()
+    looking.wait()
+    with called_by("first"):
+        toy.open_session("chat-7", owner="nobody")
+        span("first")
+    looked_up.set()
+    thread.join()
+
+
+@program("log second?", "log second", "second")
+def test_a_run_of_nobodys_that_is_claimed_is_the_claimants_as_a_whole(span: Spans) -> None:
+    toy.open_session("chat-7", owner="second")
+    toy.note("second?", "chat-7")
+    with called_by("first"):
+        toy.open_session("chat-7", user="second", owner="second")
+    toy.note("second", "chat-7")
+    span("second", {"session.id": "chat-7"})
+
+
+@program("first", "first?", "second")
+def test_a_worker_that_outlives_its_run_and_names_the_id_that_has_begun_anew(span: Spans) -> None:
+    jobs: queue.Queue[str] = queue.Queue()
+
+    def worker() -> None:
+        span("first")
+        # It may be of either run of the session, and of neither.
+        span(jobs.get(), {"session.id": "chat-7"})
+
+    threads = []
+    with called_by("first"):
+        Work("chat-7", owner="first").run(lambda: threads.append(started(worker)))
+        jobs.put("first?")
+    with called_by("second"):
+        Work("chat-7", owner="second").run(lambda: (threads[0].join(), span("second")))
+
+
+def started(target: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=target)
+    thread.start()
+    return thread

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.model import faults
 from tests.model.programs import Expected, Program, Written
 from tests.model.walk import Walk
 from tests.model.world import Row, Stage
@@ -63,8 +62,6 @@ def check(stage: Stage, program: Program, tally: Tally | None = None) -> None:
 def _fault(expected: Expected, row: Row | None) -> str:
     if row is None:
         return "missing"
-    if faults.REPAIRED and row.source == "repair" and None in expected.allowed:
-        return ""
     if row.caller not in expected.allowed:
         return "lost" if row.caller is None else "another's"
     if expected.sources and row.caller is not None and row.source not in expected.sources and row.source is not None:
@@ -77,6 +74,6 @@ def listing(written: Written) -> str:
     program: Program = written.program
     names = {number: set(expected.allowed) for number, expected in written.expected.items()}
     return (
-        f"{written.source}\n\nfrom tests.model.world import play\n"
-        f"play(open(__file__).read().split('from tests.model')[0], {names}, {program.limits!r}, {program.evicts})\n"
+        f'from tests.model.world import play\n\nSOURCE = """\n{written.source}"""\n'
+        f"play(SOURCE, {names}, {program.limits!r}, {program.evicts})\n"
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from tests.model import faults
 from tests.model.programs import BAD, Expected
 
 # Why `none` is as good as the caller: each names something that nobody can see from where the product stands.
@@ -17,6 +16,8 @@ AFTER_LOOP = "a loop in which it waited is over"
 OTHER_SESSION = "took an item that its caller put for another session"
 OWN_UNSEEN = "took its own caller's item, from a place that does not show whose its items are"
 FORGOTTEN = "the session may be forgotten"
+CLAIMED = "the session was claimed later"
+TWO_RUNS = "the session that it names has begun anew since it began in it, and took other work"
 LATE = "the session was named after the start"
 RECONNECTED = "another client uses its connection id"
 CUT = "set after the start, and cut by the SDK"
@@ -41,6 +42,12 @@ class Run:
     bad: bool = False  # the runner named a caller that can't be one
     running: int = 0  # cascades in it
     ended: bool = False
+    others: frozenset[str | None] = frozenset()  # who else may be taken for its caller, where that is in doubt
+
+    @property
+    def whose(self) -> Whose:
+        """Whose its work is."""
+        return Whose(self.caller, self.doubt, run=self, others=self.others)
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,8 @@ class Sessions:
                 claimed.caller is not None and not claimed.doubt and claimed.caller != known.caller
             )
             if not (starts and known.running and outside and another):
-                self._learn(known, claimed, explicit=caller is not None)
+                if starts or caller is not None:  # To look a session up claims nothing.
+                    self._learn(known, claimed, explicit=caller is not None)
                 if self.may_forget and not known.running:
                     known.doubt = FORGOTTEN
                 return known
@@ -168,14 +176,15 @@ class Sessions:
         parents = self.latest.get(parent) if parent is not None else None
         if around.caller is None and parents is not None:
             return Run(session, parents.caller, FORGOTTEN if self.may_forget else parents.doubt)
-        return Run(session, around.caller, around.doubt)
+        return Run(session, around.caller, around.doubt, others=around.others)
 
     def _learn(self, known: Run, claimed: Run, explicit: bool) -> None:
         if claimed.caller is None:
             return
-        if known.caller is None or explicit or known.doubt:
-            known.caller = claimed.caller
-            known.doubt = claimed.doubt
+        if known.caller is None or explicit:
+            known.caller, known.doubt, known.others = claimed.caller, claimed.doubt, claimed.others
+        elif known.doubt and claimed.caller != known.caller:
+            known.others |= {claimed.caller}
 
     def row(self, session: str, around: Whose) -> Whose:
         """Whose a span is that names a session when it starts."""
@@ -189,6 +198,8 @@ class Sessions:
             return (
                 Whose() if run.bad or around.caller is None else replace(around, doubt=doubt or "a session of nobody's")
             )
-        if faults.UNCLAIMED and run.doubt and around.caller not in (None, run.caller):
-            return Whose(run.caller, doubt, run=run, others=frozenset({around.caller}))
-        return Whose(run.caller, doubt, run=run)
+        whose = replace(run.whose, doubt=doubt)
+        if run.doubt and around.caller not in (None, run.caller):
+            # Where the session's caller is not known, its row is whose the work is that writes it.
+            whose = replace(whose, others=whose.others | {around.caller})
+        return whose

@@ -20,6 +20,7 @@ from tests.model.programs import (
     Collect,
     Drop,
     End,
+    Fetch,
     Finally,
     Fork,
     Handle,
@@ -32,6 +33,7 @@ from tests.model.programs import (
     Polling,
     Program,
     Put,
+    Query,
     Signal,
     Start,
     Step,
@@ -120,6 +122,8 @@ class Maker:
         if kind == 7:
             how = self.one(("row", "late", "explicit", "late_explicit"))
             return Mark(how, self.caller(), self.one(SESSIONS), bool(self.number(1)))
+        if kind == 6:
+            return self.one((Query(0), Query(1), Query(0, True), Query(1, True), Fetch(0), Fetch(1)))
         if kind in (8, 9):
             return Put(self.one(("queue", "simple", "pipe", "box", "things")))
         if kind in (10, 11):

@@ -194,6 +194,21 @@ class Collect(Step):
 
 
 @dataclass(frozen=True)
+class Query(Step):
+    """A query whose only row a UDF makes, a span; `left`: it is not fetched yet."""
+
+    connection: int
+    left: bool = False
+
+
+@dataclass(frozen=True)
+class Fetch(Step):
+    """What is left on that connection is fetched, by whoever comes to it."""
+
+    connection: int
+
+
+@dataclass(frozen=True)
 class Fork(Step):
     """A process for one job (fork), or a command (shell), which says by its environment whom it works for."""
 

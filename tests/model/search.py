@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from tests.model.check import Tally, WrongError, check
 from tests.model.generate import programs
 from tests.model.programs import Program
+from tests.model.shrink import shrunk
 from tests.model.world import Stage
 
-SHRINKS = 500  # programs that are tried to find a smaller one
+SHRINKS = 2_000  # programs that are tried to find a smaller one
 
 
 class EnoughError(KeyboardInterrupt):
@@ -18,10 +19,8 @@ class EnoughError(KeyboardInterrupt):
 
 
 def search(stage: Stage, number: int, examples: int, tally: Tally, processes: bool = False) -> str | None:
-    """Run as many programs of this seed; return the smallest that is wrong, None if none is."""
-
-    wrong: dict[Program, WrongError] = {}
-    tries = 0
+    """Run as many programs of this seed; return the first that is wrong, made small, None if none is."""
+    found: list[tuple[Program, WrongError]] = []
 
     @seed(number)
     @settings(
@@ -29,23 +28,32 @@ def search(stage: Stage, number: int, examples: int, tally: Tally, processes: bo
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate, Phase.shrink],
-        report_multiple_bugs=False,
+        phases=[Phase.generate],
     )
     @given(programs(processes))
     def one(program: Program) -> None:
-        nonlocal tries
-        tries += bool(wrong)
-        if program in wrong:
-            raise wrong[program]
-        if tries > SHRINKS:
-            raise EnoughError
         try:
             check(stage, program, tally)
         except WrongError as error:
-            wrong[program] = error
-            raise
+            found.append((program, error))
+            raise EnoughError from None
 
-    with suppress(WrongError, EnoughError):
+    with suppress(EnoughError):
         one()
-    return min(map(str, wrong.values()), key=len, default=None)
+    if not found:
+        return None
+    ((program, error),) = found
+
+    def is_wrong(smaller: Program) -> bool:
+        nonlocal error
+        try:
+            check(stage, smaller)
+        except WrongError as still:
+            error = still
+            return True
+        except Exception:
+            return False  # It does not run to its end, which says nothing.
+        return False
+
+    shrunk(program, is_wrong, SHRINKS // 10 if processes else SHRINKS)
+    return str(error)

@@ -25,6 +25,7 @@ from tests.model.programs import (
     Yield,
 )
 from tests.model.search import search
+from tests.model.shrink import shrunk
 from tests.model.world import Stage, stage
 
 from rvbbit_otel.work import Work
@@ -93,3 +94,20 @@ def test_a_program_that_is_wrong_is_printed_as_one_that_runs(there: Stage, monke
     assert "another's: Row(name='user-2', caller='user-1'" in said
     assert "queue.get()" in program
     compile(program, "printed", "exec")
+
+
+def test_a_wrong_program_is_shrunk_to_what_makes_it_wrong(there: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Work, "holds", property(lambda self: True))
+    worker = (Mark(), Block(FIRST, (Mark(),)), *WORKER, Mark())
+    body = (Mark(), Block(FIRST, (Mark(), Start("thread", worker))), Block(SECOND, (Mark(), Put("queue"), Mark())))
+
+    def is_wrong(program: Program) -> bool:
+        try:
+            check(there, program)
+        except WrongError:
+            return True
+        return False
+
+    smallest = shrunk(Program(body, (1,) * 9, "count"), is_wrong, 500)
+    assert smallest.body == (Block(FIRST, (Start("thread", WORKER),)), Put("queue"))
+    assert smallest.limits == "none"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.model import contract, faults
+from tests.model import contract
 from tests.model.contract import Flow, Item, Run, Scope, Sessions, Whose
 from tests.model.programs import (
     BAD,
@@ -28,6 +28,7 @@ from tests.model.programs import (
     Drop,
     End,
     Expected,
+    Fetch,
     Finally,
     Fork,
     Handle,
@@ -40,6 +41,7 @@ from tests.model.programs import (
     Polling,
     Program,
     Put,
+    Query,
     Signal,
     Start,
     Take,
@@ -106,7 +108,6 @@ class Line:
     loop: EventLoop | None = None
     atomic: bool = False
     generator: bool = False
-    wrapped: bool = False  # in a generator that drives it
     within: int = 0  # functions inside of a generator, in which there is no `yield`
     walker: Walker | None = None
     ready: Callable[[], bool] = _at_once
@@ -149,6 +150,7 @@ class Walk:
         self.program = program
         self.sessions = Sessions(2 if program.evicts else 1_000_000)
         self.expected: dict[int, Expected] = {}
+        self.of_runs: list[tuple[int, Run]] = []  # spans whose caller may be learned from their run when they leave
         self.codes: list[Code] = []
         self.lines: list[Line] = []
         self.jobs: list[Line] = []
@@ -156,6 +158,7 @@ class Walk:
         self.generators: list[Line] = []
         self.places = {name: Place() for name in ("queue", "simple", "pipe", "box", "things")}
         self.is_set = False
+        self.left: set[int] = set()  # connections with a query that nobody has fetched
         self.logins: dict[str, list[tuple[Flow, Whose]]] = {}
         self._choices = list(program.choices)
         self._numbers = self._steps = 0
@@ -179,6 +182,11 @@ class Walk:
                 line.turn = self._turns
             current = line
             self._resume(line)
+        for number, run in self.of_runs:
+            expected = self.expected[number]
+            if run.caller not in expected.allowed:
+                allowed = expected.allowed | {run.caller}
+                self.expected[number] = Expected(allowed, expected.reason or contract.CLAIMED)
         source = "\n\n\n".join("\n".join(code.lines) for code in self.codes) + "\n"
         return Written(source, self.expected, self.program)
 
@@ -245,6 +253,8 @@ class Walk:
         yield from self._boundary(line, lambda: all(each.done for each in self.lines if each is not line))
         for generator in list(self.generators):
             yield from self._drop(line, generator)
+        for connection in sorted(self.left):
+            yield from self._fetch(line, Fetch(connection))
 
     def _run(self, line: Line, body: Body, ready: Callable[[], bool] = _at_once) -> Walker:
         yield from self._boundary(line, ready)
@@ -295,11 +305,24 @@ class Walk:
     # Spans.
     def _mark(self, line: Line, step: Mark) -> Walker:
         number, around = self._number(), line.flow.whose
-        more, name = "", around.caller
+        more, name, run = "", around.caller, around.run
         expected = around.expected()
         if step.how == "row":
+            inherited = line.flow.base.inherited
+            if not line.flow.is_told and inherited.run is not None and inherited.caller is None:
+                around = inherited  # Nobody's work stays in its run, whatever it takes up.
             whose = self.sessions.row(step.session, around)
-            name, expected = whose.caller, whose.expected()
+            name, expected, run = whose.caller, whose.expected(), whose.run
+            taken, latest = line.flow.base.taken, self.sessions.latest.get(step.session)
+            if (
+                not line.flow.is_told
+                and taken is not None
+                and inherited.run is not None
+                and inherited.run.session == step.session
+                and latest is not inherited.run
+            ):
+                name, run = taken.caller, None
+                expected = Expected(frozenset({None, name}), contract.TWO_RUNS)
             more = f", session={step.session!r}"
         elif step.how == "late":
             run = self.sessions.latest.get(step.session)
@@ -323,7 +346,26 @@ class Walk:
         if step.filled:
             more += ", filled=True"
         self.expected[number] = expected
+        if run is not None and None in expected.allowed:
+            self.of_runs.append((number, run))
         line.code.add(f"mark({name or NOBODY!r}, {number}{more})  # {expected}")
+        yield from ()
+
+    def _query(self, line: Line, step: Query) -> Walker:
+        if step.connection in self.left:
+            return
+        number, around = self._number(), line.flow.whose
+        # When its row is made is DuckDB's matter: the block may have ended by then.
+        self.expected[number] = expected = replace(around.expected(), sources=frozenset())
+        if step.left:
+            self.left.add(step.connection)
+        line.code.add(f"query({step.connection}, {around.caller or NOBODY!r}, {number}, {step.left})  # {expected}")
+        yield from ()
+
+    def _fetch(self, line: Line, step: Fetch) -> Walker:
+        if step.connection in self.left:
+            self.left.remove(step.connection)
+            line.code.add(f"fetch({step.connection})")
         yield from ()
 
     def _fork(self, line: Line, step: Fork) -> Walker:
@@ -413,16 +455,12 @@ class Walk:
         run = self.sessions.open(step.session, around, caller, parent, starts=True)
         first = not run.running
         run.running += 1
-        return run, Whose(run.caller, run.doubt, run=run), first
+        return run, run.whose, first
 
     def _is_forgettable(self, session: str, around: Whose) -> bool:
         """Whether a session that lives may be forgotten: whose is what then begins in it depends on that."""
         known = self.sessions.latest.get(session)
         return self.program.evicts and known is not None and not known.ended and around.run is not known
-
-    @staticmethod
-    def _is_nobodys(around: Whose, caller: str | None) -> bool:
-        return faults.LEARNED and caller is None and (around.caller is None or bool(around.doubt))
 
     @staticmethod
     def _finish(run: Run, first: bool) -> None:
@@ -438,7 +476,7 @@ class Walk:
             )  # Its own session is claimed for another by itself: whose it is then, nobody can say.
         if step.parent is not None and (around.doubt or around.handed_over or step.parent == step.session):
             step = replace(step, parent=None)  # Two answers, of which neither is the better one.
-        if self._is_forgettable(step.session, around) or self._is_nobodys(around, step.caller):
+        if self._is_forgettable(step.session, around):
             return
         run, whose, first = self._open_run(line, step)
         name = f"body_{self._number()}"
@@ -455,10 +493,10 @@ class Walk:
         around = line.flow.whose
         known = self.sessions.latest.get(step.session)
         caller = step.caller
-        if self._is_forgettable(step.session, around) or self._is_nobodys(around, step.caller):
+        if self._is_forgettable(step.session, around):
             return
-        if faults.LEARNED and known is not None and not known.ended and known.caller is None:
-            return
+        if self.program.evicts and known is not None and known.ended:
+            return  # To look it up again changes nothing where it is remembered, and opens another where it was forgotten.
         if known is not None and not known.ended and (known.running or known.caller not in (None, caller)):
             caller = None  # It is somebody's, or at work.
         self.sessions.open(step.session, around, caller, None, starts=False)
@@ -695,6 +733,8 @@ class Walk:
 
     # Generators.
     def _make(self, line: Line, step: Make) -> Walker:
+        if step.kind == "stream" and line.flow.whose.doubt:
+            return  # Whose the call is then, or who makes its first step: two answers, of which neither is the better one.
         number = self._number()
         loop = None if step.kind == "sync" or (line.atomic and not line.generator) else line.loop
         if line.generator and loop is not None:
@@ -708,7 +748,6 @@ class Walk:
             begun=True,
         )
         made.number = number
-        made.wrapped = step.kind in ("decorated", "stream")
         made.asked = line.flow.whose if step.kind == "stream" else None
         if step.kind == "decorated":
             made.code.lines.insert(0, f"@called_by({step.caller!r})")
@@ -742,7 +781,7 @@ class Walk:
 
     def _open_run_as(self, made: Line, step: Make) -> tuple[Run, Whose, bool]:
         asked = made.asked
-        if asked is None or asked.caller is None or asked.doubt or asked.caller == made.flow.whose.caller:
+        if asked is None or asked.caller is None or asked.caller == made.flow.whose.caller:
             return self._open_run(made, step)
         made.flow.stack.append(asked)
         try:
@@ -821,7 +860,7 @@ class Walk:
             line.code.depth -= 1
             line.code.add("finally:")
             line.code.depth += 1
-            if line.collected and (not line.flow.stack or (line.wrapped and faults.COLLECTED)):
+            if line.collected and not line.flow.stack:
                 line.code.add("pass")  # Whose the work of a collector is, nobody can say.
             else:
                 for _ in self._mark(line, Mark()):

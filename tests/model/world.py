@@ -27,6 +27,7 @@ from multiprocessing.pool import ThreadPool
 from typing import Any
 from urllib.parse import unquote
 
+import duckdb
 from opentelemetry.context import Context, attach
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -242,6 +243,30 @@ class World:
             self.box.append(item)
             self.condition.notify()
 
+    def query(self, which: int, name: str, number: int, left: bool) -> None:
+        self.connections[which].execute(f"SELECT udf('{name}', {number})")
+        if not left:
+            self.fetch(which)
+
+    def fetch(self, which: int) -> None:
+        self.connections[which].fetchall()
+
+    @property
+    def connections(self) -> list[duckdb.DuckDBPyConnection]:
+        with self._guard:
+            if "connections" not in self._pools:
+                self._pools["connections"] = [self._connected() for _ in range(2)]
+        return self._pools["connections"]
+
+    def _connected(self) -> duckdb.DuckDBPyConnection:
+        def udf(name: str, number: int) -> int:
+            self.mark(name, number)
+            return number
+
+        connection = duckdb.connect()
+        connection.create_function("udf", udf, ["VARCHAR", "BIGINT"], "BIGINT", side_effects=True)  # type: ignore[list-item, arg-type]
+        return connection
+
     def drop(self, which: int) -> None:
         """Let go of a generator in a circle, which only the collector finds."""
         circle: list[Any] = [self.gens.pop(which)]
@@ -318,6 +343,8 @@ _NAMES = [
     "gens",
     "again",
     "put_box",
+    "query",
+    "fetch",
     "drop",
     "collect",
     "in_shell",
@@ -347,7 +374,7 @@ class Stage:
         self._errors: dict[str, int] = {}
 
     def open(self) -> None:
-        self._shipped, runners.SHIPPED = runners.SHIPPED, (runner.SPEC,)
+        self._shipped, runners.SHIPPED = runners.SHIPPED, (runner.SPEC, runners.duckdb.SPEC)
         RvbbitInstrumentor().instrument(tracer_provider=self.providers["none"])
         ours = RvbbitInstrumentor().current
         assert ours is not None

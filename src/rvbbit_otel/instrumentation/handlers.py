@@ -7,7 +7,7 @@ from typing import Final
 
 from opentelemetry.context import get_current
 
-from rvbbit_otel.instrumentation import rows
+from rvbbit_otel.instrumentation import queries, rows
 from rvbbit_otel.instrumentation.handling import Enter, Note, Running, Toolbox
 from rvbbit_otel.instrumentation.paths import uses_result
 from rvbbit_otel.instrumentation.spans import Values, without_span
@@ -128,28 +128,56 @@ def _session_ended(hook: Hook, tools: Toolbox) -> Note:
     return note
 
 
-def _connection_opened(hook: Hook, tools: Toolbox) -> Note:
-    def note(values: Values) -> None:
-        if values.get("connection") is not None:
-            tools.queries.connected(values["connection"], values.get("database"), values.get("parent"))
-
-    return note
-
-
-def _query_fetched(hook: Hook, tools: Toolbox) -> Enter:
+def _connection_opened(hook: Hook, tools: Toolbox) -> Enter:
     def enter(values: Values) -> Running:
-        done = tools.queries.fetching(values["connection"])
-        return Running(None, lambda after, error: done())
+        database = values.get("database")
+        parent = tools.queries.named(values.get("parent"), values.get("default"))
+        new = parent is None and queries.is_new(database)
+
+        def finish(after: Values, error: BaseException | None) -> None:
+            connection = after.get("connection")
+            if connection is not None:
+                tools.queries.connected(connection, database, parent, new)
+
+        return Running(None, finish)
 
     return enter
 
 
 def _query(hook: Hook, tools: Toolbox) -> Enter:
-    def enter(values: Values) -> Running:
-        done = tools.queries.started(values["connection"], values.get("text"))
-        return Running(None, lambda after, error: done(error))
+    def enter(values: Values) -> Running | None:
+        connection = tools.queries.named(values["connection"], values.get("default"))
+        whole = "format" in values and values["format"] != "stream"
+        return _running(tools.queries.executes(connection, values.get("text"), whole))
 
     return enter
+
+
+def _query_prepared(hook: Hook, tools: Toolbox) -> Enter:
+    def enter(values: Values) -> Running:
+        connection = tools.queries.named(values["connection"], values.get("default"))
+        return Running(*tools.queries.prepares(connection, values.get("text")))
+
+    return enter
+
+
+def _query_fetch(hook: Hook, tools: Toolbox) -> Enter:
+    whole = hook.role is Role.QUERY_FETCHED
+
+    def enter(values: Values) -> Running | None:
+        thing = tools.queries.named(values["connection"], values.get("default"))
+        return _running(tools.queries.fetches(thing, whole))
+
+    return enter
+
+
+def _relation(hook: Hook, tools: Toolbox) -> Enter:
+    whole = not {"rows", "reader"} & hook.fields.keys()
+    return lambda values: _running(tools.queries.runs(values["relation"], whole))
+
+
+def _running(call: queries.Call | None) -> Running | None:
+    return None if call is None else Running(*call)
 
 
 _Make = Callable[[Hook, Toolbox], Note]
@@ -166,7 +194,6 @@ _AFTER: Final[dict[Role, tuple[_Make, bool]]] = {
     Role.CALLER_SET: (_caller_set, False),
     Role.CALLER_CLEARED: (_caller_cleared, True),
     Role.SESSION_ENDED: (_session_ended, True),
-    Role.CONNECTION_OPENED: (_connection_opened, False),
 }
 _AROUND: Final[dict[Role, Callable[[Hook, Toolbox], Enter]]] = {
     Role.CALLER: _caller,
@@ -175,6 +202,10 @@ _AROUND: Final[dict[Role, Callable[[Hook, Toolbox], Enter]]] = {
     Role.CELL: rows.cell,
     Role.TOOL: rows.tool,
     Role.LLM: rows.llm,
+    Role.CONNECTION_OPENED: _connection_opened,
     Role.QUERY: _query,
-    Role.QUERY_FETCHED: _query_fetched,
+    Role.QUERY_PREPARED: _query_prepared,
+    Role.QUERY_FETCH: _query_fetch,
+    Role.QUERY_FETCHED: _query_fetch,
+    Role.RELATION: _relation,
 }

@@ -31,6 +31,7 @@ from rvbbit_otel.instrumentation.mending import Mending
 from rvbbit_otel.instrumentation.patching import Patches, TargetMissingError
 from rvbbit_otel.instrumentation.paths import Arguments
 from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.variables import with_variables
 from rvbbit_otel.telemetry import Counters
 
 _logger = logging.getLogger("rvbbit_otel")
@@ -194,7 +195,7 @@ class Hooks:
                 ours = Interception(hook, arguments, self._makers.enter(hook), self._counters)
                 wrapper = returning_wrapper(ours) if hook.of_returned else wrapper_for(plain, ours)
             made.append(ours)
-            return wrapper
+            return with_variables(wrapper, hook.module.partition(".")[0]) if hook.sees_variables else wrapper
 
         try:
             self._patches.put(module, hook.qualname, make)

@@ -79,8 +79,11 @@ class Instrumentation:
         self._no_more_scopes: Callable[[], None] = lambda: None
         self._no_more_collections: Callable[[], None] = lambda: None
 
-    def start(self, specs: list[RunnerSpec], by_name: bool) -> None:
-        """Wrap. Raises ConfigurationError, with nothing left in place, for a runner that was asked for and can't be instrumented."""
+    def start(self, specs: list[RunnerSpec], asked: frozenset[str]) -> None:
+        """Wrap; `asked`: the names of those that the user asked for.
+
+        Raises ConfigurationError, with nothing left in place, for one of these that can't be instrumented.
+        """
         believe_inherited_for(self.settings.session_ttl)
         self._no_more_collections = collecting.watch()
         try:
@@ -90,7 +93,7 @@ class Instrumentation:
             Processes(self._wrapping).install()
             Taking(self._wrapping).install()
             for spec in specs:
-                self.hooks.apply(spec, by_name)
+                self.hooks.apply(spec, by_name=spec.name in asked)
             self._no_more_scopes = open_scopes_with(self.tools.callers.block)
         except BaseException:
             self.stop()
@@ -120,7 +123,7 @@ class Instrumentation:
 
     def _carry_of(self, hook: Hook) -> Any:
         if hook.role is Role.UDF_REGISTRATION:
-            return lambda values, function: self.tools.queries.carried(values["connection"], function)
+            return self.tools.queries.registered
         return lambda values, function: as_job(function)
 
 
@@ -171,16 +174,16 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         settings = replace(settings, **kwargs)
         files = _from_files(settings.runner_files, asked_in_code="runner_files" in kwargs)
         instrumentation = Instrumentation(settings, redact, providers)
-        specs, by_name = self._specs(settings, instrumentation, files, asked_in_code="runners" in kwargs)
+        specs, asked = self._specs(settings, instrumentation, files, asked_in_code="runners" in kwargs)
         try:
-            instrumentation.start(specs, by_name)
+            instrumentation.start(specs, asked)
         except ConfigurationError as error:
             if "runners" in kwargs:
                 raise
             _logger.error("rvbbit-otel: %sRUNNERS: %s; every installed runner is instrumented", PREFIX, error)
             instrumentation = Instrumentation(replace(settings, runners=()), redact, providers)
-            specs, by_name = self._specs(instrumentation.settings, instrumentation, files, asked_in_code=False)
-            instrumentation.start(specs, by_name)
+            specs, asked = self._specs(instrumentation.settings, instrumentation, files, asked_in_code=False)
+            instrumentation.start(specs, asked)
         type(self)._current = instrumentation
 
     def _uninstrument(self, **kwargs: Any) -> None:
@@ -192,7 +195,7 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     @staticmethod
     def _specs(
         settings: Settings, instrumentation: Instrumentation, files: dict[str, RunnerSpec], asked_in_code: bool
-    ) -> tuple[list[RunnerSpec], bool]:
+    ) -> tuple[list[RunnerSpec], frozenset[str]]:
         # A user's own first: where two specs know one callable, the first says what it means.
         known = {
             **files,
@@ -200,13 +203,13 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         }
         unknown = [name for name in settings.runners if name not in known]
         if not unknown:
-            names = settings.runners or tuple(known)
-            return [known[name] for name in names], bool(settings.runners)
+            names = dict.fromkeys([*settings.runners, *runners.ALWAYS]) if settings.runners else known
+            return [known[name] for name in names if name in known], frozenset(settings.runners)
         message = f"there is no runner {', '.join(unknown)}; there are {', '.join(sorted(known))}"
         if asked_in_code:
             raise ConfigurationError(f"runners: {message}")
         _logger.error("rvbbit-otel: %sRUNNERS: %s; every installed runner is instrumented", PREFIX, message)
-        return list(known.values()), False
+        return list(known.values()), frozenset()
 
 
 def _is_launching() -> bool:

@@ -28,7 +28,10 @@ _LOST: Final[Mapping[Role, str]] = {
     Role.DETACHED: "that loop's work may be credited to whoever started it",
     Role.CONNECTION_OPENED: "connections that are opened there are unknown, and UDFs of theirs may have no caller",
     Role.QUERY: "queries that start there are unknown, and UDFs that they call may have no caller",
+    Role.QUERY_PREPARED: "relations that are made there are unknown, and UDFs that run meanwhile may have no caller",
+    Role.QUERY_FETCH: "UDFs that run while rows are fetched there belong to whoever fetches",
     Role.QUERY_FETCHED: "queries that end there seem to go on",
+    Role.RELATION: "UDFs of relations that run there may have no caller",
     Role.UDF_REGISTRATION: "UDFs that are registered there run without a caller",
     Role.EXECUTOR: "work that is handed on there has no caller",
 }

@@ -90,6 +90,10 @@ class Sessions:
             return known
         parent_id = None if parent is None or parent == session_id else self.id_of(parent)
         claim = self._claim(caller_id, metadata, parent_id)
+        if known is not None and known.ended is None and known.caller is None and not starts and not claim.explicit:
+            claim = _Claim(
+                None
+            )  # Whose work it is looked up from does not say whose it is. A parent that is named late does.
         if known is not None and known.ended is not None and not starts and not claim.is_of_another(known):
             return known  # A runner looks an old session up to log one more line: that does not start it again. Another caller does.
         echo, fresh = self.registry.open_run(

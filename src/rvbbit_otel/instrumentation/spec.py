@@ -38,8 +38,11 @@ class Role(str, Enum):
     USAGE = "usage"  # tokens and cost of a call that a log row named before
     DETACHED = "detached"  # a loop that lives on, and works for nobody who happened to start it
     CONNECTION_OPENED = "connection_opened"  # a database connection, and which database it shares with others
-    QUERY = "query"  # a connection starts a query in this context
-    QUERY_FETCHED = "query_fetched"  # nothing is left of a connection's query
+    QUERY = "query"  # a connection executes a query in this context; what is left of it is fetched later
+    QUERY_PREPARED = "query_prepared"  # a connection makes a relation, or runs a statement and keeps no rows of it
+    QUERY_FETCH = "query_fetch"  # rows of a query are fetched: what makes them runs for whom the query runs
+    QUERY_FETCHED = "query_fetched"  # the last rows are, or nothing is left for another reason
+    RELATION = "relation"  # a relation runs that does not tell its connection
     UDF_REGISTRATION = "udf_registration"  # a function that queries of a connection will call
     EXECUTOR = "executor"  # runs a function later or elsewhere, and would lose the context
 
@@ -81,17 +84,22 @@ FIELDS: Final[Mapping[Role, Fields]] = MappingProxyType(
         ),
         Role.USAGE: _fields("request_id", _USAGE),
         Role.DETACHED: _fields(""),
-        Role.CONNECTION_OPENED: _fields("connection", "database parent"),
-        Role.QUERY: _fields("connection", "text"),
-        Role.QUERY_FETCHED: _fields("connection"),
-        Role.UDF_REGISTRATION: _fields("connection function"),
+        Role.CONNECTION_OPENED: _fields("connection", "database parent default"),
+        Role.QUERY: _fields("connection", "text default format result"),
+        Role.QUERY_PREPARED: _fields("connection", "text default relation"),
+        Role.QUERY_FETCH: _fields("connection", "default rows reader"),
+        Role.QUERY_FETCHED: _fields("connection", "default"),
+        Role.RELATION: _fields("relation", "rows reader"),
+        Role.UDF_REGISTRATION: _fields("connection function", "name default"),
         Role.EXECUTOR: _fields("function"),
     }
 )
 # Of these the field names the argument that is replaced, so it must be one.
 REPLACED_FIELD: Final = "function"
 # Who and which: a hook that can't read one of these would credit the work to whoever is around, so it is left out as a whole.
-IDENTIFYING: Final = frozenset({"caller_id", "session_id", "connection_id", "connection", "parent", REPLACED_FIELD})
+IDENTIFYING: Final = frozenset(
+    {"caller_id", "session_id", "connection_id", "connection", "relation", "parent", REPLACED_FIELD}
+)
 
 # Fields that mending writes.
 _MENDED: Final = frozenset({"caller_id", "metadata"})
@@ -137,6 +145,7 @@ class Hook:
     optional: a runner without this target is no fault (a version that has it not).
     parameters: argument names in order, for a callable whose signature Python can't read (C code).
     not_errors: exceptions by which a runner steers rather than fails, as ``module:Class``; their subclasses too.
+    sees_variables: it is C code that looks for names among the variables of whoever calls it, as DuckDB does for ``SELECT * FROM df``.
     """
 
     role: Role
@@ -147,6 +156,7 @@ class Hook:
     optional: bool = False
     parameters: tuple[str, ...] | None = None
     not_errors: tuple[str, ...] = ()
+    sees_variables: bool = False
 
     def __post_init__(self) -> None:
         """Raise SpecError, naming the hook and the field, for what does not fit the role."""
@@ -205,7 +215,7 @@ class Hook:
         for name, expression in self.fields.items():
             if not isinstance(expression, str):
                 raise SpecError(f"{where}, field {name}: {expression!r} is no path; a path is text")
-        for flag in ("accounts", "optional"):
+        for flag in ("accounts", "optional", "sees_variables"):
             if not isinstance(getattr(self, flag), bool):
                 raise SpecError(f"{where}: {flag} is {getattr(self, flag)!r}; it is true or false")
         for names in ("parameters", "not_errors"):

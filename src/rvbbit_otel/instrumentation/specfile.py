@@ -95,7 +95,7 @@ def spec_as_toml(spec: RunnerSpec) -> str:
         if hook.fields:
             pairs = ", ".join(f"{name} = {_quoted(path)}" for name, path in hook.fields.items())
             lines.append(f"fields = {{ {pairs} }}")
-        lines += [f"{flag} = true" for flag in ("accounts", "optional") if getattr(hook, flag)]
+        lines += [f"{flag} = true" for flag in ("accounts", "optional", "sees_variables") if getattr(hook, flag)]
         if hook.when is not None:
             lines.append(f"when = {_quoted(hook.when)}")
         if hook.parameters is not None:

@@ -15,9 +15,10 @@ import wrapt
 from opentelemetry.context import Context, get_current
 
 from rvbbit_otel.collecting import afterwards, apart
+from rvbbit_otel.driven import Frames
 from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.handling import Running
-from rvbbit_otel.work import WORK_KEY, Work, reads
+from rvbbit_otel.work import WORK_KEY, Work
 
 
 class Interception(Protocol):
@@ -62,30 +63,6 @@ class Reading:
         running, self._running = self._running, None
         if running is not None:
             self._ours.end(running, self._instance, self._args, self._kwargs, result, error, self._seen)
-
-
-class Frames:
-    """The frames of a generator that is read in steps, and of those that it delegates to: the collector may close any of them without us."""
-
-    __slots__ = ("_known", "_work")
-
-    def __init__(self, work: Work | None) -> None:
-        self._work = work
-        self._known: list[int] = []
-
-    def of(self, generator: Any) -> None:
-        """It is suspended now."""
-        while self._work is not None and generator is not None:
-            frame = getattr(generator, "gi_frame", None) or getattr(generator, "ag_frame", None)
-            if frame is not None and id(frame) not in self._known:
-                self._known.append(id(frame))
-                reads(id(frame), self._work)
-            generator = getattr(generator, "gi_yieldfrom", None)
-
-    def forget(self) -> None:
-        """It is over."""
-        for frame in self._known:
-            reads(frame, None)
 
 
 class Steps:

@@ -134,7 +134,7 @@ def _inherited() -> Work | None:
     """The work that this line of execution only inherited, whether that still holds or not; None where somebody said here whose the work is."""
     context = get_current()
     known: Work | None = context.get(WORK_KEY)  # type: ignore[assignment]
-    if known is None or known.caller is None:
+    if known is None or known.caller is None or (work.in_generators() and work.said_in_generator(known) is not None):
         return None
     # A block that has ended here leaves what was around it.
     while known is not None and known.ended and known.here and not known.inherited:
