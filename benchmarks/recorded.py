@@ -17,7 +17,7 @@ _DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
 def span(number: int) -> SpanRecord:
-    """One log row: a session has twenty, a caller twenty sessions, fifteen attributes each."""
+    """One log row: a session has twenty, a caller twenty sessions in one trace, fifteen attributes each."""
     session = number // _ROWS_A_SESSION
     return SpanRecord(
         number,
@@ -39,7 +39,12 @@ def span(number: int) -> SpanRecord:
             "gen_ai.response.model": "stub/brand-1",
         },
         at=NOW + number * _STEP_NS,
+        trace=_trace(number),
     )
+
+
+def _trace(number: int) -> bytes:
+    return (number // (_ROWS_A_SESSION * _SESSIONS_A_CALLER) + 1).to_bytes(16, "big")
 
 
 class Bodies:
@@ -56,10 +61,8 @@ class Bodies:
         self._span = np.frombuffer(last, np.uint8)
         record = span(_MARK)
         session, caller = str(record.attributes["session.id"]), str(record.attributes["rvbbit.caller.id"])
-        self._ids = [
-            _place(last, (_MARK + 1).to_bytes(16, "big")) + 8,
-            _place(last, b"\x12\x08" + (_MARK + 1).to_bytes(8, "big")) + 2,
-        ]
+        self._trace = _place(last, _trace(_MARK)) + 8
+        self._id = _place(last, b"\x12\x08" + (_MARK + 1).to_bytes(8, "big")) + 2
         self._times = [_place(last, time.to_bytes(8, "little")) for time in (record.at, record.at + record.took)]
         self._took = record.took
         self._session = _place(last, session.encode()) + len("session-")
@@ -69,20 +72,21 @@ class Bodies:
         """The body of this number."""
         numbers = np.arange(number * self.spans, (number + 1) * self.spans, dtype=np.uint64)
         filled = np.tile(self._span, (self.spans, 1))
-        for place in self._ids:
-            filled[:, place : place + 8] = _as_bytes(numbers + np.uint64(1), ">u8")
+        filled[:, self._id : self._id + 8] = _as_bytes(numbers + np.uint64(1), ">u8")
         starts = numbers * np.uint64(_STEP_NS) + np.uint64(NOW)
         for place, times in zip(self._times, (starts, starts + np.uint64(self._took)), strict=True):
             filled[:, place : place + 8] = _as_bytes(times, "<u8")
         sessions = numbers // np.uint64(_ROWS_A_SESSION)
+        callers = sessions // np.uint64(_SESSIONS_A_CALLER)
+        filled[:, self._trace : self._trace + 8] = _as_bytes(callers + np.uint64(1), ">u8")
         _write_hex(filled, self._session, 16, sessions)
-        _write_hex(filled, self._caller, 12, sessions // np.uint64(_SESSIONS_A_CALLER))
+        _write_hex(filled, self._caller, 12, callers)
         return self._head + filled.tobytes()
 
 
 def _find_start(one: bytes) -> bytes:
     # A span is field 2 of its ScopeSpans, and its trace id is its first field, of 16 bytes.
-    trace = b"\x0a\x10" + (_MARK + 1).to_bytes(16, "big")
+    trace = b"\x0a\x10" + _trace(_MARK)
     return one[one.rindex(b"\x12", 0, one.index(trace)) : one.index(trace)] + trace
 
 

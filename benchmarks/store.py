@@ -15,8 +15,8 @@ from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.storage.migrations import apply
 
 SQL = Path(__file__).parent / "sql"
-# The views of one statement share its memory; a million rows at a time keep it below a gigabyte.
-_ROWS_A_STATEMENT = 500_000
+# The views of one statement share its memory; so many rows at a time keep it below a gigabyte.
+_ROWS_A_STATEMENT = 250_000
 ROWS_A_DAY = 1_000_000
 OURS = ("unified_logs", "session_facts", "caller_facts")
 STOCK = "stock_otel_traces"

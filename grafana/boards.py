@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import (
     Dashboard,
     DashboardLinkType,
     DynamicConfigValue,
+    Panel,
     VariableOption,
     VariableRefresh,
 )
@@ -184,6 +186,11 @@ def caller() -> Dashboard:
     )
 
 
+def _report(name: str, columns: dict[str, list[DynamicConfigValue]]) -> Builder[Panel]:
+    audit = find_audit(name)
+    return rows(audit.title, audit_sql(audit), columns, span=12, about=f"{audit.finding} {audit.remedy}")
+
+
 def coverage() -> Dashboard:
     """Whether the attribution can be trusted: every audit."""
     verdicts = "\nUNION ALL\n".join(
@@ -218,7 +225,16 @@ def coverage() -> Dashboard:
         .with_panel(
             over_time("Rows by how their caller is known", sql("coverage/sources_over_time"), "short", stacked=True)
         )
-        .with_panel(rows("Coverage by service", sql("coverage/by_service"), {"coverage": shown("percent")}))
+        .with_panel(
+            rows(
+                "Coverage by service",
+                sql("coverage/by_service"),
+                {"coverage": shown("percent"), "inherited": shown("percent")},
+                about="Inherited: known only by what work was started by, after that had ended.",
+            )
+        )
+        .with_panel(_report("inherited-by-service", {"percent": shown("percent"), "cost": shown("currencyUSD")}))
+        .with_panel(_report("candidates", {"candidate": CALLER}))
     )
     for audit in load_audits():
         if audit.is_rule:

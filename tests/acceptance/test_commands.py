@@ -12,9 +12,10 @@ from pathlib import Path
 import grpc
 import pytest
 from tests.support.all_in_one import AllInOne, running_all_in_one
-from tests.support.otlp import row, traces
+from tests.support.otlp import SpanRecord, row, traces
 
 from rvbbit_otel.checkup import probe
+from rvbbit_otel.storage.audits import load_audits
 from rvbbit_otel.storage.client import ClickHouseDatabase
 
 COMMAND = [sys.executable, "-m", "rvbbit_otel"]
@@ -58,6 +59,35 @@ def test_a_report_prints_its_rows_and_takes_parameters(server: AllInOne) -> None
         [{"audit": "coverage", "kind": "report", "holds": True, "rows": []}],
     )
     assert "echo" in run("audit", "coverage", "--dsn", server.clickhouse).stdout
+
+
+def test_an_audit_of_nothing_is_no_verdict(tmp_path: Path) -> None:
+    nothing = "nothing was audited: unified_logs has no rows"
+    with running_all_in_one(tmp_path / "data") as empty:
+        for arguments in ([], ["rows-without-caller"], ["coverage"]):
+            seen = run("audit", *arguments, "--dsn", empty.clickhouse)
+            assert (seen.returncode, nothing in seen.stderr, "holds" in seen.stdout) == (2, True, False)
+        seen = run("audit", "--dsn", empty.clickhouse, "--json")
+        rules = [audit.name for audit in load_audits() if audit.is_rule]
+        assert (seen.returncode, nothing in seen.stderr) == (2, True)
+        assert json.loads(seen.stdout) == [
+            {"audit": name, "kind": "rule", "holds": None, "rows": [], "nothing": "unified_logs has no rows"}
+            for name in rules
+        ]
+        # A span without a session is no row; one that is refused breaks a rule all the same.
+        send(empty, SpanRecord(1), SpanRecord(2, trace=b"short"))
+        seen = run("audit", "--dsn", empty.clickhouse, "--json")
+        verdicts = {each["audit"]: each["holds"] for each in json.loads(seen.stdout)}
+        assert (seen.returncode, verdicts) == (1, {**dict.fromkeys(rules), "rejected-spans": False})
+        send(empty, row(3, rvbbit__session__event="end"))
+        assert run("audit", "rows-missing", "--dsn", empty.clickhouse).returncode == 0
+
+
+def test_a_rule_over_a_time_without_rows_is_no_verdict(server: AllInOne) -> None:
+    since = ("--dsn", server.clickhouse, "--param", "since=2100-01-01 00:00:00")
+    seen = run("audit", "rows-without-caller", *since)
+    assert (seen.returncode, seen.stdout) == (2, "no rows  rows-without-caller: Rows without a caller\n")
+    assert "unified_logs has no rows since 2100-01-01 00:00:00" in seen.stderr
 
 
 @pytest.mark.parametrize(

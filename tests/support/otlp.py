@@ -69,14 +69,21 @@ def traces(*spans: SpanRecord, service: str = "runner") -> bytes:
     return request.SerializeToString()
 
 
-def logs(records: Iterable[tuple[str, Mapping[str, Value]]], service: str = "runner") -> bytes:
+def logs(
+    records: Iterable[tuple[str, Mapping[str, Value]]],
+    service: str = "runner",
+    at: int = NOW,
+    trace: bytes | None = None,
+) -> bytes:
     """A serialized ExportLogsServiceRequest of (body, attributes)."""
     request = ExportLogsServiceRequest()
     resource_logs = request.resource_logs.add()
     resource_logs.resource.attributes.append(key_value("service.name", service))
     scope = resource_logs.scope_logs.add()
     for body, attributes in records:
-        record = scope.log_records.add(time_unix_nano=NOW, severity_number=9, severity_text="INFO")
+        record = scope.log_records.add(
+            time_unix_nano=at, severity_number=9, severity_text="INFO", trace_id=trace or b""
+        )
         record.body.string_value = body
         record.attributes.extend(key_value(key, value) for key, value in attributes.items())
     return request.SerializeToString()

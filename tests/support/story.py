@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from tests.conftest import Store
@@ -54,23 +55,27 @@ def tell(store: Store) -> None:
         spans += [
             _span(index * 10, rvbbit__kind="session", rvbbit__session__event="start", **of),
             _span(index * 10 + 1, "chat", rvbbit__kind="llm", **of, **usage),
-            _span(
-                index * 10 + 2,
-                rvbbit__kind="cascade",
-                rvbbit__cascade__id="extract",
-                rvbbit__session__event="end",
-                **of,
+            replace(
+                _span(
+                    index * 10 + 2,
+                    rvbbit__kind="cascade",
+                    rvbbit__cascade__id="extract",
+                    rvbbit__session__event="end",
+                    **of,
+                ),
+                took=20 * 10**9,
             ),
         ]
     broken = [
-        # A row whose work failed, a straggler, a row whose baggage was stale, a second caller, a child of another's, one that never ended.
+        # A row whose work failed, one of a worker that took it from somewhere, one whose baggage was stale, one of another caller while the session
+        # runs, a child of another's, one that never ended.
         SpanRecord(
             40,
             {key.replace("__", "."): value for key, value in _of("session-1").items()} | {"rvbbit.kind": "tool"},
             at=NOW,
             error="no such file",
         ),
-        _span(41, session__id="nobody's"),
+        _span(41, session__id="nobody's", rvbbit__caller__source="none", rvbbit__caller__candidate=CALLER),
         _span(42, **dict(_of("session-2")), rvbbit__caller__conflict="sql-stale"),
         _span(43, **dict(_of("session-3", "sql-owl"))),
         _span(

@@ -1,4 +1,4 @@
-"""What the tables leave out of a request, by reason, for the answer to its sender. The rules are those of `spans_in_mv` and `log_records_in_mv`."""
+"""What the tables leave out of a request, by reason, for the answer to its sender; the rules are `spans_stated_mv`'s and `log_records_in_mv`'s."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ const refresh = async () => {
     const verdicts = [];
     for (const rule of questions.rules) {
       const broken = (await ask(rule.sql, rule.params)).data.length;
-      verdicts.push([broken === 0 ? "holds" : "BROKEN by " + broken, rule.name, rule.title]);
+      verdicts.push([broken ? "BROKEN by " + broken : costs.data.length ? "holds" : "no rows", rule.name, rule.title]);
     }
     show("rules", ["verdict", "rule", "what it shows"], verdicts);
     state.textContent = costs.data.length ? "" : "No rows yet. Send the first: rvbbit-otel run -- CMD";
@@ -87,7 +87,7 @@ def _html() -> str:
     data = json.dumps(questions).replace("<", "\\u003c")
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><title>rvbbit-otel</title>"
-        f"<style>{_STYLE}</style><h1>Whose is it?</h1><p id=state></p><h2>Callers, dearest first</h2><table id=callers></table>"
+        f"<style>{_STYLE}</style><h1>Whose is it?</h1><p id=state></p><h2>Callers, most expensive first</h2><table id=callers></table>"
         f"<h2>Rules</h2><table id=rules></table><script id=questions type=application/json>{data}</script><script>{_SCRIPT}</script>"
     )
 

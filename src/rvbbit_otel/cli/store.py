@@ -46,9 +46,10 @@ def demo(clients: int, rows: int, as_json: bool) -> None:
 def audit(name: str | None, parameters: tuple[str, ...], as_list: bool, dsn: str, as_json: bool) -> None:
     """Run the audit NAME, or every rule.
 
-    A rule prints the rows that break it, and what to do; a report prints its answer. Exit status 0: rules hold; 1: rows break one; 2: could not run.
+    A rule prints the rows that break it, and what to do; a report prints its answer. Exit status 0: rules hold; 1: rows break one; 2: could not run,
+    or the store has no rows, so that there is nothing to hold.
     """
-    from rvbbit_otel.storage.audits import find_audit, load_audits, run_audit
+    from rvbbit_otel.storage.audits import find_audit, has_rows, load_audits, run_audit
     from rvbbit_otel.storage.client import ClickHouseDatabase
 
     if as_list:
@@ -67,12 +68,22 @@ def audit(name: str | None, parameters: tuple[str, ...], as_list: bool, dsn: str
         if values:
             raise click.UsageError("--param goes with the NAME of an audit")
         findings = [run_audit(database, each) for each in load_audits() if each.is_rule]
+    # A report is no verdict: a time without rows is an answer too.
+    window = [values["since"]] if "since" in values and findings[0].audit.is_rule else []
+    tried = has_rows(database, *window)
     if as_json:
-        print_json([_finding_json(finding) for finding in findings])
+        print_json([_finding_json(finding, tried) for finding in findings])
     else:
         for finding in findings:
-            _show_finding(finding)
-    sys.exit(0 if all(finding.holds for finding in findings) else 1)
+            _show_finding(finding, tried)
+    if not all(finding.holds for finding in findings):
+        sys.exit(1)
+    if not tried:
+        when = f" since {window[0]}" if window else ""
+        tell(
+            f"rvbbit-otel: nothing was audited: unified_logs has no rows{when}. Is anything sent to this store? See `rvbbit-otel doctor`"
+        )
+        sys.exit(2)
 
 
 @click.command(epilog="Example: rvbbit-otel migrate --dsn https://admin:secret@clickhouse.example.com/rvbbit")
@@ -102,7 +113,7 @@ def migrate(dry_run: bool, cluster: str | None, dsn: str, as_json: bool) -> None
 @options.dsn
 @options.as_json
 def repair(cluster: str | None, dsn: str, as_json: bool) -> None:
-    """Give rows without a caller their session's caller, where exactly one is known; never by guess."""
+    """Give rows that name a session and no caller the caller of the run that they belong to, where that is known; never by guess."""
     from rvbbit_otel.storage.client import ClickHouseDatabase, cluster_at
     from rvbbit_otel.storage.repair import repair as repair_store
 
@@ -124,19 +135,24 @@ def _list_audits(as_json: bool) -> None:
     print_table(("audit", "kind", "what it shows", "parameters"), rows)
 
 
-def _finding_json(finding: Finding) -> dict[str, object]:
-    return {
+def _finding_json(finding: Finding, tried: bool = True) -> dict[str, object]:
+    """`tried`: whether there was any row to look at; without one, and without findings, `holds` is null and `nothing` says why."""
+    shown: dict[str, object] = {
         "audit": finding.audit.name,
         "kind": finding.audit.kind,
         "holds": finding.holds,
         "rows": records(finding.columns, finding.rows) if finding.rows else [],
     }
+    if finding.holds and not tried:
+        shown |= {"holds": None, "nothing": "unified_logs has no rows"}
+    return shown
 
 
-def _show_finding(finding: Finding) -> None:
+def _show_finding(finding: Finding, tried: bool = True) -> None:
     about = finding.audit
     if about.is_rule:
-        say(f"{'holds ' if finding.holds else 'BROKEN'}  {about.name}: {about.title}")
+        verdict = "BROKEN" if not finding.holds else "holds " if tried else "no rows"
+        say(f"{verdict}  {about.name}: {about.title}")
     if finding.rows:
         print_table(finding.columns, finding.rows, None if about.is_rule else about.title)
     if not finding.holds:

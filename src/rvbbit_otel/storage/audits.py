@@ -1,6 +1,7 @@
 """Named questions about the store, a file each in ``sql/audits/``.
 
-A rule gives the rows that break it, so none means that it holds; a report just answers. Each file begins with a header of comments::
+A rule gives the rows that break it, so none means that it holds, if there was something to hold; a report just answers. Each file begins with a
+header of comments::
 
     -- name: rows-without-caller
     -- kind: rule
@@ -17,12 +18,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal, cast
+from typing import Final, Literal, cast
 
 from rvbbit_otel.errors import ConfigurationError
 from rvbbit_otel.storage.database import Database
-from rvbbit_otel.storage.files import sql_files
+from rvbbit_otel.storage.files import read, sql_files
 
+# Before any row.
+_EVER: Final = "1970-01-01 00:00:00"
 Kind = Literal["rule", "report"]
 
 
@@ -94,6 +97,11 @@ def run_audit(database: Database, audit: Audit, parameters: Mapping[str, str] | 
         values[name] = value
     result = database.query(audit.sql, values)
     return Finding(audit, result.columns, result.rows)
+
+
+def has_rows(database: Database, since: str = _EVER) -> bool:
+    """Whether there is any row that a rule could be broken by, from `since` on. Without one, a rule without findings says nothing."""
+    return database.query(read("has_rows.sql"), {"since": since}).rows[0][0] != 0
 
 
 def _parse(file_name: str, text: str) -> Audit:

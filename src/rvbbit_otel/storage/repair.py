@@ -1,8 +1,9 @@
-"""Rows that came without a caller get their session's, where exactly one is known. Never by guess.
+"""Rows that came without a caller get that of the run that they belong to, where it is known. Never by guess.
 
-A process in another language, or one that lost the baggage, names a session and no caller. Where the store knows the session, the view of migration
-19 mends that at insert; a span that came before its session's start is mended here. What the session's other rows say is written onto it, with source
-``repair``.
+A process in another language, or one that lost the baggage, names a session and no caller. Where the store knows the run, the view `spans_found_mv`
+mends that at insert; a span that came before what tells it is mended here. A session id that came again is another run: the view `stragglers` says
+which it was, or nothing. Source ``repair`` is written onto a row. A row that names a caller is never touched, nor one that its program gave up as
+nobody's.
 """
 
 from __future__ import annotations

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from tests.conftest import Store
-from tests.support.otlp import NOW, SpanRecord, logs, row, traces
+from tests.support.otlp import NOW, SpanRecord, Value, logs, row, traces
 
 from rvbbit_otel.errors import ConfigurationError
 from rvbbit_otel.storage.audits import find_audit, load_audits, run_audit
@@ -31,6 +32,36 @@ def healthy(session: str, first: int, parent: str = "", caller: str = "sql-fox")
         ),
         row(first + 2, session, caller, rvbbit__kind="cascade", rvbbit__cascade__id="c", rvbbit__session__event="end"),
     ]
+
+
+def query(caller: str, trace: str, first: int, session: str = "s1", at: int = NOW) -> list[SpanRecord]:
+    """What a caller's query leaves in a trace: its own span, the start of a session, the cascade for ten seconds, and a row inside that."""
+    root = {"rvbbit.kind": "caller", "rvbbit.caller.id": caller, "rvbbit.caller.source": "explicit"}
+    end = {"rvbbit__kind": "cascade", "rvbbit__cascade__id": "c", "rvbbit__session__event": "end"}
+    spans = [
+        replace(SpanRecord(first, root), name="caller sql", took=12 * SECOND, at=at),
+        row(first + 1, session, caller, at=at, rvbbit__kind="session", rvbbit__session__event="start"),
+        replace(row(first + 2, session, caller, at=at + SECOND, **end), took=10 * SECOND),
+        row(first + 3, session, caller, at=at + 2 * SECOND, rvbbit__kind="log"),
+    ]
+    parents = (b"", *(own_id(number) for number in (first, first, first + 2)))
+    return [
+        replace(span, trace=trace.encode().ljust(16, b"."), parent=parent)
+        for span, parent in zip(spans, parents, strict=True)
+    ]
+
+
+def own_id(number: int) -> bytes:
+    return (number + 1).to_bytes(8, "big")
+
+
+def inside(trace: str, parent: int, number: int, at: int, caller: str, **attributes: Value) -> SpanRecord:
+    """A span in a trace, under the span of a number; of no session unless it names one."""
+    named = {name.replace("__", "."): value for name, value in attributes.items()}
+    stamp = {"rvbbit.caller.id": caller, "rvbbit.caller.source": "baggage"} if caller else {}
+    return SpanRecord(
+        number, {**stamp, **named}, at=at, trace=trace.encode().ljust(16, b"."), parent=own_id(parent), name="work"
+    )
 
 
 def broken_rules(store: Store) -> dict[str, list[tuple[object, ...]]]:
@@ -81,6 +112,11 @@ def parents_caller(store: Store) -> None:
     store.send(traces(*healthy("child", 50, "s1", "sql-owl")))
 
 
+def another_caller(store: Store) -> None:
+    """A span of a library in one caller's trace, credited to another that is at work too."""
+    store.send(traces(*query("sql-owl", "owl", 50, "s3"), inside("owl", 52, 60, NOW + 5 * SECOND, "sql-fox")))
+
+
 def conflict(store: Store) -> None:
     store.send(traces(row(50, "s1", rvbbit__caller__conflict="sql-stale")))
 
@@ -98,6 +134,7 @@ BREAKS: dict[str, tuple[Callable[[Store], None], set[str]]] = {
     "duplicates": (duplicate, {"duplicates", "totals-differ"}),
     "totals-differ": (duplicate, {"duplicates", "totals-differ"}),
     "parents-with-another-caller": (parents_caller, {"parents-with-another-caller"}),
+    "rows-with-another-caller": (another_caller, {"rows-with-another-caller"}),
     "conflicts": (conflict, {"conflicts"}),
     "rejected-spans": (rejected, {"rejected-spans"}),
     "caller-differs-between-tables": (
@@ -139,8 +176,157 @@ def test_a_double_is_found_in_whichever_table_it_is(store: Store, table: str) ->
 def test_the_finding_names_the_session_and_both_callers(store: Store) -> None:
     store.send(traces(*healthy("s1", 1), row(50, "s1", "sql-owl")))
     finding = run_audit(store.engine, find_audit("sessions-with-two-callers"))
-    assert finding.columns == ("session_id", "callers", "sources", "rows")
-    assert finding.rows == [("s1", ["sql-fox", "sql-owl"], ["echo"], 4)]
+    assert finding.columns == ("session_id", "callers", "sources", "rows", "first_at", "example")
+    assert [found[:4] for found in finding.rows] == [("s1", ["sql-fox", "sql-owl"], ["echo"], 1)]
+
+
+MINUTE = 60 * SECOND
+OWL = {"rvbbit.caller.id": "sql-owl", "rvbbit.caller.origin": "sql", "rvbbit.kind": "caller"}
+# What is as it should be, though more than one caller is in it.
+CLEAN: dict[str, list[SpanRecord]] = {
+    "a session id that comes again later, twice for the first caller": [
+        *query("sql-fox", "a", 10),
+        *query("sql-owl", "b", 20, at=NOW + MINUTE),
+        *query("sql-fox", "a", 30, at=NOW + 2 * MINUTE),
+    ],
+    "a session id that comes again in the same trace": [
+        *query("sql-fox", "a", 10),
+        *query("sql-owl", "a", 20, at=NOW + MINUTE),
+    ],
+    "a session id that comes again the moment the run before it ends": [
+        *query("sql-fox", "a", 10),
+        *query("sql-owl", "b", 20, at=NOW + 11 * SECOND),
+    ],
+    "a block of another caller inside, in a trace of its own": [
+        *query("sql-fox", "a", 10),
+        *query("sql-owl", "b", 20, "s2", at=NOW + 2 * SECOND),
+    ],
+    "a caller whose own span hangs under a span of another's, since nothing of that was handed on": [
+        *query("sql-fox", "a", 10),
+        replace(inside("a", 12, 20, NOW + 3 * SECOND, "sql-owl", **OWL), name="caller sql", took=SECOND),
+        inside("a", 20, 21, NOW + 3 * SECOND, "sql-owl"),
+    ],
+    "a caller whose own span has not come yet": [
+        *query("sql-fox", "a", 10),
+        inside("a", 999, 21, NOW + 3 * SECOND, "sql-owl"),
+    ],
+    "a span that nobody claims under one with a caller": [
+        *query("sql-fox", "a", 10),
+        inside("a", 12, 20, NOW + 3 * SECOND, "", rvbbit__caller__candidate="sql-fox"),
+    ],
+}
+
+
+@pytest.mark.parametrize("what", CLEAN)
+def test_what_is_of_two_callers_as_it_should_be_breaks_no_rule(store: Store, what: str) -> None:
+    store.send(traces(*CLEAN[what]))
+    assert broken_rules(store) == {}
+
+
+def test_no_audit_sees_a_wrong_caller_on_which_every_witness_agrees(store: Store) -> None:
+    """What `docs/explanation/whose-work-it-is.md` says plainly: sql-owl's job, credited to sql-fox in a trace of its own."""
+    store.send(
+        traces(
+            *query("sql-fox", "a", 10),
+            *query("sql-owl", "b", 20, "s2"),
+            replace(inside("z", 999, 30, NOW + 3 * SECOND, "sql-fox"), name="work of sql-owl"),
+        )
+    )
+    assert broken_rules(store) == {}
+
+
+def test_a_row_that_says_that_two_answers_differed_breaks_no_rule_but_that_for_conflicts(store: Store) -> None:
+    """A row that names its caller itself, inside somebody's session, and what hangs under it."""
+    by_hand = {"rvbbit__caller__source": "explicit", "rvbbit__caller__conflict": "sql-fox", "session__id": "s1"}
+    child = {"rvbbit__caller__source": "echo", "session__id": "s1"}
+    store.send(
+        traces(
+            *query("sql-fox", "a", 10),
+            *query("sql-owl", "b", 20, "s2"),
+            inside("a", 12, 30, NOW + 3 * SECOND, "sql-owl", **by_hand),
+            inside("a", 30, 31, NOW + 3 * SECOND, "sql-fox", **child),
+        )
+    )
+    assert broken_rules(store).keys() == {"conflicts"}
+
+
+@pytest.mark.parametrize(
+    "known", [True, False], ids=["of a caller that is at work", "of a caller of whom nothing is known"]
+)
+@pytest.mark.parametrize("session", ["s1", ""], ids=["a row", "a span of no session"])
+@pytest.mark.parametrize("parent", [12, 999], ids=["under a stored span", "under one that is not stored"])
+def test_a_row_with_another_caller_is_found_by_everything_that_says_another(
+    store: Store, known: bool, session: str, parent: int
+) -> None:
+    own = {"session__id": session, "rvbbit__caller__source": "baggage"} if session else {}
+    store.send(
+        traces(
+            *query("sql-fox", "a", 10),
+            *(query("sql-owl", "b", 20, "s2") if known else []),
+            inside("a", parent, 30, NOW + 3 * SECOND, "sql-owl", **own),
+        )
+    )
+    witnesses = ["caller span"] * known + ["parent span"] * (parent == 12) + ["session"] * bool(session)
+    finding = run_audit(store.engine, find_audit("rows-with-another-caller"))
+    columns = ("witness", "names", "caller_id", "caller_source", "session_id", "trace_id", "span_id", "name")
+    assert finding.columns == columns
+    trace = b"a".ljust(16, b".").hex()
+    assert finding.rows == [
+        (witness, ["sql-fox"], "sql-owl", "baggage", session, trace, own_id(30).hex(), "work") for witness in witnesses
+    ]
+    later = run_audit(store.engine, find_audit("rows-with-another-caller"), {"since": "2100-01-01 00:00:00"})
+    assert later.rows == []
+
+
+@pytest.mark.parametrize(
+    "order", [1, -1], ids=["the one that began first is first", "the one that began first is last"]
+)
+def test_two_callers_of_a_session_at_once_are_found_whichever_trace_they_are_in(store: Store, order: int) -> None:
+    spans = [*query("sql-fox", "a", 10), *query("sql-owl", "b", 20, at=NOW + 10 * SECOND)]
+    store.send(*(traces(span) for span in spans[::order]))
+    assert [row[:4] for row in broken_rules(store)["sessions-with-two-callers"]] == [
+        ("s1", ["sql-fox", "sql-owl"], ["echo"], 1)
+    ]
+
+
+def test_a_session_that_began_anew_and_was_killed_never_ended_and_one_of_which_no_runner_told_did(store: Store) -> None:
+    killed = row(14, "s1", at=NOW - HOUR - MINUTE, rvbbit__kind="session", rvbbit__session__event="start")
+    untold = row(20, "s2", at=NOW - 3 * HOUR, rvbbit__caller__source="baggage")
+    store.send(traces(*query("sql-fox", "a", 10, at=NOW - 2 * HOUR), killed, untold))
+    assert [row[:2] for row in broken_rules(store)["sessions-never-ended"]] == [("s1", "sql-fox")]
+
+
+def test_rows_without_a_caller_are_shown_with_whom_they_were_inherited_from(store: Store) -> None:
+    nobody = {"rvbbit__caller__source": "none"}
+    store.send(
+        traces(
+            row(1, "jobs", "", rvbbit__caller__candidate="sql-owl", **nobody),
+            row(2, "jobs", "", rvbbit__caller__candidate="sql-fox", **nobody),
+            row(3, "jobs", "", rvbbit__caller__candidate="sql-fox", **nobody),
+            row(4, "other", "", rvbbit__caller__id="no good", **nobody),
+        )
+    )
+    finding = run_audit(store.engine, find_audit("rows-without-caller"))
+    assert finding.columns == ("session_id", "rows", "candidates", "refused_ids", "first_row", "service", "example")
+    assert [found[:4] for found in finding.rows] == [("jobs", 3, ["sql-fox", "sql-owl"], 0), ("other", 1, [], 1)]
+
+
+def test_what_nobody_claims_is_reported_by_candidate_rows_and_spans_of_no_session_alike(store: Store) -> None:
+    loose = SpanRecord(5, {"rvbbit.caller.source": "none", "rvbbit.caller.candidate": "sql-fox"}, at=NOW + SECOND)
+    candidate = {"rvbbit__caller__source": "none", "rvbbit__caller__candidate": "sql-fox"}
+    store.send(traces(row(1, "jobs", "", **candidate), row(2, "s1"), row(3, "lost", ""), loose, service="worker"))
+    finding = run_audit(store.engine, find_audit("candidates"))
+    assert finding.columns == ("service", "candidate", "spans", "rows", "sessions", "first_at", "last_at", "example")
+    assert [found[:5] for found in finding.rows] == [("worker", "sql-fox", 2, 1, 1)]
+
+
+def test_what_is_known_by_inheritance_alone_is_reported_as_a_share_of_each_service(store: Store) -> None:
+    weak = {"rvbbit__caller__source": "inherited", "rvbbit__usage__counted": True, "rvbbit__usage__cost": 0.25}
+    store.send(traces(row(1), row(2), row(3, "s2", "sql-owl", **weak), service="web"))
+    store.send(traces(row(4), row(5, "lost", ""), service="runner"))
+    finding = run_audit(store.engine, find_audit("inherited-by-service"))
+    assert finding.columns == ("service", "rows", "inherited", "percent", "callers", "cost", "example")
+    assert finding.rows == [("web", 3, 1, 33.33, 1, 0.25, "log"), ("runner", 2, 0, 0, 0, 0, "")]
 
 
 def test_the_reports_add_up_with_what_nobody_claims_as_a_row_of_its_own(store: Store) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
 from tests.conftest import Store
-from tests.support.otlp import NOW, SpanRecord, logs, row, traces
+from tests.support.otlp import NOW, SpanRecord, Value, logs, row, traces
 
 SECOND = 10**9
 HOUR = 3600 * SECOND
@@ -70,6 +71,8 @@ def test_a_log_row_is_stored_whole(store: Store) -> None:
             "caller_source": "echo",
             "caller_origin": "sql",
             "caller_conflict": "",
+            "caller_candidate": "",
+            "claim": "session",
             "service_name": "runner",
         }
     ]
@@ -106,7 +109,6 @@ def test_a_session_is_one_row_of_each_table_from_its_start_to_its_end(store: Sto
             "parent_session_id": "s0",
             "cascade_id": "extract_brand",
             "error": "",
-            "callers_seen": ["sql-fox"],
         }
     ]
     assert store.whole("SELECT * FROM cascade_sessions") == [
@@ -129,8 +131,90 @@ def test_a_session_is_one_row_of_each_table_from_its_start_to_its_end(store: Sto
 def test_a_late_row_without_a_caller_erases_nothing_and_an_earlier_status_does_not_win(store: Store) -> None:
     store.send(traces(row(1, at=NOW + HOUR, rvbbit__session__event="end", rvbbit__session__status="completed")))
     store.send(traces(row(2, "s1", "", at=NOW + 2 * HOUR), row(3, at=NOW, rvbbit__session__status="running")))
-    assert store.rows("SELECT caller_id, status, started_at FROM session_state") == [
-        ("sql-fox", "completed", stamp(NOW))
+    # An hour after the end, in a trace of its own: of that run, or of another one? So it is nobody's, and shown as that.
+    assert store.rows("SELECT caller_id, status, started_at FROM session_state ORDER BY caller_id") == [
+        ("", "", stamp(NOW + 2 * HOUR)),
+        ("sql-fox", "completed", stamp(NOW)),
+    ]
+
+
+def test_a_session_that_two_callers_ran_is_a_row_of_each_with_a_status_times_and_cost_of_its_own(store: Store) -> None:
+    def run(first: int, caller: str, at: int, cost: float, **end: Value) -> list[SpanRecord]:
+        cascade = {"rvbbit__kind": "cascade", "rvbbit__cascade__id": "ask", "rvbbit__cascade__input": caller}
+        return [
+            row(first, "chat-7", caller, at=at, rvbbit__kind="session", rvbbit__session__event="start"),
+            row(first + 1, "chat-7", caller, at=at + SECOND, rvbbit__usage__counted=True, rvbbit__usage__cost=cost),
+            row(first + 2, "chat-7", caller, at=at + 2 * SECOND, **cascade, **end),
+        ]
+
+    first = run(10, "sql-fox", NOW, 0.25, rvbbit__session__event="end")
+    second = run(20, "sql-owl", NOW + HOUR, 0.5)
+    store.send(traces(*second), traces(*first), traces(*first))
+    assert store.rows(
+        "SELECT caller_id, session_id, status, started_at, ended_at FROM session_state ORDER BY caller_id"
+    ) == [
+        ("sql-fox", "chat-7", "completed", stamp(NOW), stamp(NOW + 2 * SECOND + 1_000_000)),
+        ("sql-owl", "chat-7", "running", stamp(NOW + HOUR), None),
+    ]
+    assert store.rows(
+        "SELECT caller_id, input, cost, usage_rows, created_at FROM cascade_sessions ORDER BY caller_id"
+    ) == [
+        ("sql-fox", "sql-fox", 0.25, 1, stamp(NOW)),
+        ("sql-owl", "sql-owl", 0.5, 1, stamp(NOW + HOUR)),
+    ]
+
+
+def test_a_session_begun_anew_and_killed_is_unfinished_whatever_its_earlier_runs_end_says(store: Store) -> None:
+    start = {"rvbbit__kind": "session", "rvbbit__session__event": "start"}
+    end = {"rvbbit__kind": "cascade", "rvbbit__session__event": "end"}
+    store.send(traces(row(3, at=NOW + 2 * SECOND, **start)))
+    store.send(traces(row(1, at=NOW, **start), row(2, at=NOW + SECOND, **end)))
+    query = "SELECT status, started_at, ended_at FROM session_state"
+    assert store.rows(query) == [("running", stamp(NOW), None)]
+    # A row of the first run that comes late, and says its status again, ends nothing.
+    store.send(traces(row(4, at=NOW + SECOND + 5, rvbbit__session__status="completed")))
+    assert store.rows(query) == [("running", stamp(NOW), None)]
+    store.send(traces(row(5, at=NOW + 3 * SECOND, **end)))
+    assert store.rows(query) == [("completed", stamp(NOW), stamp(NOW + 3 * SECOND + 1_000_000))]
+
+
+def test_rows_of_two_callers_in_one_trace_and_session_are_each_counted_for_their_own(store: Store) -> None:
+    """A run, and inside it a row that names its caller itself."""
+    usage = {"rvbbit__usage__counted": True, "gen_ai__usage__input_tokens": 7, "rvbbit__cascade__id": "ask"}
+    own = [row(number, **usage) for number in range(3)]
+    other = row(3, "s1", "sql-owl", rvbbit__caller__source="explicit", rvbbit__caller__conflict="sql-fox", **usage)
+    store.send(traces(*(replace(span, trace=b"t" * 16) for span in (*own, other))))
+    by_caller = "SELECT caller_id, sum(tokens_in), count() FROM unified_logs GROUP BY caller_id ORDER BY caller_id"
+    assert store.rows(by_caller) == [("sql-fox", 21, 3), ("sql-owl", 7, 1)]
+    assert store.rows("SELECT caller_id, tokens_in, usage_rows FROM cascade_sessions ORDER BY caller_id") == store.rows(
+        by_caller
+    )
+
+
+@pytest.mark.parametrize("source", ["explicit", "echo", "baggage", "inherited", "repair"])
+def test_how_a_caller_is_known_is_stored_as_the_program_says(store: Store, source: str) -> None:
+    store.send(traces(row(1, rvbbit__caller__source=source, rvbbit__caller__candidate="sql-owl")))
+    assert store.rows("SELECT caller_id, caller_source, caller_candidate FROM unified_logs") == [
+        ("sql-fox", source, "")
+    ]
+
+
+def test_whom_a_row_of_nobodys_was_inherited_from_is_stored_and_not_believed(store: Store) -> None:
+    nobody = {"rvbbit__caller__source": "none"}
+    store.send(
+        traces(
+            row(1),
+            row(2, "s1", "", rvbbit__caller__candidate="sql-fox", **nobody),
+            row(3, "s1", "", rvbbit__caller__candidate="no good", **nobody),
+            row(4, "s1", "", rvbbit__caller__id="no good", **nobody),
+        )
+    )
+    columns = "span_id, caller_id, caller_source, caller_candidate, claim"
+    assert store.rows(f"SELECT {columns} FROM unified_logs ORDER BY span_id") == [
+        (f"{2:016x}", "sql-fox", "echo", "", "session"),
+        (f"{3:016x}", "", "none", "sql-fox", "nobody"),
+        (f"{4:016x}", "sql-fox", "repair", "", "none"),
+        (f"{5:016x}", "", "none", "", "nobody"),
     ]
 
 

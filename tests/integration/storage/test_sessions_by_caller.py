@@ -57,26 +57,30 @@ def scattered(store: Store) -> Store:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_callers_sessions_are_those_that_a_look_at_all_of_them_finds(scattered: Store, view: str) -> None:
-    every = scattered.whole(f"SELECT * FROM {view} ORDER BY session_id")
-    assert len({each["session_id"] for each in every}) == len(every) >= 590
+    every = scattered.whole(f"SELECT * FROM {view} ORDER BY session_id, caller_id")
+    assert len({(each["session_id"], each["caller_id"]) for each in every}) == len(every) >= 900
     for caller in CALLERS:
         mine = [each for each in every if each["caller_id"] == caller]
         assert len(mine) > 50
         assert scattered.whole(f"SELECT * FROM {view} WHERE caller_id = '{caller}' ORDER BY session_id") == mine
+    session = next(each["session_id"] for each in every if each["caller_id"])
+    whole = f"SELECT * FROM {view} WHERE session_id = '{session}' ORDER BY caller_id"
+    assert scattered.whole(whole) == [each for each in every if each["session_id"] == session]
     scattered.engine.command("OPTIMIZE TABLE session_facts FINAL")
-    assert scattered.whole(f"SELECT * FROM {view} ORDER BY session_id") == every
+    assert scattered.whole(f"SELECT * FROM {view} ORDER BY session_id, caller_id") == every
 
 
-def test_the_views_say_what_the_rows_add_up_to(scattered: Store) -> None:
+def test_the_views_say_what_the_rows_of_each_session_and_caller_add_up_to(scattered: Store) -> None:
     by_hand = scattered.rows(
-        "SELECT max(caller_id), session_id, min(timestamp), arraySort(groupUniqArrayIf(caller_id, caller_id != '')) FROM unified_logs"
-        " GROUP BY session_id ORDER BY session_id"
+        "SELECT caller_id, session_id, min(timestamp) FROM unified_logs GROUP BY session_id, caller_id ORDER BY session_id, caller_id"
     )
     assert (
-        scattered.rows("SELECT caller_id, session_id, started_at, callers_seen FROM session_state ORDER BY session_id")
+        scattered.rows("SELECT caller_id, session_id, started_at FROM session_state ORDER BY session_id, caller_id")
         == by_hand
     )
-    assert any(len(seen) > 1 for _, _, _, seen in by_hand)  # type: ignore[arg-type]
-    assert scattered.rows("SELECT sum(cost), sum(usage_rows) FROM cascade_sessions") == scattered.rows(
-        "SELECT sum(cost), countIf(cost > 0) FROM unified_logs WHERE session_id IN (SELECT session_id FROM unified_logs WHERE cascade_id != '')"
+    claimed = [session for caller, session, _ in by_hand if caller]
+    assert len(set(claimed)) < len(claimed)
+    costs = "SELECT caller_id, session_id, sum(cost), {} FROM {} GROUP BY ALL HAVING max(cascade_id) != '' ORDER BY session_id, caller_id"
+    assert scattered.rows(costs.format("sum(usage_rows)", "cascade_sessions")) == scattered.rows(
+        costs.format("countIf(cost > 0)", "unified_logs")
     )

@@ -1,11 +1,16 @@
 -- name: caller-differs-between-tables
 -- kind: rule
--- title: Sessions whose caller differs between the tables
--- finding: The rows of a session, its state and its cascade do not name the same caller.
--- remedy: `rvbbit-otel repair` if rows have none. Else see sessions-with-two-callers: the tables take the greatest id where rows disagree.
-SELECT session_id, logs.caller AS in_unified_logs, state.caller_id AS in_session_state, cascades.caller_id AS in_cascade_sessions
-FROM (SELECT session_id, max(caller_id) AS caller FROM unified_logs GROUP BY session_id) AS logs
-INNER JOIN session_state AS state USING (session_id)
-LEFT JOIN cascade_sessions AS cascades USING (session_id)
-WHERE logs.caller != state.caller_id OR (cascades.cascade_id != '' AND cascades.caller_id != state.caller_id)
+-- title: Sessions whose callers differ between the tables
+-- finding: The rows of a session and its state do not name the same callers.
+-- remedy: `rvbbit-otel repair` mends what one that was cut off left behind. Else a table was changed by hand: `ALTER TABLE ... UPDATE` does this.
+SELECT session_id, logs.callers AS in_unified_logs, state.callers AS in_session_state
+FROM (SELECT session_id, arraySort(groupUniqArray(toString(caller_id))) AS callers FROM unified_logs WHERE caller_id != '' GROUP BY session_id) AS logs
+INNER JOIN
+(
+    SELECT session_id, arraySort(groupUniqArray(caller_id)) AS callers
+    FROM session_state
+    WHERE caller_id != ''
+    GROUP BY session_id
+) AS state USING (session_id)
+WHERE logs.callers != state.callers
 ORDER BY session_id

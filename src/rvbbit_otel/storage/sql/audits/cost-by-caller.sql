@@ -1,7 +1,7 @@
 -- name: cost-by-caller
 -- kind: report
 -- title: Cost and tokens by caller; what nobody claims is a row of its own
--- finding: One row a caller, dearest first. Their sum is the sum over all rows.
+-- finding: One row a caller, most expensive first. Their sum is the sum over all rows.
 -- remedy: Nothing to do.
 -- parameter: since DateTime = 1970-01-01 00:00:00
 SELECT

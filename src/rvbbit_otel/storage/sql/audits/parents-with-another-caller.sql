@@ -1,10 +1,17 @@
 -- name: parents-with-another-caller
 -- kind: rule
 -- title: Sub-sessions whose caller is not their parent's
--- finding: A session was started by another one, and their rows are credited to different callers.
--- remedy: Look at caller_source of the sub-session's rows; a runner that starts it for somebody else must not name a parent.
-SELECT child.session_id AS session_id, child.caller_id AS caller_id, parent.session_id AS parent_session_id, parent.caller_id AS parent_caller_id
+-- finding: A session was started by another one, their rows are credited to different callers, and do not say that two answers differed.
+-- remedy: Look at caller_source of the sub-session's rows; a runner that starts it for somebody else must name that caller, or no parent.
+SELECT child.session_id AS session_id, child.caller_id AS caller_id, parent.session_id AS parent_session_id, parent.callers AS parent_callers
 FROM session_state AS child
-INNER JOIN session_state AS parent ON child.parent_session_id = parent.session_id
-WHERE child.parent_session_id != '' AND child.caller_id != parent.caller_id
-ORDER BY session_id
+INNER JOIN
+(
+    SELECT session_id, arraySort(groupUniqArray(caller_id)) AS callers
+    FROM session_state
+    WHERE caller_id != ''
+    GROUP BY session_id
+) AS parent ON child.parent_session_id = parent.session_id
+WHERE child.caller_id != '' AND NOT has(parent.callers, child.caller_id)
+    AND (child.session_id, child.caller_id) NOT IN (SELECT session_id, toString(caller_id) FROM unified_logs WHERE caller_conflict != '')
+ORDER BY session_id, caller_id

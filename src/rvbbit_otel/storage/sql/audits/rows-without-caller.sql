@@ -1,10 +1,17 @@
 -- name: rows-without-caller
 -- kind: rule
 -- title: Rows without a caller
--- finding: These sessions left rows that nobody claims, so their cost belongs to no query.
--- remedy: If the session is known elsewhere, `rvbbit-otel repair` gives them its caller. Else a hook point is missing: see `rvbbit-otel doctor`.
+-- finding: These sessions left rows that nobody claims, so their cost belongs to no query. `candidates`: whom they were inherited from.
+-- remedy: If their run is known, `rvbbit-otel repair` gives them its caller. Else let the program say whose the work is (`called_by`), or see `rvbbit-otel doctor`.
 -- parameter: since DateTime = 1970-01-01 00:00:00
-SELECT session_id, count() AS rows, min(timestamp) AS first_row, any(service_name) AS service, any(name) AS example
+SELECT
+    session_id,
+    count() AS rows,
+    arraySort(groupUniqArrayIf(8)(caller_candidate, caller_candidate != '')) AS candidates,
+    countIf(claim = 'nobody' AND caller_candidate = '') AS refused_ids,
+    min(timestamp) AS first_row,
+    any(service_name) AS service,
+    any(name) AS example
 FROM unified_logs
 WHERE (caller_id = '' OR caller_source = 'none') AND timestamp >= {since:DateTime}
 GROUP BY session_id

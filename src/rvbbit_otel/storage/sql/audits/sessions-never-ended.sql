@@ -1,10 +1,10 @@
 -- name: sessions-never-ended
 -- kind: rule
 -- title: Sessions that never ended
--- finding: These sessions started, have been silent for longer than `idle_seconds`, and never said that they ended.
+-- finding: These sessions started, have been silent for longer than `idle_seconds`, and did not say that they ended since they started last.
 -- remedy: The process was killed, or the spec names no end of a session. Their rows are complete up to last_seen_at.
 -- parameter: idle_seconds UInt32 = 3600
 SELECT session_id, caller_id, cascade_id, status, started_at, last_seen_at
 FROM session_state
-WHERE ended_at IS NULL AND last_seen_at < now() - toIntervalSecond({idle_seconds:UInt32})
-ORDER BY started_at, session_id
+WHERE status != '' AND ended_at IS NULL AND last_seen_at < now() - toIntervalSecond({idle_seconds:UInt32})
+ORDER BY started_at, session_id, caller_id

@@ -1,12 +1,44 @@
 -- name: sessions-with-two-callers
 -- kind: rule
--- title: Sessions whose rows name two callers
--- finding: Rows of one session are credited to different callers: one of them is wrong, or the session id was used twice.
--- remedy: Look at caller_source of the rows. `baggage` may be stale, `explicit` was set by hand; a runner that uses a session id again must end it first.
+-- title: Sessions that two callers have at the same time
+-- finding: Work of one session for two callers overlaps in time: one of them is wrong, or the session id was used twice at once.
+-- remedy: Look at caller_source of the rows. A session id that comes again later, for whomever, is no finding; one that is in use must not be used again.
 -- parameter: since DateTime = 1970-01-01 00:00:00
-SELECT session_id, arraySort(groupUniqArray(16)(caller_id)) AS callers, arraySort(groupUniqArray(8)(caller_source)) AS sources, count() AS rows
-FROM unified_logs
-WHERE caller_id != '' AND timestamp >= {since:DateTime}
+SELECT
+    session_id,
+    arraySort(arrayDistinct(arrayFlatten(groupArray([toString(caller_id), before.2])))) AS callers,
+    arraySort(groupUniqArray(8)(caller_source)) AS sources,
+    count() AS rows,
+    min(time) AS first_at,
+    any(name) AS example
+FROM
+(
+    -- The first span to begin while one of another caller lasts is always found by the span before it that lasts longest.
+    SELECT
+        *,
+        max((end, toString(caller_id))) OVER (PARTITION BY session_id ORDER BY time, end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM
+    (
+        SELECT
+            session_id,
+            Timestamp AS time,
+            addNanoseconds(Timestamp, Duration) AS end,
+            caller_id,
+            SpanName AS name,
+            SpanAttributes['rvbbit.caller.source'] AS caller_source
+        FROM otel_traces
+        WHERE caller_id != '' AND SpanAttributes['rvbbit.caller.conflict'] = '' AND SpanAttributes['rvbbit.kind'] != 'caller'
+            -- Ends that are before their begin wrap around to centuries.
+            AND Duration <= 7776000000000000
+            AND session_id IN (
+                SELECT session_id
+                FROM session_state
+                WHERE caller_id != ''
+                GROUP BY session_id
+                HAVING count() > 1 AND max(last_seen_at) >= {since:DateTime}
+            )
+    )
+)
+WHERE before.1 > time AND before.2 != caller_id AND end >= {since:DateTime}
 GROUP BY session_id
-HAVING length(callers) > 1
 ORDER BY session_id

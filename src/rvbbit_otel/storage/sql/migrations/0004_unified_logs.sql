@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS unified_logs
     caller_source LowCardinality(String) CODEC(ZSTD(1)),
     caller_origin LowCardinality(String) CODEC(ZSTD(1)),
     caller_conflict LowCardinality(String) CODEC(ZSTD(1)),
+    caller_candidate LowCardinality(String) CODEC(ZSTD(1)),
+    claim Enum8('open' = 0, 'none' = 1, 'nobody' = 2, 'inherited' = 3, 'stated' = 4, 'session' = 5) CODEC(ZSTD(1)),
     service_name LowCardinality(String) CODEC(ZSTD(1)),
     INDEX idx_caller_id caller_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_session_id session_id TYPE bloom_filter(0.01) GRANULARITY 1,

@@ -1,6 +1,6 @@
 -- Spans on their way: the stock columns and what is read out of them, worked out once for all the tables behind. Nothing is kept here.
 -- reject: why the span is left out of every table ('' keeps it). session_fault, caller_fault: why that one column stays empty.
--- is_row: the span is a row of unified_logs and counts for its session.
+-- is_row: the span is a row of unified_logs and counts for its session. trace_hash, claim: as in session_facts.
 CREATE TABLE IF NOT EXISTS spans_in
 (
     Timestamp DateTime64(9),
@@ -36,11 +36,14 @@ CREATE TABLE IF NOT EXISTS spans_in
     caller_fault LowCardinality(String),
     is_row Bool,
     session_id String,
+    trace_hash UInt64,
+    claim Enum8('open' = 0, 'none' = 1, 'nobody' = 2, 'inherited' = 3, 'stated' = 4, 'session' = 5),
     parent_session_id String,
     session_event LowCardinality(String),
     session_status LowCardinality(String),
     caller_id String,
     caller_source LowCardinality(String),
+    caller_candidate LowCardinality(String),
     caller_origin LowCardinality(String),
     kind LowCardinality(String),
     cascade_id String,

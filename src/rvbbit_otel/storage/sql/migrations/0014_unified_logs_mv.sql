@@ -28,6 +28,8 @@ SELECT
     caller_source,
     caller_origin,
     SpanAttributes['rvbbit.caller.conflict'] AS caller_conflict,
+    caller_candidate,
+    claim,
     ServiceName AS service_name
 FROM spans_in
 WHERE is_row

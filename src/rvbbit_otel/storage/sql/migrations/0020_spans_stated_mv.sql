@@ -1,10 +1,10 @@
 -- The one place that reads our attributes, and the one place that says what is refused and which row counts its usage.
--- A straggler, which names a session and no caller, gets the session's caller from the store or from its own block, where exactly one is known.
-CREATE MATERIALIZED VIEW IF NOT EXISTS spans_in_mv TO spans_in AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS spans_stated_mv TO spans_stated AS
 WITH
     SpanAttributes['session.id'] AS stated_session,
     SpanAttributes['rvbbit.caller.id'] AS stated_caller,
     SpanAttributes['rvbbit.caller.source'] AS stated_source,
+    SpanAttributes['rvbbit.caller.candidate'] AS stated_candidate,
     SpanAttributes['rvbbit.kind'] AS stated_kind,
     SpanAttributes['rvbbit.session.status'] AS stated_status,
     toFloat64OrNull(SpanAttributes['rvbbit.duration_ms']) AS stated_duration,
@@ -54,6 +54,14 @@ SELECT
     if(reject = '' AND stated_caller != '' AND NOT match(stated_caller, '^[A-Za-z0-9_.:-]{1,128}$'), 'caller_id', '') AS caller_fault,
     reject = '' AND session_id != '' AND stated_kind != 'caller' AS is_row,
     if(session_fault = '', stated_session, '') AS session_id,
+    bitShiftRight(cityHash64(TraceId), 24) AS trace_hash,
+    multiIf(
+        stated_caller = '', multiIf(caller_candidate != '', 'nobody', stated_source = 'none', 'none', 'open'),
+        caller_fault != '', 'nobody',
+        stated_source IN ('echo', 'repair'), 'session',
+        stated_source = 'inherited', 'inherited',
+        'stated'
+    ) AS claim,
     SpanAttributes['rvbbit.session.parent_id'] AS parent_session_id,
     SpanAttributes['rvbbit.session.event'] AS session_event,
     multiIf(
@@ -62,8 +70,9 @@ SELECT
         session_event = 'end', if(StatusCode = 'Error', 'error', 'completed'),
         ''
     ) AS session_status,
-    if(stated_caller = '' AND reject = '' AND session_id != '', ifNull(known_caller, ''), own_caller) AS caller_id,
-    if(own_caller = '' AND caller_id != '', 'repair', own_source) AS caller_source,
+    own_caller AS caller_id,
+    own_source AS caller_source,
+    if(stated_caller = '' AND match(stated_candidate, '^[A-Za-z0-9_.:-]{1,128}$'), stated_candidate, '') AS caller_candidate,
     SpanAttributes['rvbbit.caller.origin'] AS caller_origin,
     multiIf(
         stated_kind IN ('caller', 'session', 'cascade', 'cell', 'llm', 'tool', 'log'), stated_kind,
@@ -87,28 +96,3 @@ SELECT
         multiIf(StatusMessage != '', StatusMessage, exception != '', exception, SpanAttributes['error.type'] != '', SpanAttributes['error.type'], 'error'),
         '') AS error
 FROM otel_traces_in
-LEFT JOIN
-(
-    SELECT known_session, any(caller) AS known_caller
-    FROM
-    (
-        SELECT session_id AS known_session, arrayJoin(groupUniqArrayMerge(16)(callers)) AS caller
-        FROM session_facts
-        WHERE session_id IN (
-            SELECT SpanAttributes['session.id']
-            FROM otel_traces_in
-            WHERE SpanAttributes['rvbbit.caller.id'] = '' AND SpanAttributes['session.id'] != ''
-        )
-        GROUP BY session_id
-        UNION ALL
-        SELECT SpanAttributes['session.id'], SpanAttributes['rvbbit.caller.id']
-        FROM otel_traces_in
-        WHERE match(SpanAttributes['rvbbit.caller.id'], '^[A-Za-z0-9_.:-]{1,128}$') AND SpanAttributes['session.id'] IN (
-            SELECT SpanAttributes['session.id']
-            FROM otel_traces_in
-            WHERE SpanAttributes['rvbbit.caller.id'] = '' AND SpanAttributes['session.id'] != ''
-        )
-    )
-    GROUP BY known_session
-    HAVING uniqExact(caller) = 1
-) AS known ON known_session = SpanAttributes['session.id']
