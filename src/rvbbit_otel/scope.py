@@ -169,7 +169,7 @@ def _plain(opening: Opening, around: Context) -> tuple[Work, Context, Close]:
     say_whose_run_it_is_in(work)
     same = caller is not None and base is not None and base.caller is not None and base.caller.id == caller.id
     if base is not None and same and work.session_id is None:
-        work.session_id, work.echo = base.session_id, base.echo
+        work.session_id, work.echo, work.in_block = base.session_id, base.echo, base.in_block
 
     def close(error: BaseException | None) -> None:
         work.end()

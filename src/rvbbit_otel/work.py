@@ -72,7 +72,7 @@ class Work:
     handed over and runs in a line of execution of its own. code: what the job runs, to tell a timer that sets itself again.
     conflict: whose the run around it is, where it is another's. span: the one that was
     current when it was handed over. waited: it has slept, or waited for an event. left: the run that it was
-    part of before other work was taken up.
+    part of before other work was taken up. in_block: its session is a block of the application's, and no run of a runner's.
     """
 
     __slots__ = (
@@ -89,6 +89,7 @@ class Work:
         "ended",
         "ended_at",
         "frame",
+        "in_block",
         "inherited",
         "left",
         "revoked",
@@ -121,6 +122,7 @@ class Work:
         self.conflict: str | None = None
         self.span: object = None
         self.left: Echo | None = None
+        self.in_block = False
         self.waited = False
         self.frame: int | None = None
         self.ended = False
@@ -224,6 +226,7 @@ class Work:
             candidate=self.candidate,
         )
         same.inherited = self.inherited
+        same.in_block = self.in_block
         same.conflict = self.conflict
         return same
 

@@ -45,6 +45,7 @@ class Blocks:
             if opening.caller is not None and (opening.session_id is not None or scope.session_id is None):
                 outer = scope.base.session_id if scope.base is not None else None
                 scope.session_id, scope.echo = opening.session_id or _new_session(opening.caller.id), None
+                scope.in_block = True
                 context = with_work(context, scope)
                 session = _Session(self._spans, context, scope.session_id, outer, opening.name)
                 session.begin()

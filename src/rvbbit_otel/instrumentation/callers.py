@@ -263,7 +263,7 @@ class Callers:
             return base
         around = work_of(base)
         if around is not None and around.caller is not None and around.caller.id == caller.id:
-            scope.session_id, scope.echo = around.session_id, around.echo
+            scope.session_id, scope.echo, scope.in_block = around.session_id, around.echo, around.in_block
             return base
         ambient = caller_id_of(base)
         if ambient == caller.id:
