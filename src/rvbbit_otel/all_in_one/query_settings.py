@@ -24,7 +24,9 @@ _PROTOCOL = frozenset(
         "buffer_size",
         "cancel_http_readonly_queries_on_client_close",
         "client_protocol_version",
+        "compress",
         "database",
+        "decompress",
         "default_format",
         "enable_http_compression",
         "http_headers_progress_interval_ms",
@@ -62,21 +64,31 @@ def settings_of(given: Iterable[tuple[str, str]], options: Options, is_zone: Cal
     for name, value in given:
         if name in _PROTOCOL or name.startswith("param_"):
             continue
-        if name in ("compress", "decompress"):
-            if value not in ("0", "", "false"):
-                raise _refused(
-                    f"{name}={value[:20]} (ClickHouse's own blocks) is not served: use HTTP's gzip, or compress: none"
-                )
-        elif can_be_set(name):
+        if can_be_set(name):
             settings[name] = setting(name, value, options, is_zone)
         else:
             raise _refused(f"Setting {name[:80]!r} can't be set here, or is unknown")
     return settings
 
 
+def is_on(value: str) -> bool:
+    """Whether a word of the protocol is switched on."""
+    return _FLAGS.get(value) == 1
+
+
 def can_be_set(name: str) -> bool:
     """Whether a question may bring that setting, to whatever value."""
     return name in _kinds() or name in _LIMITS
+
+
+def check_change(name: str, value: str, options: Options, is_zone: Callable[[str], bool]) -> None:
+    """Raise EngineError for what SET can't have: a setting that is in no list, a value that it can't have, a limit that would be lifted."""
+    limit = _LIMITS.get(name)
+    if not can_be_set(name) or (limit is not None and not 0 < (_number(value) or 0) <= getattr(options, limit)):
+        raise EngineError(
+            f"Code: 164. DB::Exception: Cannot modify '{name[:80]}' setting in readonly mode, or not to that. (READONLY)"
+        )
+    setting(name, value, options, is_zone)
 
 
 def settable() -> list[str]:

@@ -114,11 +114,6 @@ def test_a_setting_that_reaches_further_or_is_unknown_is_refused_by_name(name: s
     assert repr(name) in str(refused.value)
 
 
-def test_clickhouse_s_own_compression_is_refused_with_what_to_do() -> None:
-    with pytest.raises(EngineError, match="compress: none"):
-        settings_of(("compress", "1"))
-
-
 def test_no_setting_of_the_list_names_a_file_or_a_place() -> None:
     names = [line.split()[0] for line in lines("settings.txt")]
     assert [
