@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -16,14 +16,14 @@ from starlette.routing import Route
 from rvbbit_otel.all_in_one import bodies
 from rvbbit_otel.all_in_one.answers import HELD, AnswerPipe, HeldAnswer, StreamedAnswer
 from rvbbit_otel.all_in_one.commands import Command, Kill, Use, may_be_command
-from rvbbit_otel.all_in_one.engine import Cost, Engine, EngineError, ExternalTable, quoted
+from rvbbit_otel.all_in_one.engine import Cost, Engine, EngineError, ExternalTable, Reader, quoted
 from rvbbit_otel.all_in_one.external_tables import external_tables
 from rvbbit_otel.all_in_one.gate import MOST_BYTES, Checked, Gate
 from rvbbit_otel.all_in_one.inserts import is_insert, read_insert
-from rvbbit_otel.all_in_one.native import HANDSHAKE, handshake_block
+from rvbbit_otel.all_in_one.native import HANDSHAKE, Dialect, handshake_block, write_native
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.packing import Packer
-from rvbbit_otel.all_in_one.query_settings import Value, check_change, is_on, settings_of
+from rvbbit_otel.all_in_one.query_settings import check_change, is_on, settings_of
 from rvbbit_otel.all_in_one.questions import Question, Questions
 from rvbbit_otel.all_in_one.replies import SERVER, answered, failed, nothing
 from rvbbit_otel.all_in_one.sessions import Sessions
@@ -102,8 +102,7 @@ class ClickHouseHttp:
     async def _run(self, request: Request, asked: SqlRequest, headers: dict[str, str]) -> Reply:
         if is_insert(asked.text):
             _only_if_it_writes(asked)
-            await self._in(self._inserts, self._insert, asked.text)
-            return nothing(headers)
+            return nothing(headers, await self._in(self._inserts, self._insert, asked.text))
         if len(asked.text) > MOST_BYTES:
             raise EngineError(
                 f"Code: 62. DB::Exception: Max query size exceeded: over {MOST_BYTES} bytes. (SYNTAX_ERROR)"
@@ -126,10 +125,10 @@ class ClickHouseHttp:
             query = await self._killed(command)
         return await self._question(request, asked, query, headers)
 
-    def _insert(self, text: bytes) -> None:
+    def _insert(self, text: bytes) -> Cost:
         insert = read_insert(text)
         check_types(insert.data, insert.format_name, self._gate.vocabulary.is_zone)
-        self._engine.insert_rows(insert.table, insert.columns, insert.data, insert.format_name)
+        return self._engine.insert_rows(insert.table, insert.columns, insert.data, insert.format_name)
 
     def _remember(self, asked: SqlRequest, command: Command) -> None:
         """Without a session, it holds for its own request only: so it changes nothing, and may be wrong all the same."""
@@ -162,7 +161,7 @@ class ClickHouseHttp:
             headers.update({"Content-Type": "application/octet-stream", "X-ClickHouse-Format": "Native"})
             packer = Packer(asked.encoding, asked.in_blocks, self._services)
             block = handshake_block()
-            return answered(Cost(1, 0, 0, 0), await packer.pack(block, last=True), len(block), headers)
+            return answered(Cost(rows=1), await packer.pack(block, last=True), len(block), headers)
         self._gate.bind(checked, asked.parameters, database)
         named = checked.format_name or asked.format_name or "TabSeparated"
         format_name, content_type = format_named(named, self._gate.vocabulary)
@@ -176,9 +175,27 @@ class ClickHouseHttp:
             headers["X-ClickHouse-Timezone"] = str(settings["session_timezone"])
         if asked.encoding:
             headers["Content-Encoding"] = asked.encoding
+        dialect = Dialect(asked.given.get("client_protocol_version", "") if format_name == "Native" else "")
+        if not (dialect.is_plain or dialect.keeps_low_cardinality):
+            settings["low_cardinality_allow_in_native_format"] = 0
         question = self._questions.begin(asked.query_id, query)
         pipe = AnswerPipe(self._options.result_bytes)
-        ask = self._asker(checked, settings, database, format_name, asked.parameters, tables, pipe, question)
+
+        def answer(reader: Reader) -> Cost:
+            if dialect.is_plain:
+                return reader.write(checked.statement, format_name, pipe.descriptor, asked.parameters)
+            return write_native(reader, checked.statement, pipe.descriptor, asked.parameters, dialect)
+
+        def ask() -> Cost:
+            try:
+                question.check()
+                with self._engine.reader(settings, database, tables) as reader:
+                    question.readers.append(reader.name)
+                    question.check()
+                    return answer(reader)
+            finally:
+                pipe.end_writing()
+
         packer = Packer(asked.encoding, asked.in_blocks, self._services)
         return await self._answered(request, ask, pipe, question, packer, asked, headers)
 
@@ -190,29 +207,6 @@ class ClickHouseHttp:
 
     async def _in(self, threads: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
-
-    def _asker(
-        self,
-        checked: Checked,
-        settings: Mapping[str, Value],
-        database: str,
-        format_name: str,
-        parameters: Mapping[str, str],
-        tables: Sequence[ExternalTable],
-        pipe: AnswerPipe,
-        question: Question,
-    ) -> Callable[[], Cost]:
-        def ask() -> Cost:
-            try:
-                question.check()
-                with self._engine.reader(settings, database, tables) as reader:
-                    question.readers.append(reader.name)
-                    question.check()
-                    return reader.write(checked.statement, format_name, pipe.descriptor, parameters)
-            finally:
-                pipe.end_writing()
-
-        return ask
 
     async def _answered(
         self,

@@ -30,6 +30,10 @@ _PROTOCOL = frozenset(
         "default_format",
         "enable_http_compression",
         "http_headers_progress_interval_ms",
+        "http_max_field_name_size",
+        "http_max_field_value_size",
+        "http_max_fields",
+        "http_max_uri_size",
         "http_receive_timeout",
         "http_send_timeout",
         "http_write_exception_in_output_format",
@@ -92,8 +96,8 @@ def check_change(name: str, value: str, options: Options, is_zone: Callable[[str
 
 
 def settable() -> list[str]:
-    """Names of all that a question may bring."""
-    return [*_kinds(), *_LIMITS]
+    """Names of all that a question may bring, with those that are the protocol's own."""
+    return [*_kinds(), *_LIMITS, *sorted(_PROTOCOL - {"readonly"})]
 
 
 def setting(name: str, value: str, options: Options, is_zone: Callable[[str], bool]) -> Value:
@@ -107,7 +111,13 @@ def setting(name: str, value: str, options: Options, is_zone: Callable[[str], bo
             return int(ours)
         return asked if name == "max_execution_time" else max(1, int(asked))
     kind, *bounds = _kinds()[name].split()
-    read = _whole(value, *map(int, bounds)) if kind == "whole" else _READERS[kind](value, is_zone)
+    read: Value | None
+    if kind == "whole":
+        read = _whole(value, *map(int, bounds))
+    elif kind == "choice":
+        read = value if value in bounds else None
+    else:
+        read = _READERS[kind](value, is_zone)
     if read is None:
         raise EngineError(
             f"Code: 36. DB::Exception: {value[:80]!r} is no value of the setting {name} here. (BAD_ARGUMENTS)"

@@ -27,7 +27,6 @@ SERVER: Mapping[str, str] = {
     "X-ClickHouse-Timezone": "UTC",
     "X-Content-Type-Options": "nosniff",
 }
-_NOTHING = Cost(0, 0, 0, 0)
 _TSV = "text/tab-separated-values; charset=UTF-8"
 
 
@@ -36,8 +35,8 @@ def answered(cost: Cost, body: bytes, size: int, headers: Mapping[str, str], pro
     summary = {
         "read_rows": cost.read_rows,
         "read_bytes": cost.read_bytes,
-        "written_rows": 0,
-        "written_bytes": 0,
+        "written_rows": cost.written_rows,
+        "written_bytes": cost.written_bytes,
         "total_rows_to_read": cost.read_rows,
         "result_rows": cost.rows,
         "result_bytes": size,
@@ -48,9 +47,9 @@ def answered(cost: Cost, body: bytes, size: int, headers: Mapping[str, str], pro
     return Response(body, headers={**headers, **more, "X-ClickHouse-Summary": said})
 
 
-def nothing(headers: Mapping[str, str]) -> Response:
+def nothing(headers: Mapping[str, str], cost: Cost | None = None) -> Response:
     """The answer to what has none."""
-    return answered(_NOTHING, b"", 0, {**headers, "Content-Type": _TSV, "X-ClickHouse-Format": "TabSeparated"})
+    return answered(cost or Cost(), b"", 0, {**headers, "Content-Type": _TSV, "X-ClickHouse-Format": "TabSeparated"})
 
 
 def failed(error: RvbbitOtelError, headers: Mapping[str, str], asked: SqlRequest | None = None) -> Response:
