@@ -29,16 +29,17 @@ _BEFORE_DATA = _CHECKSUM.size + _HEAD.size
 _MOST_BLOCKS = 16_384
 
 
-def pack(data: bytes) -> bytes:
-    """The data as blocks; none for no data."""
-    return b"".join(_block(data[at : at + BLOCK_BYTES]) for at in range(0, len(data), BLOCK_BYTES))
+def pack(data: bytes, method: str = "lz4") -> bytes:
+    """The data as blocks, none for no data; `method`: zstd or lz4, as `network_compression_method` names them."""
+    make = _zstd if method == "zstd" else _lz4
+    return b"".join(make(data[at : at + BLOCK_BYTES]) for at in range(0, len(data), BLOCK_BYTES))
 
 
 def pack_readably(text: bytes) -> bytes:
     """An error's text as a block of LZ4 that holds it letter by letter: Java's driver reads some errors as blocks, and others as they are."""
     length, more = min(len(text), 15), len(text) - 15
     head = bytes([length << 4, *([255] * (more // 255) + [more % 255] if more >= 0 else [])])
-    return _framed(head + text, len(text))
+    return _framed(_LZ4, head + text, len(text))
 
 
 class BlockReader:
@@ -80,12 +81,16 @@ class BlockReader:
             raise CorruptBodyError("the body ends in the middle of a compressed block")
 
 
-def _block(data: bytes) -> bytes:
-    return _framed(lz4.block.compress(data, store_size=False), len(data))
+def _lz4(data: bytes) -> bytes:
+    return _framed(_LZ4, lz4.block.compress(data, store_size=False), len(data))
 
 
-def _framed(packed: bytes, size: int) -> bytes:
-    rest = _HEAD.pack(_LZ4, _HEAD.size + len(packed), size) + packed
+def _zstd(data: bytes) -> bytes:
+    return _framed(_ZSTD, zstd.compress(data, 1), len(data))
+
+
+def _framed(method: int, packed: bytes, size: int) -> bytes:
+    rest = _HEAD.pack(method, _HEAD.size + len(packed), size) + packed
     return _CHECKSUM.pack(*_checksum(rest)) + rest
 
 

@@ -28,18 +28,19 @@ _ZSTD_LEVEL, _BROTLI_QUALITY, _ZLIB_LEVEL = 1, 1, 3
 class _Blocks:
     """Whole blocks while the answer comes, what is left at its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, method: str) -> None:
+        self._method = method
         self._waiting = bytearray()
 
     def compress(self, data: bytes) -> bytes:
         self._waiting += data
         whole = len(self._waiting) - len(self._waiting) % blocks.BLOCK_BYTES
-        packed = blocks.pack(bytes(self._waiting[:whole]))
+        packed = blocks.pack(bytes(self._waiting[:whole]), self._method)
         del self._waiting[:whole]
         return packed
 
     def flush(self) -> bytes:
-        return blocks.pack(bytes(self._waiting))
+        return blocks.pack(bytes(self._waiting), self._method)
 
 
 class _Lz4:
@@ -84,7 +85,7 @@ def encoding_for(accepted: str) -> str | None:
     return None
 
 
-def pack_error(text: bytes, encoding: str | None, in_blocks: bool) -> bytes:
+def pack_error(text: bytes, encoding: str | None, in_blocks: str | None) -> bytes:
     """The few words of an error, as their client reads answers."""
     inner = blocks.pack_readably(text) if in_blocks else text
     if encoding is None:
@@ -96,11 +97,12 @@ def pack_error(text: bytes, encoding: str | None, in_blocks: bool) -> bytes:
 class Packer:
     """Packs pieces of an answer as they come, in a thread where they are large; or leaves them as they are."""
 
-    def __init__(self, encoding: str | None, in_blocks: bool, executor: Executor) -> None:
-        """`encoding`: as encoding_for gives it; `in_blocks`: ClickHouse's own, inside of that."""
+    def __init__(self, encoding: str | None, in_blocks: str | None, executor: Executor) -> None:
+        """`encoding`: as encoding_for gives it; `in_blocks`: the method of ClickHouse's own, inside of that."""
         self._executor = executor
-        made = [_Blocks] if in_blocks else []
-        self._layers = [make() for make in (*made, *([_COMPRESSORS[encoding]] if encoding else []))]
+        self._layers: list[Any] = [_Blocks(in_blocks)] if in_blocks else []
+        if encoding:
+            self._layers.append(_COMPRESSORS[encoding]())
 
     async def pack(self, piece: bytes, last: bool = False) -> bytes:
         """What there is to send for a piece."""

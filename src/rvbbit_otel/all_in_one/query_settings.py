@@ -40,6 +40,8 @@ _PROTOCOL = frozenset(
         "http_zlib_compression_level",
         "log_comment",
         "log_queries",
+        "network_compression_method",
+        "network_zstd_compression_level",
         "password",
         "query",
         "query_id",

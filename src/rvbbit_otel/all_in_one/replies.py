@@ -27,7 +27,6 @@ SERVER: Mapping[str, str] = {
     "X-ClickHouse-Timezone": "UTC",
     "X-Content-Type-Options": "nosniff",
 }
-_TSV = "text/tab-separated-values; charset=UTF-8"
 
 
 def answered(cost: Cost, body: bytes, size: int, headers: Mapping[str, str], progress: bool = False) -> Response:
@@ -48,8 +47,8 @@ def answered(cost: Cost, body: bytes, size: int, headers: Mapping[str, str], pro
 
 
 def nothing(headers: Mapping[str, str], cost: Cost | None = None) -> Response:
-    """The answer to what has none."""
-    return answered(cost or Cost(), b"", 0, {**headers, "Content-Type": _TSV, "X-ClickHouse-Format": "TabSeparated"})
+    """The answer to what has none, and so no format: clients tell a question without rows from it by that."""
+    return answered(cost or Cost(), b"", 0, {**headers, "Content-Type": "text/plain; charset=UTF-8"})
 
 
 def failed(error: RvbbitOtelError, headers: Mapping[str, str], asked: SqlRequest | None = None) -> Response:

@@ -39,7 +39,7 @@ class SqlRequest:
     format_name: str | None = None
     whole: bool = False
     encoding: str | None = None
-    in_blocks: bool = False
+    in_blocks: str | None = None
 
 
 def query_id_of(request: Request) -> str:
@@ -52,13 +52,13 @@ def query_id_of(request: Request) -> str:
 async def read_request(request: Request, query_id: str, most_bytes: int, share: bodies.Share) -> SqlRequest:
     """All that the request says; raises what `bodies.read` raises."""
     given, headers = request.query_params, request.headers
-    in_blocks = is_on(given.get("decompress", ""))
+    sent_in_blocks = is_on(given.get("decompress", ""))
     body = await bodies.read(
         request.stream(),
         headers.get("content-encoding", ""),
         most_bytes,
         share,
-        partial(unpacker_of, served=CLICKHOUSE, blocks_of=most_bytes if in_blocks else 0),
+        partial(unpacker_of, served=CLICKHOUSE, blocks_of=most_bytes if sent_in_blocks else 0),
     )
     said = given.multi_items()
     tables: list[tuple[str, bytes]] = []
@@ -88,7 +88,7 @@ async def read_request(request: Request, query_id: str, most_bytes: int, share: 
         # An older client knows no answer without a length.
         whole=is_on(last.get("wait_end_of_query", "")) or request.scope.get("http_version") == "1.0",
         encoding=encoding_for(headers.get("accept-encoding", ""))
-        if is_on(last.get("enable_http_compression", ""))
+        if is_on(last.get("enable_http_compression", "1"))
         else None,
-        in_blocks=is_on(last.get("compress", "")),
+        in_blocks=last.get("network_compression_method", "lz4").lower() if is_on(last.get("compress", "")) else None,
     )
