@@ -82,6 +82,7 @@ def _done(folder: Path) -> None:
     (folder / ".ready").touch()
 
 
+@cache
 def python(name: str, *packages: str) -> Path:
     """The interpreter of an environment of its own with these packages, and none of ours."""
     folder = _made(name)
@@ -90,6 +91,34 @@ def python(name: str, *packages: str) -> Path:
         run(folder / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages)
         _done(folder)
     return FOLDER / name / "bin" / "python"
+
+
+@cache
+def node(version: str) -> Path:
+    """A folder in which that release of the client for Node.js is installed."""
+    need("node", "npm")
+    folder = _made(f"node-{version}")
+    if folder is not None:
+        run("npm", "install", "--no-audit", "--no-fund", "--prefix", folder, f"@clickhouse/client@{version}")
+        _done(folder)
+    return FOLDER / f"node-{version}"
+
+
+@cache
+def go() -> Path:
+    """The program of `go/`, built."""
+    need("go")
+    FOLDER.mkdir(exist_ok=True)
+    run("go", "build", "-o", FOLDER / "go-checks", ".", folder=HERE / "go")
+    return FOLDER / "go-checks"
+
+
+@cache
+def rust() -> Path:
+    """The program of `rust/`, built."""
+    need("cargo")
+    run("cargo", "build", "--quiet", "--locked", folder=HERE / "rust", CARGO_TARGET_DIR=str(FOLDER / "rust"))
+    return FOLDER / "rust" / "debug" / "checks"
 
 
 def checks(command: Sequence[str | Path], folder: Path = ROOT, **more: str) -> dict[str, str]:

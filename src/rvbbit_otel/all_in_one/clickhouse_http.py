@@ -157,6 +157,8 @@ class ClickHouseHttp:
         session = self._sessions.of(asked.given.get("session_id", ""), asked.given.get("session_timeout", ""))
         database = _known(asked.database or session.database or "default")
         checked = self._gate.kept(query, database) or await self._check(query, database)
+        if asked.encoding:
+            headers["Content-Encoding"] = asked.encoding
         if "client_protocol_version" in asked.given and checked.statement == (await self._check(HANDSHAKE)).statement:
             headers.update({"Content-Type": "application/octet-stream", "X-ClickHouse-Format": "Native"})
             packer = Packer(asked.encoding, asked.in_blocks, self._services)
@@ -173,8 +175,6 @@ class ClickHouseHttp:
         headers.update({"Content-Type": content_type, "X-ClickHouse-Format": format_name})
         if settings.get("session_timezone"):
             headers["X-ClickHouse-Timezone"] = str(settings["session_timezone"])
-        if asked.encoding:
-            headers["Content-Encoding"] = asked.encoding
         dialect = Dialect(asked.given.get("client_protocol_version", "") if format_name == "Native" else "")
         if not (dialect.is_plain or dialect.keeps_low_cardinality):
             settings["low_cardinality_allow_in_native_format"] = 0

@@ -62,7 +62,7 @@ def read_command(tokens: Sequence[Token], parameters: Mapping[str, str]) -> Comm
     words.need("KILL", "QUERY", "WHERE", "query_id", "=")
     query_id = words.text()
     mode = next((mode for mode in _MODES if words.take(mode)), "ASYNC")
-    return words.at_end(Kill(query_id, mode, words.name() if words.take("FORMAT") else None))
+    return words.at_end(Kill(query_id, mode, words.word() if words.take("FORMAT") else None))
 
 
 class _Words:
@@ -84,6 +84,9 @@ class _Words:
     def name(self) -> str:
         token = self._pop("BareWord", "QuotedIdentifier")
         return _unquoted(token.text) if token.kind == "QuotedIdentifier" else token.text
+
+    def word(self) -> str:
+        return self._pop("BareWord").text
 
     def text(self) -> str:
         """A text in quotes, or the parameter that stands for one."""

@@ -116,6 +116,10 @@ def setting(name: str, value: str, options: Options, is_zone: Callable[[str], bo
     read: Value | None
     if kind == "whole":
         read = _whole(value, *map(int, bounds))
+    elif kind == "capped":
+        least, most = map(int, bounds)
+        read = _whole(value, least, 10**_LONGEST_NUMBER)
+        read = read if read is None else min(read, most)
     elif kind == "choice":
         read = value if value in bounds else None
     else:

@@ -1,4 +1,4 @@
-// What clickhouse-go does over HTTP: `checks URL COMPRESSION`. A line for each check: "ok NAME", or "FAILED NAME: why".
+// What clickhouse-go does over HTTP: `checks URL COMPRESSION`, or `checks URL grafana`. A line for each check: "ok NAME", or "FAILED NAME: why".
 package main
 
 import (
@@ -46,6 +46,10 @@ func options(address, method string, change func(*clickhouse.Options)) *clickhou
 func main() {
 	ctx := context.Background()
 	address, method := os.Args[1], os.Args[2]
+	if method == "grafana" {
+		grafana(address)
+		return
+	}
 	open := func(change func(*clickhouse.Options)) driver.Conn {
 		conn, err := clickhouse.Open(options(address, method, change))
 		if err != nil {
@@ -148,7 +152,9 @@ func main() {
 		return errors.Join(conn.QueryRow(with, "SELECT toUInt64(getSetting('max_threads'))").Scan(&threads), equal(threads, uint64(3)))
 	})
 	check("settings_of_the_connection", func() error {
-		other := open(func(chosen *clickhouse.Options) { chosen.Settings = clickhouse.Settings{"max_threads": 3, "max_execution_time": 20} })
+		other := open(func(chosen *clickhouse.Options) {
+			chosen.Settings = clickhouse.Settings{"max_threads": 3, "max_execution_time": 20}
+		})
 		var threads uint64
 		return errors.Join(other.QueryRow(ctx, "SELECT toUInt64(getSetting('max_threads'))").Scan(&threads), equal(threads, uint64(3)))
 	})
@@ -207,6 +213,7 @@ func main() {
 	})
 	check("cancelled_context", func() error {
 		with, cancel := context.WithCancel(ctx)
+		defer cancel()
 		said := make(chan error, 1)
 		go func() { said <- conn.QueryRow(with, fmt.Sprintf(forever, "go cancel")).Scan(new(uint64)) }()
 		if err := running(conn, "go cancel", 1); err != nil {
