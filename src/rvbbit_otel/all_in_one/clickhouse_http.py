@@ -16,7 +16,7 @@ from starlette.routing import Route
 from rvbbit_otel.all_in_one import bodies
 from rvbbit_otel.all_in_one.answers import HELD, AnswerPipe, HeldAnswer, StreamedAnswer
 from rvbbit_otel.all_in_one.commands import Command, Kill, Use, may_be_command
-from rvbbit_otel.all_in_one.engine import Cost, Engine, EngineError, ExternalTable, Reader, quoted
+from rvbbit_otel.all_in_one.engine import Cost, Engine, EngineError, ExternalTable, Reader
 from rvbbit_otel.all_in_one.external_tables import external_tables
 from rvbbit_otel.all_in_one.gate import MOST_BYTES, Checked, Gate
 from rvbbit_otel.all_in_one.inserts import is_insert, read_insert
@@ -33,6 +33,7 @@ from rvbbit_otel.all_in_one.typed_data import check_types
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS
 
+_KILLED = "SELECT {status:String} AS kill_status, {id:String} AS query_id, 'default' AS user, {query:String} AS query WHERE {found:UInt8}"
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _DATABASES = frozenset({"default", "system", "information_schema", "INFORMATION_SCHEMA"})
 # A URL is taken apart on the loop, so it is short (httptools takes none over 64 KiB); a long statement is a body.
@@ -122,7 +123,7 @@ class ClickHouseHttp:
                 self._remember(asked, command)
                 return nothing(headers)
             _only_if_it_writes(asked)
-            query = await self._killed(command)
+            return await self._kill(asked, command, headers)
         return await self._question(request, asked, query, headers)
 
     def _insert(self, text: bytes) -> Cost:
@@ -140,44 +141,55 @@ class ClickHouseHttp:
                 check_change(name, value, self._options, self._gate.vocabulary.is_zone)
             session.change(command.changes)
 
-    async def _killed(self, kill: Kill) -> str:
-        """End a question by the name that its client gave it, which nobody else knows; a statement that says what was ended."""
+    async def _kill(self, asked: SqlRequest, kill: Kill, headers: dict[str, str]) -> Reply:
+        """End a question by the name that its client gave it, which nobody else knows, and say so."""
+        headers.update(self._format_of(asked, kill.format_name))
         question = self._questions.named(kill.query_id)
         ended = kill.mode == "SYNC"
         if question is not None and kill.mode != "TEST":
             self._questions.kill(question)
             if ended:
                 await question.ended.wait()
-        says = f"{quoted('finished' if ended else 'waiting')} AS kill_status, {quoted(kill.query_id)} AS query_id, 'default' AS user"
-        form = f" FORMAT {kill.format_name}" if kill.format_name else ""
-        text = quoted(question.text[:1000] if question else "")
-        return f"SELECT {says}, {text} AS query WHERE {int(question is not None)}{form}"
+        says = {
+            "status": "finished" if ended else "waiting",
+            "id": kill.query_id,
+            "query": question.text[:1000] if question else "",
+            "found": int(question is not None),
+        }
+        answer = await self._in(self._services, self._engine.shaped, _KILLED, says, headers["X-ClickHouse-Format"])
+        dialect = Dialect(
+            asked.given.get("client_protocol_version", "") if headers["X-ClickHouse-Format"] == "Native" else ""
+        )
+        body = answer.body if dialect.is_plain or not answer.body else dialect.block(answer.body, ())
+        packer = Packer(asked.encoding, asked.in_blocks, self._services)
+        return answered(answer, await packer.pack(body, last=True), len(body), headers)
+
+    def _format_of(self, asked: SqlRequest, named: str | None) -> dict[str, str]:
+        """The headers that tell the format which the statement or its request names, and how it is packed."""
+        name, content_type = format_named(named or asked.format_name or "TabSeparated", self._gate.vocabulary)
+        packed = {"Content-Encoding": asked.encoding} if asked.encoding else {}
+        return {"Content-Type": content_type, "X-ClickHouse-Format": name, **packed}
 
     async def _question(self, request: Request, asked: SqlRequest, query: str, headers: dict[str, str]) -> Reply:
         session = self._sessions.of(asked.given.get("session_id", ""), asked.given.get("session_timeout", ""))
         database = _known(asked.database or session.database or "default")
         checked = self._gate.kept(query, database) or await self._check(query, database)
-        if asked.encoding:
-            headers["Content-Encoding"] = asked.encoding
         if "client_protocol_version" in asked.given and checked.statement == (await self._check(HANDSHAKE)).statement:
-            headers.update({"Content-Type": "application/octet-stream", "X-ClickHouse-Format": "Native"})
+            headers.update(self._format_of(asked, "Native"))
             packer = Packer(asked.encoding, asked.in_blocks, self._services)
             block = handshake_block()
             return answered(Cost(rows=1), await packer.pack(block, last=True), len(block), headers)
         self._gate.bind(checked, asked.parameters, database)
-        named = checked.format_name or asked.format_name or "TabSeparated"
-        format_name, content_type = format_named(named, self._gate.vocabulary)
+        headers.update(self._format_of(asked, checked.format_name))
+        format_name = headers["X-ClickHouse-Format"]
         settings = settings_of(
             [*session.settings.items(), *asked.settings], self._options, self._gate.vocabulary.is_zone
         )
         settings.update(self._gate.settings_of(checked))
         tables = await self._in(self._checks, self._tables, asked) if asked.tables else []
-        headers.update({"Content-Type": content_type, "X-ClickHouse-Format": format_name})
         if settings.get("session_timezone"):
             headers["X-ClickHouse-Timezone"] = str(settings["session_timezone"])
         dialect = Dialect(asked.given.get("client_protocol_version", "") if format_name == "Native" else "")
-        if not (dialect.is_plain or dialect.keeps_low_cardinality):
-            settings["low_cardinality_allow_in_native_format"] = 0
         question = self._questions.begin(asked.query_id, query)
         pipe = AnswerPipe(self._options.result_bytes)
 

@@ -250,6 +250,12 @@ class Engine:
         """Stop what a reader is doing, since nobody waits for it any more."""
         self._stop("KILL QUERY WHERE Settings['log_comment'] = {name:String} ASYNC", {"name": reader})
 
+    def shaped(self, sql: str, parameters: Mapping[str, object], format_name: str) -> Answer:
+        """The answer to a statement of ours in a format of the client's, also where as many queries run as may."""
+        with self._stop_lock, _translated():
+            answer = self._stopper.query(sql, format_name, params=as_parameters(parameters))
+            return Answer(**vars(_cost_of(answer)), body=bytes(answer.bytes()))
+
     def cancel_all(self) -> None:
         """Stop what every reader is doing."""
         self._stop("KILL QUERY WHERE startsWith(Settings['log_comment'], 'reader-') ASYNC")

@@ -34,7 +34,7 @@ def boundary_of(content_type: str) -> bytes | None:
 
 def read_form(body: bytes, boundary: bytes) -> list[Part]:
     """The parts of a form; raises CorruptBodyError for what is none."""
-    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary, _MOST_PARTS + 2)
+    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary, _MOST_PARTS + 1)
     if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
         raise CorruptBodyError(f"the form has no end, or over {_MOST_PARTS} parts")
     return [_part(piece) for piece in pieces[1:-1]]

@@ -16,8 +16,8 @@ from rvbbit_otel.all_in_one.engine import Cost, EngineError, Reader, is_select, 
 from rvbbit_otel.all_in_one.typed_data import block_ends
 
 HANDSHAKE = "SELECT displayName(), version(), revision(), timezone()"
-# Versions of the protocol: the first with block info, with zones, with LowCardinality, and with what we can't write.
-_INFO, _ZONES, _LOW_CARDINALITY, _SERIALIZATION = 51903, 54337, 54405, 54454
+# Versions of the protocol: the first with block info, with zones, and with what we can't write.
+_INFO, _ZONES, _SERIALIZATION = 51903, 54337, 54454
 # Field 1 (is_overflows) 0, field 2 (bucket_num) -1, end.
 _BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"
 _PLAIN = "DateTime"
@@ -53,11 +53,6 @@ class Dialect:
     def keeps_zones(self) -> bool:
         """Whether a DateTime says its time zone."""
         return self._number >= _ZONES
-
-    @property
-    def keeps_low_cardinality(self) -> bool:
-        """Whether LowCardinality is known."""
-        return self._number >= _LOW_CARDINALITY
 
     def block(self, block: bytes, types: Iterable[tuple[str, str]]) -> bytes:
         """A block of the engine's, written anew; `types` of its columns. Raises EngineError where no zone can be put in for certain.

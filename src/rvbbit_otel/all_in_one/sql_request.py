@@ -90,5 +90,7 @@ async def read_request(request: Request, query_id: str, most_bytes: int, share: 
         encoding=encoding_for(headers.get("accept-encoding", ""))
         if is_on(last.get("enable_http_compression", "1"))
         else None,
-        in_blocks=last.get("network_compression_method", "lz4").lower() if is_on(last.get("compress", "")) else None,
+        in_blocks=(last.get("network_compression_method") or "lz4").lower()
+        if is_on(last.get("compress", ""))
+        else None,
     )
