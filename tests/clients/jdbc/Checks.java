@@ -1,9 +1,12 @@
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.sql.*;
 import java.util.*;
 import java.util.concurrent.*;
 
 /**
- * What DBeaver does by ClickHouse's JDBC driver: {@code java -cp JARS Checks.java URL [PROPERTY=VALUE...]}. A line for each check: "ok NAME",
+ * What DBeaver does by ClickHouse's JDBC driver: {@code java -cp JARS Checks.java URL [PROPERTY=VALUE...]}; with
+ * {@code statements=FILE}, those of a file instead. A line for each check: "ok NAME",
  * "unsupported NAME" where the driver itself says that it can't, or "FAILED NAME: why".
  */
 public final class Checks {
@@ -19,7 +22,7 @@ public final class Checks {
         void run() throws Exception;
     }
 
-    public static void main(String[] arguments) {
+    public static void main(String[] arguments) throws Exception {
         url = arguments[0];
         settings.putAll(Map.of("user", "default", "password", ""));
         for (int i = 1; i < arguments.length; i++) {
@@ -27,6 +30,14 @@ public final class Checks {
             settings.put(parts[0], parts[1]);
         }
         Map<String, Check> checks = new LinkedHashMap<>();
+        Object file = settings.remove("statements");
+        if (file != null) {
+            for (String sql : Files.readString(Path.of((String) file)).split(";\\s*(\n|$)")) {
+                checks.put("statement_" + checks.size(), c -> rows(c, sql));
+            }
+            checks.forEach(Checks::report);
+            return;
+        }
         connecting(checks);
         values(checks);
         metadata(checks);

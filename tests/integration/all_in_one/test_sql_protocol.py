@@ -325,3 +325,26 @@ def test_headers_say_the_zone_of_the_session_and_progress_to_who_asks(server: Al
 def test_a_capped_setting_is_taken_for_its_largest(server: AllInOne) -> None:
     sql = "SELECT toUInt64(getSetting('max_threads')), toUInt64(getSetting('max_block_size'))"
     assert ask(server, sql, max_threads="64", max_block_size="1000000")[1] == b"16\t65409\n"
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("SHOW CREATE TABLE system.one", "60"),
+        ("SELECT * FROM system.query_log", "60"),
+        ("SHOW PROCESSLIST", "497"),
+        ("CREATE TEMPORARY TABLE t (x UInt8)", "497"),
+        ("INSERT INTO otel_logs_in (Body) VALUES ('x')", "497"),
+    ],
+)
+def test_what_a_real_server_would_answer_is_refused_by_name(server: AllInOne, sql: str, code: str) -> None:
+    assert ask(server, sql, session_id="other")[2]["X-ClickHouse-Exception-Code"] == code
+
+
+def test_two_requests_of_one_session_are_answered_at_once(server: AllInOne) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(ask, server, FOREVER.format("of one session"), session_id="both", query_id="both")
+        running(server, "of one session", 1)
+        assert ask(server, "SELECT 1", session_id="both")[:2] == (200, b"1\n")
+        ask(server, "KILL QUERY WHERE query_id = 'both'")
+        assert first.result()[0] == 500
