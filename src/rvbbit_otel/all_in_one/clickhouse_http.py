@@ -16,7 +16,7 @@ from starlette.routing import Route
 from rvbbit_otel.all_in_one import bodies
 from rvbbit_otel.all_in_one.answers import HELD, AnswerPipe, HeldAnswer, StreamedAnswer
 from rvbbit_otel.all_in_one.commands import Command, Kill, Use, may_be_command
-from rvbbit_otel.all_in_one.engine import Cost, Engine, EngineError, ExternalTable, Reader
+from rvbbit_otel.all_in_one.engine import Cost, Engine, EngineError, Reader
 from rvbbit_otel.all_in_one.external_tables import external_tables
 from rvbbit_otel.all_in_one.gate import MOST_BYTES, Checked, Gate
 from rvbbit_otel.all_in_one.inserts import is_insert, read_insert
@@ -186,7 +186,6 @@ class ClickHouseHttp:
             [*session.settings.items(), *asked.settings], self._options, self._gate.vocabulary.is_zone
         )
         settings.update(self._gate.settings_of(checked))
-        tables = await self._in(self._checks, self._tables, asked) if asked.tables else []
         if settings.get("session_timezone"):
             headers["X-ClickHouse-Timezone"] = str(settings["session_timezone"])
         dialect = Dialect(asked.given.get("client_protocol_version", "") if format_name == "Native" else "")
@@ -201,6 +200,7 @@ class ClickHouseHttp:
         def ask() -> Cost:
             try:
                 question.check()
+                tables = external_tables(asked.tables, asked.given, self._gate.vocabulary.is_zone)
                 with self._engine.reader(settings, database, tables) as reader:
                     question.readers.append(reader.name)
                     question.check()
@@ -210,9 +210,6 @@ class ClickHouseHttp:
 
         packer = Packer(asked.encoding, asked.in_blocks, self._services)
         return await self._answered(request, ask, pipe, question, packer, asked, headers)
-
-    def _tables(self, asked: SqlRequest) -> list[ExternalTable]:
-        return external_tables(asked.tables, asked.given, self._gate.vocabulary.is_zone)
 
     async def _check(self, query: str, database: str = "default") -> Checked:
         return await self._in(self._checks, self._gate.check, query, database)

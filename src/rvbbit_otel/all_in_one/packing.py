@@ -80,7 +80,8 @@ def encoding_for(accepted: str) -> str | None:
     """The first of a client's Accept-Encoding that is served, None if none is."""
     for each in accepted.split(","):
         name, _, weight = each.partition(";")
-        if name.strip().lower() in _COMPRESSORS and weight.replace(" ", "") not in ("q=0", "q=0.0"):
+        refused = weight and not weight.strip(" q=0.")
+        if name.strip().lower() in _COMPRESSORS and not refused:
             return name.strip().lower()
     return None
 

@@ -72,6 +72,9 @@ async def read_request(request: Request, query_id: str, most_bytes: int, share: 
         tables = [(part.name, part.data) for part in parts if part.is_file]
         body = b""
     last = dict(said)
+    in_blocks = is_on(last.get("compress", ""))
+    # The engine's default is to pack by what the client accepts. Java's older driver names that beside blocks, and takes only one of the two.
+    by_encoding = is_on(last.get("enable_http_compression", "0" if in_blocks else "1"))
     text = last.get("query", "").encode()
     of_tables = parameters_of(name for name, _ in tables)
     return SqlRequest(
@@ -87,10 +90,6 @@ async def read_request(request: Request, query_id: str, most_bytes: int, share: 
         format_name=last.get("default_format") or headers.get("x-clickhouse-format"),
         # An older client knows no answer without a length.
         whole=is_on(last.get("wait_end_of_query", "")) or request.scope.get("http_version") == "1.0",
-        encoding=encoding_for(headers.get("accept-encoding", ""))
-        if is_on(last.get("enable_http_compression", "1"))
-        else None,
-        in_blocks=(last.get("network_compression_method") or "lz4").lower()
-        if is_on(last.get("compress", ""))
-        else None,
+        encoding=encoding_for(headers.get("accept-encoding", "")) if by_encoding else None,
+        in_blocks=(last.get("network_compression_method") or "lz4").lower() if in_blocks else None,
     )

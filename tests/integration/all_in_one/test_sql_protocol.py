@@ -75,7 +75,9 @@ def test_an_answer_in_blocks_is_the_plain_one(server: AllInOne, rows: int) -> No
     plain = ask(server, sql)[1]
     for method in ("lz4", "ZSTD", ""):
         assert unpacked(ask(server, sql, compress="1", network_compression_method=method)[1]) == plain
-    both = ask(server, sql, {"Accept-Encoding": "lz4"}, compress="1")
+    one = ask(server, sql, {"Accept-Encoding": "lz4"}, compress="1")
+    assert (unpacked(one[1]), one[2]["Content-Encoding"]) == (plain, None)
+    both = ask(server, sql, {"Accept-Encoding": "lz4"}, compress="1", enable_http_compression="1")
     assert (unpacked(lz4.frame.decompress(both[1])), both[2]["Content-Encoding"]) == (plain, "lz4")
 
 

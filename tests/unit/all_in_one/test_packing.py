@@ -182,6 +182,7 @@ def test_more_blocks_than_any_client_sends_are_refused() -> None:
         ("gzip, deflate, br", "gzip"),
         ("xz, ZSTD;q=0.5", "zstd"),
         ("br;q=0, gzip", "gzip"),
+        ("br; q=0.000, gzip; q=0.1", "gzip"),
         ("*", None),
     ],
 )
