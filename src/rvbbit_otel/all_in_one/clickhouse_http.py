@@ -190,7 +190,12 @@ class ClickHouseHttp:
             headers["X-ClickHouse-Timezone"] = str(settings["session_timezone"])
         dialect = Dialect(asked.given.get("client_protocol_version", "") if format_name == "Native" else "")
         question = self._questions.begin(asked.query_id, query)
-        pipe = AnswerPipe(self._options.result_bytes)
+        try:
+            pipe = AnswerPipe(self._options.result_bytes)
+            await pipe.open()
+        except BaseException:  # No more open files, or a door that closes: the name must not stay taken.
+            self._questions.end(question)
+            raise
 
         def answer(reader: Reader) -> Cost:
             if dialect.is_plain:
@@ -230,7 +235,6 @@ class ClickHouseHttp:
         """The answer as a whole if it is short, as a stream if not; if the client goes away first, its query is stopped, or never begun."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.query_seconds + _SENDING_SECONDS
-        await pipe.open()
         asking = loop.run_in_executor(self._asking, ask)
         left = asyncio.ensure_future(_until_gone(request))
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from rvbbit_otel.all_in_one.engine import EngineError
 from rvbbit_otel.errors import StoreUnavailableError
 
+_AGAIN_SECONDS = 0.1
+
 
 @dataclass
 class Question:
@@ -64,7 +66,13 @@ class Questions:
     def kill(self, question: Question) -> None:
         """Stop it likewise; its client is told so."""
         question.killed.set()
-        self._stop(question)
+        self._insist(question)
+
+    def _insist(self, question: Question) -> None:
+        """The engine may be told a moment before the question reaches it, and would know of none: so it is told until the question has ended."""
+        if not question.ended.is_set():
+            self._stop(question)
+            asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._insist, question)
 
     def _stop(self, question: Question) -> None:
         for reader in question.readers:
