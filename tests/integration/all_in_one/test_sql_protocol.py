@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import random
 import time
 import urllib.error
 import urllib.parse
@@ -350,3 +351,25 @@ def test_two_requests_of_one_session_are_answered_at_once(server: AllInOne) -> N
         assert ask(server, "SELECT 1", session_id="both")[:2] == (200, b"1\n")
         ask(server, "KILL QUERY WHERE query_id = 'both'")
         assert first.result()[0] == 500
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_wrong_with_a_packed_request_it_is_answered_and_the_next_one_too(
+    server: AllInOne, seed: int
+) -> None:
+    dice = random.Random(seed)
+    statuses = set()
+    for _ in range(250):
+        body = bytearray(blocks.pack(b"SELECT 1", dice.choice(["lz4", "zstd"])))
+        encoding = dice.choice(["", "lz4", "zstd", "gzip", "br"])
+        if encoding == "lz4":
+            body = bytearray(lz4.frame.compress(bytes(body)))
+        for _ in range(dice.randrange(4)):
+            body[dice.randrange(len(body))] = dice.randrange(256)
+        del body[dice.randrange(len(body)) if dice.random() < 0.2 else len(body) :]
+        form = {"Content-Type": "multipart/form-data; boundary=x"} if dice.random() < 0.2 else {}
+        given = {"decompress": dice.choice("01"), "compress": dice.choice("01")}
+        statuses.add(ask(server, bytes(body), {"Content-Encoding": encoding, **form}, **given)[0])
+    assert {200, 400} <= statuses <= {200, 400, 413}
+    assert ask(server, "SELECT 1")[:2] == (200, b"1\n")
+    assert "Traceback" not in server.log()
