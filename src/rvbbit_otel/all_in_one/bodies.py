@@ -5,34 +5,21 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Protocol
 
+from rvbbit_otel.all_in_one.body_errors import BodyTooLargeError as BodyTooLargeError
+from rvbbit_otel.all_in_one.body_errors import CorruptBodyError as CorruptBodyError
+from rvbbit_otel.all_in_one.body_errors import UnknownEncodingError as UnknownEncodingError
+from rvbbit_otel.all_in_one.unpacking import Unpacker, unpacker_of
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 
-_CHUNK = 64 * 1024
 _DISCARDED_BYTES = 256 * 1024 * 1024
 # Seconds that a body may take in all; those after which it makes room for others where there is none; those for what is only thrown away.
 _MOST_SECONDS = 120.0
 _PATIENCE_SECONDS = 1.0
 _DISCARD_SECONDS = 10.0
 _MANY_PARTS = 1024
-# Gzip members of one body: each costs 10 us, and takes 20 bytes to send.
-_MEMBERS = 4096
-
-
-class BodyTooLargeError(RvbbitOtelError):
-    """A body that is larger, once unpacked, than may be."""
-
-
-class UnknownEncodingError(RvbbitOtelError):
-    """A Content-Encoding that is not served."""
-
-
-class CorruptBodyError(RvbbitOtelError):
-    """A body that can't be unpacked."""
 
 
 class SlowBodyError(StoreUnavailableError):
@@ -123,25 +110,17 @@ class Share:
             self._reader = None
 
 
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unconsumed_tail(self) -> bytes: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
-
-
-async def read(chunks: AsyncIterator[bytes], encoding: str, limit: int, share: Share) -> bytes:
+async def read(
+    chunks: AsyncIterator[bytes], encoding: str, limit: int, share: Share, make: Callable[[str], Unpacker] = unpacker_of
+) -> bytes:
     """The unpacked body; `limit` holds for what was sent and for what it unpacks to, `share` for all bodies together.
 
-    Raises BodyTooLargeError as soon as the limit is passed, UnknownEncodingError, CorruptBodyError, StoreUnavailableError; what is left of the
-    body is taken off the connection first, so that its sender reads the answer instead of a broken pipe.
+    `make` chooses what unpacks an encoding. Raises BodyTooLargeError as soon as the limit is passed, UnknownEncodingError, CorruptBodyError,
+    StoreUnavailableError; what is left of the body is taken off the connection first, so that its sender reads the answer instead of a broken pipe.
     """
     try:
         with share.reading():
-            return await _read(chunks, encoding, limit, share)
+            return await _read(chunks, make(encoding), limit, share)
     except SlowBodyError:
         raise
     except RvbbitOtelError:
@@ -163,60 +142,29 @@ async def _discard(chunks: AsyncIterator[bytes]) -> None:
             return
 
 
-async def _read(chunks: AsyncIterator[bytes], encoding: str, limit: int, share: Share) -> bytes:
-    unpacker = _Unpacker(encoding)
+async def _read(chunks: AsyncIterator[bytes], unpacker: Unpacker, limit: int, share: Share) -> bytes:
     parts: list[bytes] = []
-    size = sent = 0
+    size = sent = counted = 0
+
+    def count() -> None:
+        # What waits to be unpacked is in memory too, so the larger of the two counts.
+        nonlocal counted
+        if max(size, sent) > limit:
+            raise BodyTooLargeError(f"the body is over {limit} bytes unpacked: send smaller batches")
+        share.take(max(size, sent) - counted)
+        counted = max(size, sent)
+
     async for chunk in chunks:
         sent += len(chunk)
+        count()
         for part in unpacker.unpacked(chunk):
             size += len(part)
-            if size > limit or sent > limit:
-                raise BodyTooLargeError(f"the body is over {limit} bytes unpacked: send smaller batches")
-            share.take(len(part))
+            count()
             parts.append(part)
         if len(parts) > _MANY_PARTS:
             parts = [b"".join(parts)]  # A part of one byte takes forty.
     unpacker.finish()
     return b"".join(parts)
-
-
-class _Unpacker:
-    """Unpacks a body part by part. A gzip body may be several members, one after the other (RFC 1952)."""
-
-    def __init__(self, encoding: str) -> None:
-        name = encoding.strip().lower()
-        if name not in ("", "identity", "gzip", "deflate"):
-            raise UnknownEncodingError(
-                f"Content-Encoding {encoding[:40]!r} is not served; gzip, deflate and identity are"
-            )
-        self._encoding = name
-        self._packed = name in ("gzip", "deflate")
-        self._member: _Decompressor | None = None
-        self._members = 0
-
-    def unpacked(self, data: bytes) -> Iterator[bytes]:
-        if not self._packed:
-            yield data
-            return
-        try:
-            while data:
-                if self._member is None:
-                    self._members += 1
-                    if self._members > _MEMBERS:
-                        raise CorruptBodyError(f"the body is packed in over {_MEMBERS} members")
-                    self._member = zlib.decompressobj(wbits=47)  # 32 + 15: zlib finds out which of the two it is.
-                yield self._member.decompress(data, _CHUNK)
-                data = self._member.unconsumed_tail
-                if self._member.eof:
-                    data = self._member.unused_data
-                    self._member = None
-        except zlib.error as error:
-            raise CorruptBodyError(f"the body can't be unpacked: {error}") from error
-
-    def finish(self) -> None:
-        if self._member is not None:
-            raise CorruptBodyError(f"the body ends in the middle of its {self._encoding} data")
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:

@@ -1,15 +1,12 @@
-"""ClickHouse's HTTP protocol, as curl, clickhouse-connect and clickhouse-go speak it. https://clickhouse.com/docs/interfaces/http"""
+"""ClickHouse's HTTP protocol, as its drivers speak it. https://clickhouse.com/docs/interfaces/http"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import threading
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from typing import TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -17,49 +14,37 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from rvbbit_otel.all_in_one import bodies
-from rvbbit_otel.all_in_one.answers import HELD, PACKED, AnswerPipe, HeldAnswer, Packer, StreamedAnswer
-from rvbbit_otel.all_in_one.engine import Answer, Cost, Engine, EngineError
+from rvbbit_otel.all_in_one.answers import HELD, AnswerPipe, HeldAnswer, StreamedAnswer
+from rvbbit_otel.all_in_one.commands import Command, Kill, Use, may_be_command
+from rvbbit_otel.all_in_one.engine import Cost, Engine, EngineError, Reader
+from rvbbit_otel.all_in_one.external_tables import external_tables
 from rvbbit_otel.all_in_one.gate import MOST_BYTES, Checked, Gate
 from rvbbit_otel.all_in_one.inserts import is_insert, read_insert
-from rvbbit_otel.all_in_one.native import HANDSHAKE, handshake_block
+from rvbbit_otel.all_in_one.native import HANDSHAKE, Dialect, handshake_block, write_native
 from rvbbit_otel.all_in_one.options import Options
-from rvbbit_otel.all_in_one.query_settings import Value, settings_of
+from rvbbit_otel.all_in_one.packing import Packer
+from rvbbit_otel.all_in_one.query_settings import check_change, is_on, settings_of
+from rvbbit_otel.all_in_one.questions import Question, Questions
+from rvbbit_otel.all_in_one.replies import SERVER, answered, failed, nothing
+from rvbbit_otel.all_in_one.sessions import Sessions
+from rvbbit_otel.all_in_one.sql_request import SqlRequest, query_id_of, read_request
 from rvbbit_otel.all_in_one.tree import format_named
 from rvbbit_otel.all_in_one.typed_data import check_types
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS
 
-# HTTP status by the engine's code, as the real server's (ClickHouse src/Server/HTTP/exceptionCodeToHTTPStatus.cpp).
-_STATUS: Mapping[int, int] = {
-    **dict.fromkeys((6, 26, 27, 36, 38, 41, 42, 43, 44, 46, 47, 48, 53, 62, 70, 72, 73, 81, 117, 130, 158, 167, 168, 186, 306), 400),
-    **dict.fromkeys((386, 396, 456, 457, 536, 691, 718), 400),
-    **dict.fromkeys((60, 115), 404),
-    **dict.fromkeys((164, 497, 516), 403),
-    **dict.fromkeys((159,), 408),
-    **dict.fromkeys((202, 439), 503),
-}  # fmt: skip
-_SERVER = {
-    "X-ClickHouse-Server-Display-Name": "rvbbit-otel",
-    "X-ClickHouse-Timezone": "UTC",
-    "X-Content-Type-Options": "nosniff",
-}
+_KILLED = "SELECT {status:String} AS kill_status, {id:String} AS query_id, 'default' AS user, {query:String} AS query WHERE {found:UInt8}"
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _DATABASES = frozenset({"default", "system", "information_schema", "INFORMATION_SCHEMA"})
 # A URL is taken apart on the loop, so it is short (httptools takes none over 64 KiB); a long statement is a body.
 _URL_BYTES, _URL_FIELDS = 64 * 1024, 1000
-_LONGEST_ID = 256
 # Bytes of an answer that a connection takes without waiting for its client.
 _SMALL = 64 * 1024
 # Seconds that an answer may take to reach its client after the engine's own limit.
 _SENDING_SECONDS = 60
 
-
-@dataclass
-class _Running:
-    """A question on its way through the engine: what stops it, from the loop's side or from the thread's."""
-
-    readers: list[str] = field(default_factory=list)
-    left: threading.Event = field(default_factory=threading.Event)
+T = TypeVar("T")
+Reply = Response | HeldAnswer | StreamedAnswer
 
 
 class ClickHouseHttp:
@@ -74,14 +59,16 @@ class ClickHouseHttp:
         # What is held of answers until their queries have ended, or their clients have taken them.
         self._held = bodies.Budget(2 * options.result_bytes)
         self._checks = ThreadPoolExecutor(2, thread_name_prefix="sql-check")
-        self._questions = ThreadPoolExecutor(options.readers + 2, thread_name_prefix="sql-question")
+        self._asking = ThreadPoolExecutor(options.readers + 2, thread_name_prefix="sql-question")
         self._inserts = ThreadPoolExecutor(2, thread_name_prefix="sql-insert")
         self._services = ThreadPoolExecutor(2, thread_name_prefix="sql-service")
+        self._questions = Questions(lambda reader: self._services.submit(engine.cancel, reader))
+        self._sessions = Sessions()
 
     def make_app(self, *more: Route) -> Starlette:
         """The ASGI application, with more routes of others."""
         alive = [
-            Route(path, lambda _: PlainTextResponse("Ok.\n", headers=_SERVER))
+            Route(path, lambda _: PlainTextResponse("Ok.\n", headers=SERVER))
             for path in ("/ping", "/ping/", "/replicas_status", "/replicas_status/")
         ]
         return Starlette(routes=[*more, *alive, Route("/", self.answer, methods=_METHODS)])
@@ -91,141 +78,175 @@ class ClickHouseHttp:
         self._checks.shutdown()
         self._gate.close()
 
-    async def answer(self, request: Request) -> Response | HeldAnswer | StreamedAnswer:
+    async def answer(self, request: Request) -> Reply:
         """Run the request's statement."""
         if request.method == "OPTIONS":
-            return Response(status_code=204, headers={"Allow": ", ".join(_METHODS), **_SERVER})
+            return Response(status_code=204, headers={"Allow": ", ".join(_METHODS), **SERVER})
         sent = request.scope["query_string"]
         if len(sent) > _URL_BYTES or sent.count(b"&") > _URL_FIELDS:
             await bodies.discard(request.stream())
-            return PlainTextResponse("the URL is too long: send the statement as the body\n", 414, headers=_SERVER)
-        headers = {**_SERVER, "X-ClickHouse-Query-Id": _query_id(request)}
+            return PlainTextResponse("the URL is too long: send the statement as the body\n", 414, headers=SERVER)
+        query_id = query_id_of(request)
+        headers = {**SERVER, "X-ClickHouse-Query-Id": query_id}
+        asked = None
         try:
             with self._budget.share() as share:
-                encoding = request.headers.get("content-encoding", "")
-                body = await bodies.read(request.stream(), encoding, self._options.max_body, share)
-                text = request.query_params.get("query", "").encode()
-                # The real server puts the two together: the body is the rest of the statement, or an insert's data.
-                text = text + b"\n" + body if text and body else text or body
-                if request.method != "POST" and not text:
+                asked = await read_request(request, query_id, self._options.max_body, share)
+                if not asked.writes and not asked.text:
                     return PlainTextResponse("Ok.\n", headers=headers)
-                return await self._run(request, text, headers)
+                return await self._run(request, asked, headers)
         except ClientDisconnect:
             return Response(status_code=400)
         except RvbbitOtelError as error:
-            return _failure(error, headers)
+            return failed(error, headers, asked)
 
-    async def _run(
-        self, request: Request, text: bytes, headers: dict[str, str]
-    ) -> Response | HeldAnswer | StreamedAnswer:
-        if is_insert(text):
-            if request.method != "POST":
-                raise EngineError(
-                    f"Code: 164. DB::Exception: Cannot execute query in readonly mode: {request.method} only reads. (READONLY)"
-                )
-            await asyncio.get_running_loop().run_in_executor(self._inserts, self._insert, text)
-            return _done(_NOTHING, "TabSeparated", "text/tab-separated-values; charset=UTF-8", headers)
-        if len(text) > MOST_BYTES:
+    async def _run(self, request: Request, asked: SqlRequest, headers: dict[str, str]) -> Reply:
+        if is_insert(asked.text):
+            _only_if_it_writes(asked)
+            return nothing(headers, await self._in(self._inserts, self._insert, asked.text))
+        if len(asked.text) > MOST_BYTES:
             raise EngineError(
                 f"Code: 62. DB::Exception: Max query size exceeded: over {MOST_BYTES} bytes. (SYNTAX_ERROR)"
             )
         try:
-            query = text.decode()
+            query = asked.text.decode()
         except UnicodeDecodeError as error:
             raise EngineError(
                 f"Code: 62. DB::Exception: Syntax error: the query is no UTF-8: {error}. (SYNTAX_ERROR)"
             ) from error
-        if request.method == "POST" and query.strip() in REPAIRS:
-            await asyncio.get_running_loop().run_in_executor(self._inserts, self._engine.command, query)
-            return _done(_NOTHING, "TabSeparated", "text/tab-separated-values; charset=UTF-8", headers)
-        return await self._question(request, query, headers)
+        if asked.writes and query.strip() in REPAIRS:
+            await self._in(self._inserts, self._engine.command, query)
+            return nothing(headers)
+        if may_be_command(asked.text):
+            command = await self._in(self._checks, self._gate.command, query, asked.parameters)
+            if not isinstance(command, Kill):
+                self._remember(asked, command)
+                return nothing(headers)
+            _only_if_it_writes(asked)
+            return await self._kill(asked, command, headers)
+        return await self._question(request, asked, query, headers)
 
-    def _insert(self, text: bytes) -> None:
+    def _insert(self, text: bytes) -> Cost:
         insert = read_insert(text)
         check_types(insert.data, insert.format_name, self._gate.vocabulary.is_zone)
-        self._engine.insert_rows(insert.table, insert.columns, insert.data, insert.format_name)
+        return self._engine.insert_rows(insert.table, insert.columns, insert.data, insert.format_name)
 
-    async def _question(
-        self, request: Request, query: str, headers: dict[str, str]
-    ) -> Response | HeldAnswer | StreamedAnswer:
-        given = request.query_params
-        database = given.get("database") or request.headers.get("x-clickhouse-database") or "default"
-        if database not in _DATABASES:
-            raise EngineError(f"Code: 81. DB::Exception: Database {database[:80]} does not exist. (UNKNOWN_DATABASE)")
+    def _remember(self, asked: SqlRequest, command: Command) -> None:
+        """Without a session, it holds for its own request only: so it changes nothing, and may be wrong all the same."""
+        session = self._sessions.of(asked.given.get("session_id", ""), asked.given.get("session_timeout", ""))
+        if isinstance(command, Use):
+            session.database = _known(command.database)
+        elif not isinstance(command, Kill):
+            for name, value in command.changes:
+                check_change(name, value, self._options, self._gate.vocabulary.is_zone)
+            session.change(command.changes)
+
+    async def _kill(self, asked: SqlRequest, kill: Kill, headers: dict[str, str]) -> Reply:
+        """End a question by the name that its client gave it, which nobody else knows, and say so."""
+        headers.update(self._format_of(asked, kill.format_name))
+        question = self._questions.named(kill.query_id)
+        ended = kill.mode == "SYNC"
+        if question is not None and kill.mode != "TEST":
+            self._questions.kill(question)
+            if ended:
+                await question.ended.wait()
+        says = {
+            "status": "finished" if ended else "waiting",
+            "id": kill.query_id,
+            "query": question.text[:1000] if question else "",
+            "found": int(question is not None),
+        }
+        answer = await self._in(self._services, self._engine.shaped, _KILLED, says, headers["X-ClickHouse-Format"])
+        dialect = Dialect(
+            asked.given.get("client_protocol_version", "") if headers["X-ClickHouse-Format"] == "Native" else ""
+        )
+        body = answer.body if dialect.is_plain or not answer.body else dialect.block(answer.body, ())
+        packer = Packer(asked.encoding, asked.in_blocks, self._services)
+        return answered(answer, await packer.pack(body, last=True), len(body), headers)
+
+    def _format_of(self, asked: SqlRequest, named: str | None) -> dict[str, str]:
+        """The headers that tell the format which the statement or its request names, and how it is packed."""
+        name, content_type = format_named(named or asked.format_name or "TabSeparated", self._gate.vocabulary)
+        packed = {"Content-Encoding": asked.encoding} if asked.encoding else {}
+        return {"Content-Type": content_type, "X-ClickHouse-Format": name, **packed}
+
+    async def _question(self, request: Request, asked: SqlRequest, query: str, headers: dict[str, str]) -> Reply:
+        session = self._sessions.of(asked.given.get("session_id", ""), asked.given.get("session_timeout", ""))
+        database = _known(asked.database or session.database or "default")
         checked = self._gate.kept(query, database) or await self._check(query, database)
-        if "client_protocol_version" in given and checked.statement == (await self._check(HANDSHAKE)).statement:
-            return _done(Answer(1, 0, 0, handshake_block()), "Native", "application/octet-stream", headers)
-        parameters = {name.removeprefix("param_"): value for name, value in given.items() if name.startswith("param_")}
-        self._gate.bind(checked, parameters, database)
-        asked = checked.format_name or given.get("default_format") or request.headers.get("x-clickhouse-format")
-        format_name, content_type = format_named(asked or "TabSeparated", self._gate.vocabulary)
-        settings = settings_of(given.multi_items(), self._options, self._gate.vocabulary.is_zone)
+        if "client_protocol_version" in asked.given and checked.statement == (await self._check(HANDSHAKE)).statement:
+            headers.update(self._format_of(asked, "Native"))
+            packer = Packer(asked.encoding, asked.in_blocks, self._services)
+            block = handshake_block()
+            return answered(Cost(rows=1), await packer.pack(block, last=True), len(block), headers)
+        self._gate.bind(checked, asked.parameters, database)
+        headers.update(self._format_of(asked, checked.format_name))
+        format_name = headers["X-ClickHouse-Format"]
+        settings = settings_of(
+            [*session.settings.items(), *asked.settings], self._options, self._gate.vocabulary.is_zone
+        )
         settings.update(self._gate.settings_of(checked))
-        # An older client knows no answer without a length.
-        whole = given.get("wait_end_of_query") in ("1", "true") or request.scope.get("http_version") == "1.0"
-        packing = _encoding(request) if given.get("enable_http_compression") in ("1", "true") else None
-        headers.update({"Content-Type": content_type, "X-ClickHouse-Format": format_name})
-        if packing:
-            headers["Content-Encoding"] = packing
-        pipe = AnswerPipe(self._options.result_bytes)
-        running = _Running()
-        ask = self._asker(checked, settings, database, format_name, parameters, pipe, running)
-        return await self._answered(request, ask, pipe, running, Packer(packing, self._services), whole, headers)
+        if settings.get("session_timezone"):
+            headers["X-ClickHouse-Timezone"] = str(settings["session_timezone"])
+        dialect = Dialect(asked.given.get("client_protocol_version", "") if format_name == "Native" else "")
+        question = self._questions.begin(asked.query_id, query)
+        try:
+            pipe = AnswerPipe(self._options.result_bytes)
+            await pipe.open()
+        except BaseException:  # No more open files, or a door that closes: the name must not stay taken.
+            self._questions.end(question)
+            raise
 
-    async def _check(self, query: str, database: str = "default") -> Checked:
-        return await asyncio.get_running_loop().run_in_executor(self._checks, self._gate.check, query, database)
+        def answer(reader: Reader) -> Cost:
+            if dialect.is_plain:
+                return reader.write(checked.statement, format_name, pipe.descriptor, asked.parameters)
+            return write_native(reader, checked.statement, pipe.descriptor, asked.parameters, dialect)
 
-    def _asker(
-        self,
-        checked: Checked,
-        settings: Mapping[str, Value],
-        database: str,
-        format_name: str,
-        parameters: Mapping[str, str],
-        pipe: AnswerPipe,
-        running: _Running,
-    ) -> Callable[[], Cost]:
         def ask() -> Cost:
             try:
-                if running.left.is_set():
-                    raise StoreUnavailableError("the client is gone")
-                with self._engine.reader(settings, database) as reader:
-                    running.readers.append(reader.name)
-                    if running.left.is_set():
-                        raise StoreUnavailableError("the client is gone")
-                    return reader.write(checked.statement, format_name, pipe.descriptor, parameters)
+                question.check()
+                tables = external_tables(asked.tables, asked.given, self._gate.vocabulary.is_zone)
+                with self._engine.reader(settings, database, tables) as reader:
+                    question.readers.append(reader.name)
+                    question.check()
+                    return answer(reader)
             finally:
                 pipe.end_writing()
 
-        return ask
+        packer = Packer(asked.encoding, asked.in_blocks, self._services)
+        return await self._answered(request, ask, pipe, question, packer, asked, headers)
+
+    async def _check(self, query: str, database: str = "default") -> Checked:
+        return await self._in(self._checks, self._gate.check, query, database)
+
+    async def _in(self, threads: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
 
     async def _answered(
         self,
         request: Request,
         ask: Callable[[], Cost],
         pipe: AnswerPipe,
-        running: _Running,
+        question: Question,
         packer: Packer,
-        whole: bool,
+        asked: SqlRequest,
         headers: dict[str, str],
-    ) -> Response | HeldAnswer | StreamedAnswer:
+    ) -> Reply:
         """The answer as a whole if it is short, as a stream if not; if the client goes away first, its query is stopped, or never begun."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.query_seconds + _SENDING_SECONDS
-        await pipe.open()
-        asking = loop.run_in_executor(self._questions, ask)
+        asking = loop.run_in_executor(self._asking, ask)
         left = asyncio.ensure_future(_until_gone(request))
 
         def stop() -> None:
             left.cancel()
             pipe.end_reading()
-            running.left.set()
+            self._questions.end(question)
             if asking.done():
                 asking.cancelled() or asking.exception()
                 return
             asking.add_done_callback(lambda done: done.cancelled() or done.exception())
-            for reader in running.readers:
-                self._services.submit(self._engine.cancel, reader)
+            self._questions.leave(question)
 
         held = bytearray()
         streamed = False
@@ -246,7 +267,7 @@ class ClickHouseHttp:
                 piece = reading.result()
                 share.take(len(piece))
                 held += piece
-                if not piece or (len(held) > HELD and not whole):
+                if not piece or (len(held) > HELD and not asked.whole):
                     break
                 reading = asyncio.ensure_future(pipe.read())
             if piece:
@@ -257,7 +278,8 @@ class ClickHouseHttp:
                 )
             cost = await asking
             body = await packer.pack(bytes(held), last=True)
-            answer = _done(Answer(cost.rows, cost.read_rows, cost.read_bytes, body), None, None, headers, len(held))
+            progress = is_on(asked.given.get("send_progress_in_http_headers", ""))
+            answer = answered(cost, body, len(held), headers, progress)
             if len(body) <= _SMALL:
                 return answer
             return HeldAnswer(answer.raw_headers, body, self._options.send_seconds, room.pop_all().close)
@@ -273,54 +295,14 @@ async def _until_gone(request: Request) -> None:
             pass
 
 
-def _query_id(request: Request) -> str:
-    """The client's own name for its question, where it can stand in a header."""
-    given = request.query_params.get("query_id", "")
-    usable = given.isascii() and given.isprintable() and 0 < len(given) <= _LONGEST_ID
-    return given if usable else str(uuid.uuid4())
+def _only_if_it_writes(asked: SqlRequest) -> None:
+    if not asked.writes:
+        raise EngineError(
+            "Code: 164. DB::Exception: Cannot execute query in readonly mode: send it by POST. (READONLY)"
+        )
 
 
-def _encoding(request: Request) -> str | None:
-    accepted = request.headers.get("accept-encoding", "")
-    return next((name for name in PACKED if name in accepted), None)
-
-
-_NOTHING = Answer(0, 0, 0, b"")
-
-
-def _done(
-    answer: Answer,
-    format_name: str | None,
-    content_type: str | None,
-    headers: Mapping[str, str],
-    size: int | None = None,
-) -> Response:
-    summary = {
-        "read_rows": answer.read_rows,
-        "read_bytes": answer.read_bytes,
-        "written_rows": 0,
-        "written_bytes": 0,
-        "total_rows_to_read": answer.read_rows,
-        "result_rows": answer.rows,
-        "result_bytes": len(answer.body) if size is None else size,
-    }
-    said = {"Content-Type": content_type, "X-ClickHouse-Format": format_name}
-    return Response(
-        answer.body,
-        headers={
-            **headers,
-            **{name: value for name, value in said.items() if value is not None},
-            "X-ClickHouse-Summary": json.dumps({name: str(value) for name, value in summary.items()}),
-        },
-    )
-
-
-def _failure(error: RvbbitOtelError, headers: Mapping[str, str]) -> Response:
-    if isinstance(error, EngineError):
-        code, status = error.code, _STATUS.get(error.code, 500)
-    elif isinstance(error, StoreUnavailableError):
-        code, status = 202, 503
-    else:
-        code, status = 0, 413 if isinstance(error, bodies.BodyTooLargeError) else 400
-    kept = {name: value for name, value in headers.items() if name in ("X-ClickHouse-Query-Id", *_SERVER)}
-    return PlainTextResponse(f"{error}\n", status, headers={**kept, "X-ClickHouse-Exception-Code": str(code)})
+def _known(database: str) -> str:
+    if database not in _DATABASES:
+        raise EngineError(f"Code: 81. DB::Exception: Database {database[:80]} does not exist. (UNKNOWN_DATABASE)")
+    return database

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ _READING: Mapping[str, int | float | str] = {
     "max_temporary_data_on_disk_size_for_query": 1024 * 1024 * 1024,
     "output_format_parallel_formatting": 0,
 }
+# Settings that say how data is read begin so.
+_OF_DATA = ("input_format_", "format_csv_", "date_time_input_format")
 
 
 class EngineError(StoreError):
@@ -52,6 +55,16 @@ class EngineError(StoreError):
         super().__init__(text)
         found = _CODE.search(text)
         self.code = int(found.group(1)) if found else 0
+
+
+@dataclass(frozen=True)
+class ExternalTable:
+    """A table of one question: a plain name, its columns as `name Type, ...`, and its rows in a format of inserts. All of it is looked at already."""
+
+    name: str
+    structure: str
+    format_name: str
+    data: bytes
 
 
 class Session:
@@ -73,10 +86,10 @@ class Session:
         were acknowledged on a full disk where 5,600 were stored.
         """
         head, settings, rest = statement.partition(" SETTINGS ")
-        with self._lock, _translated(), self._in_file(body) as file:
+        with self._lock, _translated(), _in_file(self._body, body) as file:
             self._connection.query(f"{head} SELECT * FROM file({file}, {format_name}){settings}{rest}", "Null")
 
-    def insert_rows(self, table: str, columns: Sequence[str], body: bytes, format_name: str, seconds: float) -> None:
+    def insert_rows(self, table: str, columns: Sequence[str], body: bytes, format_name: str, seconds: float) -> Cost:
         """Put rows in a format of the engine's into a table, all of its columns where none is named; raises EngineError as `insert` does.
 
         By `file()` here too: what is read by INFILE counts towards no limit of memory (chDB 4.4: 18 KB, packed, took 8 GB). It fills what the data
@@ -91,12 +104,13 @@ class Session:
                 )
             names = ", ".join(f"`{name}`" for name in columns or types)
             structure = ", ".join(f"`{name}` {types[name]}" for name in columns or types)
-            with self._in_file(body) as file:
-                self._connection.query(
+            with _in_file(self._body, body) as file:
+                answer = self._connection.query(
                     f"INSERT INTO {table} ({names}) SELECT {names} FROM file({file}, {format_name}, {quoted(structure)}) "
                     f"SETTINGS max_execution_time = {seconds}",
                     "Null",
                 )
+        return _cost_of(answer)
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement of ours."""
@@ -119,18 +133,6 @@ class Session:
         asked = "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}"
         answer = self._connection.query(asked, "JSONCompactEachRow", params=as_parameters({"table": table}))
         return dict(json.loads(line) for line in bytes(answer.bytes()).splitlines())
-
-    @contextmanager
-    def _in_file(self, body: bytes) -> Iterator[str]:
-        """The data in a file, whose name comes as a literal. It is gone afterwards: it holds what somebody sent as plain text."""
-        try:
-            self._body.write_bytes(body)
-            yield quoted(str(self._body))
-        except OSError as error:
-            raise EngineError(f"Code: 243. DB::Exception: {error}. (NOT_ENOUGH_SPACE)") from error
-        finally:
-            with contextlib.suppress(OSError):
-                self._body.unlink()
 
 
 class Engine:
@@ -160,9 +162,9 @@ class Engine:
         """Run one INSERT of ours with its data; raises EngineError, and then nothing of the data is acknowledged."""
         self._writer.insert(statement, body, format_name)
 
-    def insert_rows(self, table: str, columns: Sequence[str], body: bytes, format_name: str) -> None:
+    def insert_rows(self, table: str, columns: Sequence[str], body: bytes, format_name: str) -> Cost:
         """Put rows in a format of the engine's into a table, all of its columns where none is named; raises EngineError as `insert` does."""
-        self._writer.insert_rows(table, columns, body, format_name, self._options.query_seconds)
+        return self._writer.insert_rows(table, columns, body, format_name, self._options.query_seconds)
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement of ours on the writing connection."""
@@ -195,9 +197,14 @@ class Engine:
 
     @contextmanager
     def reader(
-        self, settings: Mapping[str, int | float | str] | None = None, database: str = "default"
+        self,
+        settings: Mapping[str, int | float | str] | None = None,
+        database: str = "default",
+        tables: Sequence[ExternalTable] = (),
     ) -> Iterator[Reader]:
         """A connection that can only read, for one query from outside; `settings` are checked already, and can't loosen a limit.
+
+        `tables` are there for this query only.
 
         A new one each time costs 0.4 ms, measured, and leaves nothing of a query to the next. Raises StoreUnavailableError if as many as may
         run do so for all of the time that one may take.
@@ -206,26 +213,48 @@ class Engine:
             raise StoreUnavailableError("as many queries as may run at once do so: try again later")
         try:
             name = f"reader-{next(self._numbers)}"
-            connection = self.connect()
-            try:
-                # In one statement, since each costs a tenth of a millisecond; `readonly` makes all of them final.
-                chosen = {**_limits(self._options), **(settings or {}), **_READING, "log_comment": name, "readonly": 1}
-                changes = (
-                    f"{key}={quoted(value) if isinstance(value, str) else value}" for key, value in chosen.items()
-                )
-                with _translated():
-                    if database != "default":
-                        connection.query(f"USE {database}")
-                    connection.query("SET " + ", ".join(changes))
-                yield Reader(name, connection)
-            finally:
-                connection.close()
+            # In one statement, since each costs a tenth of a millisecond; `readonly` makes all of them final.
+            chosen = {**_limits(self._options), **(settings or {}), **_READING, "log_comment": name, "readonly": 1}
+            prepared = _set(chosen)
+
+            @contextmanager
+            def opened() -> Iterator[Any]:
+                connection = self.connect()
+                try:
+                    with _translated():
+                        for table in tables:
+                            self._add(table, connection, name, settings or {})
+                        if database != "default":
+                            connection.query(f"USE {database}")
+                        connection.query(prepared)
+                    yield connection
+                finally:
+                    connection.close()
+
+            with opened() as connection:
+                yield Reader(name, connection, opened)
         finally:
             self._places.release()
+
+    def _add(
+        self, table: ExternalTable, connection: Any, reader: str, settings: Mapping[str, int | float | str]
+    ) -> None:
+        """What came is data in a file, as an insert's; of the client's settings, those that say how data is read are in force, and our limits."""
+        reading = {name: value for name, value in settings.items() if name.startswith(_OF_DATA)}
+        connection.query(_set({**reading, **_limits(self._options), "log_comment": reader}))
+        with _in_file(self._options.data.absolute() / f"{reader}.bin", table.data) as file:
+            source = f"file({file}, {table.format_name}, {quoted(table.structure)})"
+            connection.query(f"CREATE TEMPORARY TABLE `{table.name}` ENGINE = Memory AS SELECT * FROM {source}", "Null")
 
     def cancel(self, reader: str) -> None:
         """Stop what a reader is doing, since nobody waits for it any more."""
         self._stop("KILL QUERY WHERE Settings['log_comment'] = {name:String} ASYNC", {"name": reader})
+
+    def shaped(self, sql: str, parameters: Mapping[str, object], format_name: str) -> Answer:
+        """The answer to a statement of ours in a format of the client's, also where as many queries run as may."""
+        with self._stop_lock, _translated():
+            answer = self._stopper.query(sql, format_name, params=as_parameters(parameters))
+            return Answer(**vars(_cost_of(answer)), body=bytes(answer.bytes()))
 
     def cancel_all(self) -> None:
         """Stop what every reader is doing."""
@@ -248,55 +277,116 @@ class Engine:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a query took: rows of its answer, rows and bytes that were read for it."""
+    """What a statement took: rows of its answer, what was read for it and written, by views too, and time."""
 
-    rows: int
-    read_rows: int
-    read_bytes: int
+    rows: int = 0
+    read_rows: int = 0
+    read_bytes: int = 0
+    nanoseconds: int = 0
+    written_rows: int = 0
+    written_bytes: int = 0
+
+    def plus(self, more: Cost) -> Cost:
+        """Both together."""
+        return Cost(*(getattr(self, each.name) + getattr(more, each.name) for each in dataclasses.fields(Cost)))
 
 
 @dataclass(frozen=True)
 class Answer(Cost):
     """What a query gave: the bytes in its format, and what it took."""
 
-    body: bytes
+    body: bytes = b""
 
 
 class Reader:
     """One connection that can only read, lent for one query."""
 
-    def __init__(self, name: str, connection: Any) -> None:
-        """`name` is what `Engine.cancel` takes."""
+    def __init__(self, name: str, connection: Any, another: Callable[[], AbstractContextManager[Any]]) -> None:
+        """`name` is what `Engine.cancel` takes; `another` opens a connection like this one."""
         self.name = name
         self._connection = connection
+        self._another = another
 
     def run(self, sql: str | bytes, format_name: str, parameters: Mapping[str, str] | None = None) -> Answer:
         """The whole answer in a format of the engine's; parameters are escaped already, as ClickHouse's HTTP clients send them."""
         with _translated():
             answer = self._connection.query(sql, format_name, params=dict(parameters or {}))
-            return Answer(*_cost_of(answer), bytes(answer.bytes()))
+            return Answer(**vars(_cost_of(answer)), body=bytes(answer.bytes()))
 
     def write(self, sql: bytes, format_name: str, descriptor: int, parameters: Mapping[str, str] | None = None) -> Cost:
         """Write the answer of a SELECT to a descriptor while it is made, so that no more of it is in memory than the engine's buffer holds.
 
         `sql` has no FORMAT, and nothing after it. An error may come after some of the answer.
         """
-        if not sql.lstrip(b"(").startswith((b"SELECT", b"WITH")):
+        if not is_select(sql):
             # Of what the engine makes a SELECT by itself, such as SHOW TABLES, nothing comes this way (chDB 4.4). It is short.
             answer = self.run(sql, format_name, parameters)
-            left = memoryview(answer.body)
-            while left:
-                left = left[os.write(descriptor, left) :]
+            write_all(descriptor, answer.body)
             return answer
         outfile = f"\nINTO OUTFILE '/dev/fd/{descriptor}' TRUNCATE\nFORMAT {format_name}"
         with _translated():
-            return Cost(
-                *_cost_of(self._connection.query(sql + outfile.encode(), "Null", params=dict(parameters or {})))
+            return _cost_of(self._connection.query(sql + outfile.encode(), "Null", params=dict(parameters or {})))
+
+    def blocks(self, sql: bytes, parameters: Mapping[str, str]) -> Iterator[tuple[bytes, Cost]]:
+        """The answer of a SELECT block by block in the format Native, and what each took; no block for no rows."""
+        with _translated():
+            answer = self._connection.send_query(sql.decode(), "Native", params=dict(parameters))
+            with contextlib.closing(answer):
+                while (block := answer.fetch()) is not None and block.size():
+                    yield bytes(block.bytes()), _cost_of(block)
+
+    def types_of(self, sql: bytes, parameters: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Names and types of the columns of a SELECT, also while its blocks come."""
+        with _translated(), self._another() as connection:
+            answer = connection.query(
+                "DESCRIBE TABLE (" + sql.decode() + ")", "JSONCompactEachRow", params=dict(parameters)
             )
+        return [(name, kind) for name, kind, *_ in map(json.loads, bytes(answer.bytes()).splitlines())]
 
 
-def _cost_of(answer: Any) -> tuple[int, int, int]:
-    return answer.rows_read(), answer.storage_rows_read(), answer.storage_bytes_read()
+def is_select(sql: bytes) -> bool:
+    """Whether an answer comes while it is made: that of what the engine makes a SELECT by itself, such as SHOW TABLES, does not."""
+    return sql.lstrip(b"(").startswith((b"SELECT", b"WITH"))
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write to a descriptor that somebody reads; raises StoreUnavailableError if nobody does any more."""
+    left = memoryview(data)
+    try:
+        while left:
+            left = left[os.write(descriptor, left) :]
+    except BrokenPipeError as error:
+        raise StoreUnavailableError("the client is gone") from error
+
+
+@contextmanager
+def _in_file(path: Path, body: bytes) -> Iterator[str]:
+    """The data in a file, whose name comes as a literal. It is gone afterwards: it holds what somebody sent as plain text."""
+    try:
+        path.write_bytes(body)
+        yield quoted(str(path))
+    except OSError as error:
+        raise EngineError(f"Code: 243. DB::Exception: {error}. (NOT_ENOUGH_SPACE)") from error
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _cost_of(answer: Any) -> Cost:
+    return Cost(
+        rows=answer.rows_read(),
+        read_rows=answer.storage_rows_read(),
+        read_bytes=answer.storage_bytes_read(),
+        nanoseconds=int(answer.elapsed() * 10**9),
+        written_rows=answer.rows_written(),
+        written_bytes=answer.bytes_written(),
+    )
+
+
+def _set(settings: Mapping[str, int | float | str]) -> str:
+    return "SET " + ", ".join(
+        f"{key}={quoted(value) if isinstance(value, str) else value}" for key, value in settings.items()
+    )
 
 
 def _limits(options: Options) -> dict[str, int | float | str]:
@@ -332,4 +422,4 @@ def _translated() -> Iterator[None]:
     except StoreError:
         raise
     except (chdb.ChdbError, RuntimeError) as error:
-        raise EngineError(str(error)) from error
+        raise EngineError(str(error).removeprefix("Streaming query failed: ")) from error

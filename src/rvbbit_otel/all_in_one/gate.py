@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rvbbit_otel.all_in_one.commands import Command, read_command
 from rvbbit_otel.all_in_one.engine import EngineError, as_parameters
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.query_settings import Value, can_be_set, settable, setting
-from rvbbit_otel.all_in_one.small_statements import Described, Small, may_be_small, read_small, tokens_of
+from rvbbit_otel.all_in_one.small_statements import Described, Small, Token, may_be_small, read_small, tokens_of
 from rvbbit_otel.all_in_one.tree import (
     Found,
     check_called,
@@ -130,6 +131,10 @@ class Gate:
             if all(name in parameters for name in names):
                 check_table([parameters[name] for name in names], vocabulary, database)
 
+    def command(self, text: str, parameters: Mapping[str, str]) -> Command:
+        """The statement that asks nothing which this text is; raises EngineError for what is none that is served."""
+        return read_command(self._tokens(text.encode()), parameters)
+
     def settings_of(self, checked: Checked) -> dict[str, Value]:
         """The settings that the statement itself brings, as the engine gets them."""
         return {
@@ -192,8 +197,7 @@ class Gate:
         return subquery
 
     def _small(self, text: bytes, database: str) -> Checked | None:
-        cut = json.loads(self._ask(_CUT, {"text": text.decode()}, "JSONCompactEachRow"))[0]
-        small = read_small(text, tokens_of(text, cut), self.vocabulary, database)
+        small = read_small(text, self._tokens(text), self.vocabulary, database)
         if isinstance(small, Described):
             columns = self._from_tree(*self._read(small.question.encode()), database)
             return replace(columns, statement=b"DESCRIBE TABLE (" + columns.statement + b")")
@@ -202,6 +206,9 @@ class Gate:
                 format_named(small.format_name, self.vocabulary)
             return Checked(small.statement.encode(), small.format_name, {}, Found())
         return None
+
+    def _tokens(self, text: bytes) -> list[Token]:
+        return tokens_of(text, json.loads(self._ask(_CUT, {"text": text.decode()}, "JSONCompactEachRow"))[0])
 
     def _read(self, text: bytes) -> tuple[bytes, dict[str, Any]]:
         """The text as the engine writes it anew, and the tree of that."""

@@ -10,7 +10,7 @@ from rvbbit_otel.all_in_one.tree import denied
 _HEAD = 16_384
 # The data of these is values and nothing else. `Values` would be expressions, which the writer works out: file() among them. Arrow names time zones,
 # which the engine would look for in files.
-_FORMATS = frozenset(
+FORMATS = frozenset(
     {
         "Native",
         "JSONEachRow",
@@ -65,7 +65,7 @@ def read_insert(text: bytes) -> Insert:
     elif not words.take("FORMAT"):
         raise _unclear()
     format_name = words.name()
-    if format_name not in _FORMATS:
+    if format_name not in FORMATS:
         raise denied(
             f"the format {format_name[:80]} is not served for an INSERT: send Native, JSONEachRow or RowBinary"
         )

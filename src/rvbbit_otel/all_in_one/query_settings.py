@@ -24,16 +24,24 @@ _PROTOCOL = frozenset(
         "buffer_size",
         "cancel_http_readonly_queries_on_client_close",
         "client_protocol_version",
+        "compress",
         "database",
+        "decompress",
         "default_format",
         "enable_http_compression",
         "http_headers_progress_interval_ms",
+        "http_max_field_name_size",
+        "http_max_field_value_size",
+        "http_max_fields",
+        "http_max_uri_size",
         "http_receive_timeout",
         "http_send_timeout",
         "http_write_exception_in_output_format",
         "http_zlib_compression_level",
         "log_comment",
         "log_queries",
+        "network_compression_method",
+        "network_zstd_compression_level",
         "password",
         "query",
         "query_id",
@@ -62,16 +70,16 @@ def settings_of(given: Iterable[tuple[str, str]], options: Options, is_zone: Cal
     for name, value in given:
         if name in _PROTOCOL or name.startswith("param_"):
             continue
-        if name in ("compress", "decompress"):
-            if value not in ("0", "", "false"):
-                raise _refused(
-                    f"{name}={value[:20]} (ClickHouse's own blocks) is not served: use HTTP's gzip, or compress: none"
-                )
-        elif can_be_set(name):
+        if can_be_set(name):
             settings[name] = setting(name, value, options, is_zone)
         else:
             raise _refused(f"Setting {name[:80]!r} can't be set here, or is unknown")
     return settings
+
+
+def is_on(value: str) -> bool:
+    """Whether a word of the protocol is switched on."""
+    return _FLAGS.get(value) == 1
 
 
 def can_be_set(name: str) -> bool:
@@ -79,9 +87,19 @@ def can_be_set(name: str) -> bool:
     return name in _kinds() or name in _LIMITS
 
 
+def check_change(name: str, value: str, options: Options, is_zone: Callable[[str], bool]) -> None:
+    """Raise EngineError for what SET can't have: a setting that is in no list, a value that it can't have, a limit that would be lifted."""
+    limit = _LIMITS.get(name)
+    if not can_be_set(name) or (limit is not None and not 0 < (_number(value) or 0) <= getattr(options, limit)):
+        raise EngineError(
+            f"Code: 164. DB::Exception: Cannot modify '{name[:80]}' setting in readonly mode, or not to that. (READONLY)"
+        )
+    setting(name, value, options, is_zone)
+
+
 def settable() -> list[str]:
-    """Names of all that a question may bring."""
-    return [*_kinds(), *_LIMITS]
+    """Names of all that a question may bring, with those that are the protocol's own."""
+    return [*_kinds(), *_LIMITS, *sorted(_PROTOCOL - {"readonly"})]
 
 
 def setting(name: str, value: str, options: Options, is_zone: Callable[[str], bool]) -> Value:
@@ -95,7 +113,17 @@ def setting(name: str, value: str, options: Options, is_zone: Callable[[str], bo
             return int(ours)
         return asked if name == "max_execution_time" else max(1, int(asked))
     kind, *bounds = _kinds()[name].split()
-    read = _whole(value, *map(int, bounds)) if kind == "whole" else _READERS[kind](value, is_zone)
+    read: Value | None
+    if kind == "whole":
+        read = _whole(value, *map(int, bounds))
+    elif kind == "capped":
+        least, most = map(int, bounds)
+        read = _whole(value, least, 10**_LONGEST_NUMBER)
+        read = read if read is None else min(read, most)
+    elif kind == "choice":
+        read = value if value in bounds else None
+    else:
+        read = _READERS[kind](value, is_zone)
     if read is None:
         raise EngineError(
             f"Code: 36. DB::Exception: {value[:80]!r} is no value of the setting {name} here. (BAD_ARGUMENTS)"

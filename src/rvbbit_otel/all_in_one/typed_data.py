@@ -6,6 +6,7 @@ between has to be walked over. https://clickhouse.com/docs/interfaces/formats/Na
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -42,11 +43,16 @@ def check_types(data: bytes, format_name: str, is_zone: Callable[[str], bool]) -
     walk = _Walk(data, is_zone)
     try:
         if format_name == "Native":
-            walk.blocks()
+            deque(walk.blocks(), 0)
         else:
             walk.header()
     except (IndexError, ValueError) as error:
         raise denied(f"the data is no {format_name} that can be taken here ({error}): send JSONEachRow") from error
+
+
+def block_ends(data: bytes) -> Iterator[int]:
+    """Where each block of an answer of the engine's ends, whose types are simple ones."""
+    return _Walk(data, lambda _: True).blocks()
 
 
 class _Walk:
@@ -63,7 +69,7 @@ class _Walk:
         for _ in range(count):
             self._type(self._text())
 
-    def blocks(self) -> None:
+    def blocks(self) -> Iterator[int]:
         while self._at < len(self._data):
             columns, rows = self._number(_MOST_COLUMNS), self._number(_MOST_ROWS)
             for _ in range(columns):
@@ -72,6 +78,7 @@ class _Walk:
                 if rows:
                     self._begin(kind)
                     self._skip(kind, rows)
+            yield self._at
 
     def _begin(self, kind: _Type) -> None:
         """Before the rows of a column comes a version for each dictionary in it."""

@@ -289,7 +289,16 @@ SET max_execution_time = 0
 SELECT 1 SETTINGS readonly = 0
 SELECT 1 SETTINGS max_execution_time = 1000
 SELECT 1 SETTINGS max_memory_usage = 0
-USE system
+KILL QUERY WHERE query_id != 'nobody'
+KILL QUERY WHERE query_id = 'nobody' OR 1
+KILL QUERY ON CLUSTER x WHERE query_id = 'nobody'
+KILL MUTATION WHERE query_id = 'nobody'
+SET max_threads = 2, max_memory_usage = 0
+SET max_execution_time = 1000
+SET max_threads = (SELECT 1)
+SET format_schema = '{secret}'
+USE `{secret}`
+USE system; DROP TABLE unified_logs
 BACKUP TABLE unified_logs TO File('{planted}')
 RESTORE TABLE unified_logs FROM File('{secret}')
 BEGIN TRANSACTION
@@ -334,7 +343,7 @@ def test_a_hostile_statement_is_refused_and_leaves_no_trace(target: Target, stat
         ask(target.server, "SELECT name, total_rows FROM system.tables WHERE database = 'default' ORDER BY name")
         == before
     )
-    assert code in ("36", "46", "47", "60", "62", "73", "164", "497"), text
+    assert code in ("36", "46", "47", "60", "62", "73", "81", "164", "497"), text
 
 
 @pytest.mark.parametrize(

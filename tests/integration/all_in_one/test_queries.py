@@ -317,7 +317,14 @@ def test_the_summary_says_what_was_read(server: AllInOne) -> None:
 
 def test_an_answer_is_packed_only_where_the_client_asked_for_it(server: AllInOne) -> None:
     url = f"{server.clickhouse}/?enable_http_compression=1&query=SELECT+1"
-    for accepted, packed in (("gzip, deflate", "gzip"), ("deflate", "deflate"), ("br", None)):
+    for accepted, packed in (
+        ("gzip, deflate", "gzip"),
+        ("deflate", "deflate"),
+        ("compress, br;q=0, zstd", "zstd"),
+        ("lz4, gzip", "lz4"),
+        ("br", "br"),
+        ("compress, identity", None),
+    ):
         request = urllib.request.Request(url, headers={"Accept-Encoding": accepted})
         with urllib.request.urlopen(request, timeout=30) as answer:
             assert answer.headers["Content-Encoding"] == packed
