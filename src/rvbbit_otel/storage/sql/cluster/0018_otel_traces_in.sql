@@ -4,11 +4,5 @@ ENGINE = Distributed(
     `{cluster}`,
     `{shard}`,
     otel_traces_in,
-    sipHash64(multiIf(
-        SpanAttributes['session.id'] != '', SpanAttributes['session.id'],
-        SpanAttributes['gen_ai.conversation.id'] != '', SpanAttributes['gen_ai.conversation.id'],
-        SpanAttributes['langfuse.session.id'] != '', SpanAttributes['langfuse.session.id'],
-        SpanAttributes['traceloop.association.properties.session_id'] != '', SpanAttributes['traceloop.association.properties.session_id'],
-        TraceId
-    ))
+    sipHash64(arrayFirst(name -> name != '', [SpanAttributes['session.id'], SpanAttributes['gen_ai.conversation.id'], SpanAttributes['langfuse.session.id'], SpanAttributes['traceloop.association.properties.session_id'], TraceId]))
 )
