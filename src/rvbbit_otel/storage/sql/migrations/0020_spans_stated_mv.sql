@@ -29,8 +29,9 @@ WITH
     )) AS stated_cost,
     if(caller_fault = '', stated_caller, '') AS own_caller,
     multiIf(own_caller = '', 'none', stated_source IN ('explicit', 'echo', 'baggage', 'inherited', 'repair'), stated_source, 'explicit') AS own_source,
-    -- What somebody triggered, and what costs money, is a row also where nobody named a session: one that its trace stands for.
-    stated_session = '' AND session_fault = '' AND stated_kind != 'caller' AND (own_caller != ''
+    -- What somebody triggered, and what costs money, is a row also where nobody named a session: one that its trace stands for. The span of
+    -- `rvbbit-otel doctor` is a question, and no work.
+    stated_session = '' AND session_fault = '' AND stated_kind != 'caller' AND ScopeName != 'rvbbit_otel.doctor' AND (own_caller != ''
         OR kind = 'llm' AND (SpanAttributes['gen_ai.usage.input_tokens'] != '' OR SpanAttributes['gen_ai.usage.output_tokens'] != '')) AS stands_for_trace,
     arrayFirst(message -> message != '', arrayMap(attributes -> attributes['exception.message'], `Events.Attributes`)) AS exception
 SELECT
