@@ -61,7 +61,9 @@ def with_caller(context: Context | None, caller: Caller) -> Context:
     context = get_current() if context is None else context
     base = work_of(context)
     session_id, echo = (base.session_id, base.echo) if base is not None else (session_of(context), None)
-    return with_work(context, Work(caller, base, session_id=session_id, echo=echo))
+    work = Work(caller, base, session_id=session_id, echo=echo)
+    work.in_block = base is not None and base.in_block
+    return with_work(context, work)
 
 
 def with_session(context: Context | None, session_id: SessionId, echo: Echo | None = None) -> Context:
@@ -141,6 +143,12 @@ def session_of(context: Context | None) -> SessionId | None:
     if work is not None and (work.session_id is not None or foreign_caller_id(context) is None):
         return work.session_id
     return foreign_session_id(context)
+
+
+def block_session_of(context: Context | None) -> SessionId | None:
+    """The session that a block of the application's own code is, where this context works in one and in no run of a runner's."""
+    work = work_of(get_current() if context is None else context)
+    return work.session_id if work is not None and work.in_block else None
 
 
 def foreign_caller_id(context: Context) -> CallerId | None:

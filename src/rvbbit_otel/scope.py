@@ -7,12 +7,14 @@ import inspect
 import logging
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
 from types import AsyncGeneratorType, CodeType, FrameType, GeneratorType, TracebackType
 from typing import Any, Final, TypeVar
 
 from opentelemetry.context import Context, attach, get_current
 
-from rvbbit_otel.caller import Caller
+from rvbbit_otel.caller import Caller, SessionId, parse_session_id
 from rvbbit_otel.driven import Frames
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.propagation import caller_of, effective, with_work
@@ -22,7 +24,7 @@ from rvbbit_otel.work import WORK_KEY, Work, say_whose_run_it_is_in, work_of
 Close = Callable[["BaseException | None"], None]
 # While the instrumentation is on, it makes the blocks: with a root span, and an end that others who hold the context see too. A caller of None: for
 # nobody. It returns the work of the block with its context, which is not attached yet, and what closes it.
-Opener = Callable[["Caller | None", Context], "tuple[Work, Context, Close]"]
+Opener = Callable[["Opening", Context], "tuple[Work, Context, Close]"]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _logger: Final = logging.getLogger("rvbbit_otel")
 _openers: Final[list[Opener]] = []
@@ -33,6 +35,15 @@ _ENTERING: Final = frozenset({"__enter__", "__aenter__"})
 _SUSPENDS: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is said of a block: whose it is, None for nobody's; the session that it shall be, None for one of its own; the code that it is in."""
+
+    caller: Caller | None
+    session_id: SessionId | None
+    name: str
+
+
 class called_by:  # noqa: N801 - used as a function
     """Everything inside the block was triggered by this caller, and so are the jobs that it hands over: threads, tasks, timers, pools, processes.
 
@@ -41,24 +52,33 @@ class called_by:  # noqa: N801 - used as a function
     ``origin``. Blocks nest; the innermost counts. A bad id raises nothing: it is logged once, and the block's work has no caller, since
     nobody's is not the outer one's.
 
+    A block is a session, unless one of the same caller's is around it: the calls in it are its rows, it has failed when an exception leaves it, and
+    the function that it is in is its cascade. `session` names it, so that several blocks can be one session.
+
     A block in a generator or an async generator holds while the generator runs, and lapses while it is suspended, so its consumer is not touched; in
     one that `contextlib` drives as a context manager it holds for the body of that.
     """
 
-    __slots__ = ("_caller_id", "_entered", "_metadata", "_origin")
+    __slots__ = ("_caller_id", "_entered", "_metadata", "_name", "_origin", "_session")
 
-    def __init__(self, caller_id: str, metadata: object = None, *, origin: str | None = None) -> None:
+    def __init__(
+        self, caller_id: str, metadata: object = None, *, origin: str | None = None, session: str | None = None
+    ) -> None:
         """Nothing begins before the block is entered."""
         self._caller_id = caller_id
         self._metadata = metadata
         self._origin = origin
+        self._session = session
+        self._name: str | None = None
         self._entered: list[tuple[Context, Work, Close]] = []
 
     def __enter__(self) -> None:
         """Begin the block."""
         before = get_current()
-        work, context, close = (_openers[-1] if _openers else _plain)(self._caller(), effective(before))
-        generator = _generator_around(sys._getframe(1))
+        frame = sys._getframe(1)
+        opening = Opening(self._caller(), self._session_id(), self._name or _name_of(frame))
+        work, context, close = (_openers[-1] if _openers else _plain)(opening, effective(before))
+        generator = _generator_around(frame)
         if generator is None:
             attach(context)
         else:
@@ -84,17 +104,26 @@ class called_by:  # noqa: N801 - used as a function
 
     def __call__(self, function: _Function) -> _Function:
         """Decorate: every call of the function is such a block, from its begin to its end."""
-        return _decorated(function, lambda: called_by(self._caller_id, self._metadata, origin=self._origin))
+
+        def block() -> called_by:
+            made = called_by(self._caller_id, self._metadata, origin=self._origin, session=self._session)
+            made._name = f"{function.__module__}.{function.__qualname__}"
+            return made
+
+        return _decorated(function, block)
 
     def _caller(self) -> Caller | None:
         try:
             return Caller.of(self._caller_id, self._metadata, self._origin)
         except InvalidIdError as error:
-            if not _told:
-                _told.append(str(error))
-                _logger.warning(
-                    "rvbbit-otel: called_by: %s; the block has no caller; later ones like it are only counted", error
-                )
+            _tell_once(error, "the block has no caller")
+            return None
+
+    def _session_id(self) -> SessionId | None:
+        try:
+            return None if self._session is None else parse_session_id(self._session)
+        except InvalidIdError as error:
+            _tell_once(error, "the block has a session of its own")
             return None
 
 
@@ -117,12 +146,30 @@ def open_scopes_with(opener: Opener) -> Callable[[], None]:
     return end
 
 
-def _plain(caller: Caller | None, around: Context) -> tuple[Work, Context, Close]:
-    base = work_of(around)
-    work = Work(caller, base)
+def _tell_once(error: InvalidIdError, outcome: str) -> None:
+    if outcome not in _told:
+        _told.append(outcome)
+        _logger.warning("rvbbit-otel: called_by: %s; %s; later ones like it are only counted", error, outcome)
+
+
+def _name_of(frame: FrameType) -> str:
+    """The function that a frame runs, with its module; for a script, of its file."""
+    while _is_driver(frame) and frame.f_back is not None:
+        frame = frame.f_back
+    code, module = frame.f_code, frame.f_globals.get("__name__", "")
+    if module == "__main__":
+        module = Path(code.co_filename).stem
+    name = getattr(code, "co_qualname", code.co_name)  # From Python 3.11 on.
+    return module if name == "<module>" else f"{module}.{name}"
+
+
+def _plain(opening: Opening, around: Context) -> tuple[Work, Context, Close]:
+    base, caller = work_of(around), opening.caller
+    work = Work(caller, base, session_id=opening.session_id)
     say_whose_run_it_is_in(work)
-    if caller is not None and base is not None and base.caller is not None and base.caller.id == caller.id:
-        work.session_id, work.echo = base.session_id, base.echo
+    same = caller is not None and base is not None and base.caller is not None and base.caller.id == caller.id
+    if base is not None and same and work.session_id is None:
+        work.session_id, work.echo, work.in_block = base.session_id, base.echo, base.in_block
 
     def close(error: BaseException | None) -> None:
         work.end()

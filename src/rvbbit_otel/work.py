@@ -72,7 +72,7 @@ class Work:
     handed over and runs in a line of execution of its own. code: what the job runs, to tell a timer that sets itself again.
     conflict: whose the run around it is, where it is another's. span: the one that was
     current when it was handed over. waited: it has slept, or waited for an event. left: the run that it was
-    part of before other work was taken up.
+    part of before other work was taken up. in_block: its session is a block of the application's, and no run of a runner's.
     """
 
     __slots__ = (
@@ -89,6 +89,7 @@ class Work:
         "ended",
         "ended_at",
         "frame",
+        "in_block",
         "inherited",
         "left",
         "revoked",
@@ -121,6 +122,7 @@ class Work:
         self.conflict: str | None = None
         self.span: object = None
         self.left: Echo | None = None
+        self.in_block = False
         self.waited = False
         self.frame: int | None = None
         self.ended = False
@@ -224,6 +226,7 @@ class Work:
             candidate=self.candidate,
         )
         same.inherited = self.inherited
+        same.in_block = self.in_block
         same.conflict = self.conflict
         return same
 
@@ -268,7 +271,7 @@ def nobody(candidate: str | None = None) -> Work:
 def say_whose_run_it_is_in(work: Work) -> None:
     """Work that names its caller inside a run of another's: it is whose it says, and every row of it says that another answer was there."""
     around = work.base
-    if around is not None and around.session_id is not None and around.caller is not None and work.caller is not None:
+    if around is not None and around.echo is not None and around.caller is not None and work.caller is not None:
         work.conflict = around.caller.id if around.caller.id != work.caller.id else None
 
 

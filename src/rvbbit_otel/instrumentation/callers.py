@@ -22,7 +22,6 @@ from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.instrumentation.flows import RenewedLock
 from rvbbit_otel.instrumentation.spans import Attributes, Spans, hanging_under, without_span
 from rvbbit_otel.propagation import caller_id_of, with_work, without_attribution
-from rvbbit_otel.scope import Close
 from rvbbit_otel.telemetry import Counters
 from rvbbit_otel.work import WORK_KEY, Work, say_whose_run_it_is_in, work_of
 
@@ -186,25 +185,14 @@ class Callers:
             # A worker that inherited its caller says that it works for nobody: true for it, not for whom it inherited from.
             attach(without_attribution(current))
 
-    def block(self, caller: Caller | None, around: Context) -> tuple[Work, Context, Close]:
-        """A block of this caller's work, or of nobody's; blocks nest, and what a runner sets inside nests too."""
-        if caller is None:
-            self._counters.add("invalid_ids.caller")
-        scope = CallerScope(caller, around, block=True)
-        context = with_work(around, scope)
-        try:
-            context = self._begin(scope, None)
-        except Exception as error:  # noqa: BLE001 - never into the host
-            self._counters.error("called_by", error)
+    def begin(self, scope: CallerScope) -> Context:
+        """The context of a block that begins now."""
+        return self._begin(scope, None)
 
-        def close(error: BaseException | None) -> None:
-            try:
-                self._end_within(scope)
-                self._end(scope)
-            except Exception as failure:  # noqa: BLE001 - never into the host
-                self._counters.error("called_by", failure)
-
-        return scope, context, close
+    def end_block(self, scope: CallerScope) -> None:
+        """A block was left."""
+        self._end_within(scope)
+        self._end(scope)
 
     def _end_within(self, block: CallerScope) -> None:
         """End what a runner set inside a block and did not clear: it does not outlive the block."""
@@ -275,7 +263,7 @@ class Callers:
             return base
         around = work_of(base)
         if around is not None and around.caller is not None and around.caller.id == caller.id:
-            scope.session_id, scope.echo = around.session_id, around.echo
+            scope.session_id, scope.echo, scope.in_block = around.session_id, around.echo, around.in_block
             return base
         ambient = caller_id_of(base)
         if ambient == caller.id:
@@ -340,7 +328,7 @@ class Callers:
 
 
 def _is_only_inherited(work: Work) -> bool:
-    return work.session_id is None and (work.inherited or not work.here)
+    return work.echo is None and (work.inherited or not work.here)
 
 
 def _unwound(context: Context) -> Context:

@@ -19,6 +19,7 @@ from opentelemetry.semconv.schemas import Schemas
 from rvbbit_otel import __version__, collecting
 from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation import runners
+from rvbbit_otel.instrumentation.blocks import Blocks
 from rvbbit_otel.instrumentation.callers import Callers
 from rvbbit_otel.instrumentation.carry.event_loops import EventLoops
 from rvbbit_otel.instrumentation.carry.processes import Processes, inherited_from
@@ -67,6 +68,7 @@ class Instrumentation:
         spans = Spans(tracer, ContentRule(settings, self.counters, redact), self.counters)
         callers = Callers(spans, self.counters, self.renewals.append)
         sessions = Sessions(self.registry, callers, spans, self.counters)
+        self._blocks = Blocks(callers, spans, self.counters)
         queries = Queries(self.counters, callers.left_behind)
         self.renewals.append(queries.renew_locks)
         self.tools = Toolbox(spans, callers, sessions, queries, UnpricedCalls(self.counters))
@@ -94,7 +96,7 @@ class Instrumentation:
             Taking(self._wrapping).install()
             for spec in specs:
                 self.hooks.apply(spec, by_name=spec.name in asked)
-            self._no_more_scopes = open_scopes_with(self.tools.callers.block)
+            self._no_more_scopes = open_scopes_with(self._blocks.open)
         except BaseException:
             self.stop()
             raise

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rvbbit_otel.errors import SpecError
-from rvbbit_otel.propagation import caller_id_of, session_of
+from rvbbit_otel.propagation import block_session_of, caller_id_of, session_of
 
 _STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|-?[0-9]{1,9}|\*", re.ASCII)
 _INDEX = re.compile(r"-?[0-9]+", re.ASCII)
@@ -32,7 +32,8 @@ _NO_ARGUMENT: Final = _OF_THE_CALL | {"ambient", LITERAL, NEW}
 _MOST_ITEMS: Final = 1000
 _AMBIENT: Final[Mapping[str, Callable[[], object]]] = {
     "caller_id": lambda: caller_id_of(None),
-    "session_id": lambda: session_of(None),
+    # A block of the application's own code is no session that a runner could be part of: it becomes the parent.
+    "session_id": lambda: session_of(None) if block_session_of(None) is None else None,
 }
 
 # (instance, positional arguments, keyword arguments, result or item) -> value

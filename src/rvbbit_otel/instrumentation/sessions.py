@@ -23,7 +23,15 @@ from rvbbit_otel.echo import Echo
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.instrumentation.callers import Callers
 from rvbbit_otel.instrumentation.spans import Attributes, Spans, hanging_under, put, without_span
-from rvbbit_otel.propagation import caller_id_of, caller_of, session_of, with_session, with_work, without_attribution
+from rvbbit_otel.propagation import (
+    block_session_of,
+    caller_id_of,
+    caller_of,
+    session_of,
+    with_session,
+    with_work,
+    without_attribution,
+)
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.telemetry import Counters
 from rvbbit_otel.work import Work, work_of
@@ -88,7 +96,8 @@ class Sessions:
         known = self.registry.get(session_id)
         if known is not None and not starts and _nothing_new(known, parent, caller_id, cascade_id):
             return known
-        parent_id = None if parent is None or parent == session_id else self.id_of(parent)
+        parent_id = block_session_of(None) if parent is None else self.id_of(parent)
+        parent_id = None if parent_id == session_id else parent_id
         claim = self._claim(caller_id, metadata, parent_id)
         if known is not None and known.ended is None and known.caller is None and not starts and not claim.explicit:
             claim = _Claim(

@@ -253,7 +253,7 @@ def test_a_row_that_says_that_two_answers_differed_breaks_no_rule_but_that_for_c
 @pytest.mark.parametrize(
     "known", [True, False], ids=["of a caller that is at work", "of a caller of whom nothing is known"]
 )
-@pytest.mark.parametrize("session", ["s1", ""], ids=["a row", "a span of no session"])
+@pytest.mark.parametrize("session", ["s1", ""], ids=["of a session", "that names no session"])
 @pytest.mark.parametrize("parent", [12, 999], ids=["under a stored span", "under one that is not stored"])
 def test_a_row_with_another_caller_is_found_by_everything_that_says_another(
     store: Store, known: bool, session: str, parent: int
@@ -271,8 +271,9 @@ def test_a_row_with_another_caller_is_found_by_everything_that_says_another(
     columns = ("witness", "names", "caller_id", "caller_source", "session_id", "trace_id", "span_id", "name")
     assert finding.columns == columns
     trace = b"a".ljust(16, b".").hex()
+    of = session or f"trace-{trace}"
     assert finding.rows == [
-        (witness, ["sql-fox"], "sql-owl", "baggage", session, trace, own_id(30).hex(), "work") for witness in witnesses
+        (witness, ["sql-fox"], "sql-owl", "baggage", of, trace, own_id(30).hex(), "work") for witness in witnesses
     ]
     later = run_audit(store.engine, find_audit("rows-with-another-caller"), {"since": "2100-01-01 00:00:00"})
     assert later.rows == []

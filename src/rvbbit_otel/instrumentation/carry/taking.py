@@ -91,7 +91,12 @@ def owner_now() -> Owner | None:
     if context.get(WORK_KEY) is None:
         return None
     known = work_of(context)
-    return (known.caller.id, known.session_id) if known is not None and known.caller is not None else None
+    return _owner(known) if known is not None and known.caller is not None else None
+
+
+def _owner(known: Work) -> Owner | None:
+    """A block is no run: what one of a caller's blocks put, another of the same caller's may take."""
+    return None if known.caller is None else (known.caller.id, None if known.echo is None else known.session_id)
 
 
 def took(owner: Owner | None = None) -> None:
@@ -99,7 +104,7 @@ def took(owner: Owner | None = None) -> None:
     inherited = _inherited()
     if inherited is None:
         return
-    if owner is not None and inherited.caller is not None and owner == (inherited.caller.id, inherited.session_id):
+    if owner is not None and owner == _owner(inherited):
         work.hold_on(inherited)
     else:  # Also where it has let go already, for as long as it is in a loop: what it took it may work on after that.
         work.let_go(inherited)

@@ -4,5 +4,5 @@ ENGINE = Distributed(
     `{cluster}`,
     `{shard}`,
     otel_traces_in,
-    sipHash64(if(SpanAttributes['session.id'] != '', SpanAttributes['session.id'], TraceId))
+    sipHash64(arrayFirst(name -> name != '', [SpanAttributes['session.id'], SpanAttributes['gen_ai.conversation.id'], SpanAttributes['langfuse.session.id'], SpanAttributes['traceloop.association.properties.session_id'], TraceId]))
 )

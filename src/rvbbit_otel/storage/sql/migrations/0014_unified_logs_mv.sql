@@ -1,4 +1,4 @@
--- Each span that names a session becomes a row, once: only those that unified_logs has not.
+-- Each span of a session becomes a row, once: only those that unified_logs has not.
 CREATE MATERIALIZED VIEW IF NOT EXISTS unified_logs_mv TO unified_logs AS
 SELECT
     Timestamp AS timestamp,

@@ -1,7 +1,13 @@
 -- The one place that reads our attributes, and the one place that says what is refused and which row counts its usage.
 CREATE MATERIALIZED VIEW IF NOT EXISTS spans_stated_mv TO spans_stated AS
 WITH
-    SpanAttributes['session.id'] AS stated_session,
+    -- OpenTelemetry's name (OpenInference's and Logfire's too), that of the GenAI conventions, Langfuse's, OpenLLMetry's.
+    multiIf(
+        mapContains(SpanAttributes, 'session.id'), SpanAttributes['session.id'],
+        SpanAttributes['gen_ai.conversation.id'] != '', SpanAttributes['gen_ai.conversation.id'],
+        SpanAttributes['langfuse.session.id'] != '', SpanAttributes['langfuse.session.id'],
+        SpanAttributes['traceloop.association.properties.session_id']
+    ) AS stated_session,
     SpanAttributes['rvbbit.caller.id'] AS stated_caller,
     SpanAttributes['rvbbit.caller.source'] AS stated_source,
     SpanAttributes['rvbbit.caller.candidate'] AS stated_candidate,
@@ -23,6 +29,10 @@ WITH
     )) AS stated_cost,
     if(caller_fault = '', stated_caller, '') AS own_caller,
     multiIf(own_caller = '', 'none', stated_source IN ('explicit', 'echo', 'baggage', 'inherited', 'repair'), stated_source, 'explicit') AS own_source,
+    -- What somebody triggered, and what costs money, is a row also where nobody named a session: one that its trace stands for. The span of
+    -- `rvbbit-otel doctor` is a question, and no work.
+    stated_session = '' AND session_fault = '' AND stated_kind != 'caller' AND ScopeName != 'rvbbit_otel.doctor' AND (own_caller != ''
+        OR kind = 'llm' AND (SpanAttributes['gen_ai.usage.input_tokens'] != '' OR SpanAttributes['gen_ai.usage.output_tokens'] != '')) AS stands_for_trace,
     arrayFirst(message -> message != '', arrayMap(attributes -> attributes['exception.message'], `Events.Attributes`)) AS exception
 SELECT
     Timestamp,
@@ -48,15 +58,15 @@ SELECT
     `Links.TraceState`,
     `Links.Attributes`,
     multiIf(length(TraceId) != 32, 'trace_id', length(SpanId) != 16, 'span_id', out_of_time, 'time', '') AS reject,
-    if(reject = '' AND mapContains(SpanAttributes, 'session.id')
+    if(reject = '' AND (stated_session != '' OR mapContains(SpanAttributes, 'session.id'))
         AND (stated_session = '' OR lengthUTF8(stated_session) > 256 OR match(stated_session, '[\\x{00}-\\x{1f}\\x{7f}-\\x{9f}]')),
         'session_id', '') AS session_fault,
     if(reject = '' AND stated_caller != '' AND NOT match(stated_caller, '^[A-Za-z0-9_.:-]{1,128}$'), 'caller_id', '') AS caller_fault,
     reject = '' AND session_id != '' AND stated_kind != 'caller' AS is_row,
-    if(session_fault = '', stated_session, '') AS session_id,
+    multiIf(session_fault != '', '', stands_for_trace, concat('trace-', TraceId), stated_session) AS session_id,
     bitShiftRight(cityHash64(TraceId), 24) AS trace_hash,
     multiIf(
-        stated_caller = '', multiIf(caller_candidate != '', 'nobody', stated_source = 'none', 'none', 'open'),
+        stated_caller = '', multiIf(stands_for_trace OR caller_candidate != '', 'nobody', stated_source = 'none', 'none', 'open'),
         caller_fault != '', 'nobody',
         stated_source IN ('echo', 'repair'), 'session',
         stated_source = 'inherited', 'inherited',
