@@ -75,3 +75,23 @@ def test_a_child_of_a_span_and_of_nothing_else_is_of_the_run_that_the_span_is_of
     with called_by("second"):
         Work("chat-7", owner="second").run(work)
     parents[0].end()
+
+
+@program("nobody", "nobody", "second", "third")
+def test_a_row_of_a_job_that_left_a_run_is_the_one_s_whose_session_it_names(spans: Spans) -> None:
+    items: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def job() -> None:
+        spans(items.get())
+        spans("second", {"session.id": "chat-1"})
+        spans("third", {"session.id": "chat-9"})
+        spans("nobody", {"session.id": "chat-5"})
+
+    thread = threading.Thread(target=job)
+    with called_by("first"):
+        Work("chat-5", owner="first").run(thread.start)
+    for session_id, caller in (("chat-1", "second"), ("chat-9", "third"), ("chat-5", "third")):
+        toy.open_session(session_id, user=caller, owner=caller)
+    items.put("nobody")
+    thread.join()
+    assert [row["rvbbit.caller.source"] for name in ("second", "third") for row in spans.rows(name)] == ["echo"] * 2
