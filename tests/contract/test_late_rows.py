@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 
+import pytest
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span
@@ -95,3 +96,29 @@ def test_a_row_of_a_job_that_left_a_run_is_the_one_s_whose_session_it_names(span
     items.put("nobody")
     thread.join()
     assert [row["rvbbit.caller.source"] for name in ("second", "third") for row in spans.rows(name)] == ["echo"] * 2
+
+
+@program("first", "nobody", "second", "nobody")
+def test_a_child_of_a_span_of_no_session_and_of_nothing_else_is_nobody_s(spans: Spans) -> None:
+    with called_by("first"):
+        block = spans.start("first")
+    named = spans.start("second", {"rvbbit.caller.id": "second"})
+    for parent in (block, named):
+        spans.tracer.start_span("nobody", context=trace.set_span_in_context(parent, Context())).end()
+        parent.end()
+
+
+@pytest.mark.parametrize(("before", "now"), [("first", "second"), ("second", "first")])
+def test_rows_of_a_run_that_the_runner_gives_to_another_name_both(before: str, now: str) -> None:
+    @program(before, now)
+    def claimed(spans: Spans) -> None:
+        def work() -> None:
+            spans(before)
+            toy.open_session("chat-7", user=now)
+            spans(now)
+
+        with called_by(before):
+            Work("chat-7", owner=before).run(work)
+        assert [row["rvbbit.caller.conflict"] for row in spans.rows(now)] == [before]
+
+    claimed()
