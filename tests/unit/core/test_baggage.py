@@ -9,11 +9,12 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from rvbbit_otel.caller import Caller, SessionId
 from rvbbit_otel.pipeline import Pipeline
-from rvbbit_otel.propagation import with_session
+from rvbbit_otel.propagation import session_of, with_caller, with_session
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.settings import Settings
 from rvbbit_otel.stamping import Stamper
 from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.work import work_of
 
 FOX, OWL = Caller.of("sql-fox", None), Caller.of("sql-owl", None)
 
@@ -89,3 +90,21 @@ def test_a_span_that_names_its_session_is_that_one_s_and_not_the_parent_span_s(g
 def test_a_span_that_names_its_caller_keeps_the_session_of_the_parent_span(given: Given) -> None:
     stamp = given.stamp(under(given), rvbbit_caller_id="web-2")
     assert stamp == {"id": "web-2", "source": "explicit", "conflict": "sql-fox", "session.id": "s1"}
+
+
+def test_a_session_in_baggage_is_the_context_s_where_its_own_work_has_none(given: Given) -> None:
+    in_a_block = with_caller(Context(), FOX)
+    in_a_run = with_session(Context(), SessionId("s1"))
+    assert session_of(said(in_a_block, caller="web-1", session="s9")) == "s9"
+    assert session_of(said(in_a_run, caller="web-1", session="s9")) == "s1"
+    assert session_of(said(in_a_block, session="s9")) is None
+    assert session_of(in_a_run) == "s1"
+
+
+def test_baggage_of_our_own_work_that_is_over_is_not_taken_for_somebody_else_s(given: Given) -> None:
+    within = with_session(from_afar(), SessionId("s1"), given.registry.get("s1"))
+    work = work_of(within)
+    assert work is not None and given.stamp(within)["id"] == "sql-fox"
+    work.end()
+    assert given.stamp(within) == {"source": "none"}
+    assert given.stamp(said(within, caller="".join(list("sql-fox")), session="".join(list("s1")))) == {"source": "none"}
