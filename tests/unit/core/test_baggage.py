@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import pytest
 from opentelemetry import baggage, trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 
-from rvbbit_otel.caller import Caller, SessionId
+from rvbbit_otel.caller import Caller, CallerId, SessionId
 from rvbbit_otel.pipeline import Pipeline
-from rvbbit_otel.propagation import session_of, with_caller, with_session
+from rvbbit_otel.propagation import (
+    GuardedPropagator,
+    caller_of,
+    session_of,
+    with_caller,
+    with_session,
+)
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.settings import Settings
 from rvbbit_otel.stamping import Stamper
@@ -108,3 +115,12 @@ def test_baggage_of_our_own_work_that_is_over_is_not_taken_for_somebody_else_s(g
     work.end()
     assert given.stamp(within) == {"source": "none"}
     assert given.stamp(said(within, caller="".join(list("sql-fox")), session="".join(list("s1")))) == {"source": "none"}
+
+
+def test_what_a_trusted_sender_says_goes_before_the_work_around_its_receiver() -> None:
+    settings = Settings.from_options({"trust_inbound": True})
+    propagator = GuardedPropagator(W3CBaggagePropagator(), settings, Counters())
+    around = with_caller(Context(), Caller.of("sql-fox", {"origin": "sql", "sql_query": "SELECT 1"}))
+    received = propagator.extract({"baggage": "session.id=s9,rvbbit.caller.id=sql-fox"}, around)
+    assert session_of(received) == "s9"
+    assert caller_of(received) == Caller(CallerId("sql-fox"))
