@@ -11,7 +11,7 @@ from typing import Any, Final
 from tests.mutation.copies import Copy
 from tests.mutation.mutants import Mutant
 from tests.mutation.results import FOLDER, Results
-from tests.mutation.selection import MODULES, UNSEEN
+from tests.mutation.selection import MODULES
 
 _FILE: Final = FOLDER / "survey.json"
 # Seconds of the processor that a file of tests may take with a mutant, beside so many times what it takes by the clock without.
@@ -33,9 +33,14 @@ class Survey:
         path, lines = str(MODULES[mutant.module]), set(mutant.lines)
         found: dict[str, list[str] | None] = {}
         for file in files:
-            tests = [test for test, ran in self._lines[file].items() if not lines.isdisjoint(ran[path])]
-            if tests or file == UNSEEN:
-                found[file] = None if file == UNSEEN else tests
+            # One that runs nothing of the rule in its own process runs it in others.
+            tests = [
+                test
+                for test, ran in self._lines[file].items()
+                if not lines.isdisjoint(ran[path]) or not any(ran.values())
+            ]
+            if tests:
+                found[file] = tests
         return found
 
 
