@@ -144,3 +144,26 @@ def test_a_wait_in_the_body_of_a_for_counts_only_where_any_loop_does(body: str) 
     seen: list[str | None] = []
     made["f"](once, seen, threading.Lock(), 1, 2, 3)
     assert seen == [None, "f", None, None]
+
+
+def test_a_wait_before_a_loop_far_down_in_a_long_function_is_in_none() -> None:
+    many = "    a = a + 1\n" * 300
+    source = f"def f(once, seen, a):\n    once(seen)\n{many}    while a:\n        a = once(seen)\n"
+    made: dict[str, Callable[..., None]] = {}
+    exec(compile(source, "made", "exec"), made)
+    seen: list[str | None] = []
+    made["f"](once, seen, 1)
+    assert seen == [None, "f"]
+
+
+def test_a_wait_before_a_loop_that_does_nothing_for_ever_is_in_none() -> None:
+    def stuck(a: int) -> None:
+        once(seen)
+        if a:
+            while True:
+                pass
+        once(seen)
+
+    seen: list[str | None] = []
+    stuck(0)
+    assert seen == [None, None]
