@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-clients test-clients-bounded test-pipeline test-runners test-runners-more lint model bench bench-smoke clean
+.PHONY: demo test test-clients test-clients-bounded test-pipeline test-runners test-runners-more lint model mutation bench bench-smoke clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,10 @@ test: lint  ## every test that needs nothing but the package registries
 
 model: $(VENV)/.ready  ## 10,000 random programs against the model of the contract (tests/model/README.md); MODEL="--seed 1000" for others
 	$(BIN)/python -m tests.model $(MODEL)
+
+mutation: $(VENV)/.ready  ## 1,300 mutants of the rule of who owns what (tests/mutation/README.md), hours; MUTATION="--module work" for some of them
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,mutation]'
+	$(BIN)/python -m tests.mutation $(MUTATION)
 
 test-runners: $(VENV)/.ready  ## the published RVBBIT, installed in an environment of its own; RUNNERS_SIZE=full for the sizes of docs/how-to/instrument-larsql.md
 	$(BIN)/python -m tests.runners.environment

@@ -40,11 +40,13 @@ _believed = [900.0]
 class Taken:
     """This line of execution took up other work than `work`, which it had inherited.
 
-    `frame`: the identity of the frame in whose loop it waits for more; None: from here on, wherever it is.
+    `frame`: the identity of the frame in whose loop it waits for more; None: from here on, wherever it is. `code`: what that frame runs, since the
+    identity of one that has returned is the next one's.
     """
 
     work: Work
     frame: int | None
+    code: CodeType | None
     line: lines.Line
 
     @property
@@ -53,7 +55,7 @@ class Taken:
 
         A callback that was made in the loop is another line, with a copy of this, and is of what was taken up there.
         """
-        return self.frame is None or _is_on_stack(self.frame) or not self.line.here
+        return self.frame is None or _is_on_stack(self.frame, self.code) or not self.line.here
 
 
 # Context variables belong to a line of execution and are copied into those that it starts, which is just what is true of this.
@@ -329,9 +331,11 @@ def believe_inherited_for(seconds: float) -> None:
     _believed[0] = seconds
 
 
-def let_go(work: Work, frame: int | None = None) -> None:
-    """This line of execution takes up other work than what it inherited: see `Taken`."""
-    _taken.set(Taken(work, frame, lines.Line()))
+def let_go(work: Work, frame: FrameType | None = None) -> None:
+    """This line of execution takes up other work than what it inherited, for good or while it is in a loop of this frame: see `Taken`."""
+    # Not the frame itself, which would keep what is in it.
+    identity, code = (None, None) if frame is None else (id(frame), frame.f_code)
+    _taken.set(Taken(work, identity, code, lines.Line()))
 
 
 def hold_on(work: Work) -> None:
@@ -354,10 +358,10 @@ def go_on(token: Token[Taken | None]) -> None:
         return
 
 
-def _is_on_stack(identity: int) -> bool:
+def _is_on_stack(identity: int, code: CodeType | None = None) -> bool:
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
-        if id(frame) == identity:
+        if id(frame) == identity and code in (None, frame.f_code):
             return True
         frame = frame.f_back
     return False

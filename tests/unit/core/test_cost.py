@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-import tracemalloc
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-from opentelemetry.context import Context, attach, detach
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import TracerProvider
+from tests.unit.core.held import CONTEXTS
 
 from rvbbit_otel.caller import Caller, SessionId
 from rvbbit_otel.processor import STAMP_SLOT, CallerSpanProcessor
@@ -15,7 +17,7 @@ from rvbbit_otel.propagation import with_caller, with_session
 from rvbbit_otel.registry import EchoRegistry
 
 FOX = Caller.of("sql-clever-fox-abc123", {"origin": "sql"})
-SPANS = 1_000
+ROOT = Path(__file__).parents[3]
 
 
 def _registry() -> EchoRegistry:
@@ -24,35 +26,13 @@ def _registry() -> EchoRegistry:
     return registry
 
 
-def _held(processor: SpanProcessor, context: Context) -> float:
-    """Bytes that one started span holds."""
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(processor)
-    tracer = provider.get_tracer("t")
-    kept: list[object] = [None] * SPANS
-    token = attach(context)
-    try:
-        for _ in range(50):
-            tracer.start_span("warm", attributes={"a": 1, "b": 2, "c": 3})
-        gc.collect()
-        tracemalloc.start()
-        before = tracemalloc.get_traced_memory()[0]
-        for number in range(SPANS):
-            kept[number] = tracer.start_span("log", attributes={"a": 1, "b": 2, "c": 3})
-        return (tracemalloc.get_traced_memory()[0] - before) / SPANS
-    finally:
-        tracemalloc.stop()
-        detach(token)
-
-
-@pytest.mark.parametrize(
-    "context",
-    [with_session(with_caller(Context(), FOX), SessionId("s1")), with_caller(Context(), FOX), Context()],
-    ids=["echo", "baggage", "none"],
-)
-def test_a_stamped_span_holds_references_and_no_copies(context: Context) -> None:
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_a_stamped_span_holds_references_and_no_copies(context: str) -> None:
     # The slot of the stamp and room for four entries; one stamp of its own would be 232 bytes more.
-    assert _held(CallerSpanProcessor(_registry()), context) - _held(SpanProcessor(), context) < 200
+    command = [sys.executable, "-m", "tests.unit.core.held", context]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    stamped, plain = map(float, said.stdout.split())
+    assert 0 < stamped - plain < 200
 
 
 def test_two_spans_of_one_caller_share_their_stamp() -> None:

@@ -48,12 +48,12 @@ class Loop:
     is_for: bool
 
 
-def loop_around(frame: FrameType | None, any_kind: bool = False) -> int | None:
-    """The identity of the frame of the outermost loop in which this frame is, within the job that runs here, None for none.
+def loop_around(frame: FrameType | None, any_kind: bool = False) -> FrameType | None:
+    """The frame of the outermost loop in which this frame is, within the job that runs here, None for none.
 
     `any_kind`: a `for` of the frame itself counts, too.
     """
-    found: int | None = None
+    found: FrameType | None = None
     while frame is not None:
         code = frame.f_code
         if (frame.f_globals.get("__name__"), code.co_name) in _BEGINNINGS:
@@ -63,7 +63,7 @@ def loop_around(frame: FrameType | None, any_kind: bool = False) -> int | None:
             # The test of a `while` stands twice: before the loop, on the same line, and at its end.
             is_first_test = not loop.is_for and line == loop.line and at < min(loop.body)
             if (at in loop.body or is_first_test) and (any_kind or not loop.is_for):
-                found = id(frame)
+                found = frame
                 break
         any_kind = False
         frame = frame.f_back

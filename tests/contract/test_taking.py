@@ -1,0 +1,146 @@
+"""What a job lets go of when it takes up other work: what it inherited, and not what somebody has said in it."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import socket
+import threading
+from collections.abc import Iterator
+
+import anyio
+from opentelemetry.context import attach, get_current
+from tests.contract.programs import Spans, program
+
+from rvbbit_otel import called_by
+
+
+@program("second", "nobody")
+def test_a_job_that_is_left_with_a_block_of_its_own_that_is_over_takes_another_s_item(spans: Spans) -> None:
+    items: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def job() -> None:
+        with called_by("second"):
+            kept = get_current()
+            spans("second")
+        attach(kept)
+        spans(items.get())
+
+    with called_by("first"):
+        thread = threading.Thread(target=job)
+        thread.start()
+    with called_by("third"):
+        items.put("nobody")
+    thread.join()
+
+
+@program("second", "first")
+def test_what_a_generator_s_block_takes_in_a_job_costs_the_job_nothing(spans: Spans) -> None:
+    items: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def steps() -> Iterator[None]:
+        with called_by("second"):
+            spans(items.get())
+            yield
+
+    def job() -> None:
+        for _ in steps():
+            pass
+        spans("first")
+
+    with called_by("first"):
+        thread = threading.Thread(target=job)
+        thread.start()
+    with called_by("third"):
+        items.put("second")
+    thread.join()
+
+
+@program("nobody", "nobody", "nobody", "nobody")
+def test_tasks_that_wait_for_another_s_word_again_and_again_are_nobody_s(spans: Spans) -> None:
+    async def main() -> None:
+        event, turns = asyncio.Event(), asyncio.Semaphore(0)
+
+        async def by_event() -> None:
+            for _ in range(2):
+                await event.wait()
+                event.clear()
+                spans("nobody")
+
+        async def by_turns() -> None:
+            for _ in range(2):
+                await turns.acquire()
+                spans("nobody")
+
+        with called_by("first"):
+            tasks = [asyncio.create_task(by_event()), asyncio.create_task(by_turns())]
+        with called_by("second"):
+            for _ in range(2):
+                await asyncio.sleep(0)
+                event.set()
+                turns.release()
+                await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(main())
+
+
+@program("first", "nobody", "nobody")
+def test_a_worker_on_a_memory_channel_keeps_its_caller_for_what_that_one_put(spans: Spans) -> None:
+    async def main() -> None:
+        put, take = anyio.create_memory_object_stream[str](9)
+
+        async def work() -> None:
+            spans(await take.receive())
+            spans(await take.receive())
+            spans("nobody")
+
+        with called_by("first"):
+            put.send_nowait("first")
+            task = asyncio.create_task(work())
+        with called_by("second"):
+            put.send_nowait("nobody")
+        await task
+
+    anyio.run(main)
+
+
+@program("nobody", "nobody")
+def test_a_task_that_waits_for_another_s_event_of_anyio_again_and_again_is_nobody_s(spans: Spans) -> None:
+    async def main() -> None:
+        events = [anyio.Event(), anyio.Event()]
+
+        async def work() -> None:
+            for event in events:
+                await event.wait()
+                spans("nobody")
+
+        with called_by("first"):
+            task = asyncio.create_task(work())
+        with called_by("second"):
+            for event in events:
+                await asyncio.sleep(0)
+                event.set()
+        await task
+
+    anyio.run(main)
+
+
+@program("nobody", "nobody")
+def test_a_thread_that_reads_what_others_send_to_its_socket_is_nobody_s(spans: Spans) -> None:
+    here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    here.bind(("127.0.0.1", 0))
+
+    def work() -> None:
+        for _ in range(2):
+            here.recvfrom(9)
+            spans("nobody")
+
+    with here, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
+        with called_by("first"):
+            thread = threading.Thread(target=work)
+            thread.start()
+        with called_by("second"):
+            for _ in range(2):
+                there.sendto(b"x", here.getsockname())
+        thread.join()
