@@ -118,7 +118,7 @@ def test_a_long_answer_is_sent_as_it_is_made_and_is_never_in_memory_as_a_whole(t
 
 @pytest.mark.parametrize("form", ["JSON", "CSVWithNames", "Native", "Parquet", "Pretty", "ArrowStream"])
 def test_a_long_answer_is_byte_for_byte_the_short_way_s(server: AllInOne, form: str) -> None:
-    sql = "SELECT number, repeat('y', 50) AS text FROM numbers(100000) SETTINGS output_format_write_statistics = 0"
+    sql = "SELECT number, repeat('y', 50) AS text FROM numbers(100000) SETTINGS output_format_write_statistics = 0, max_threads = 1"
     seen = []
     for whole in ("0", "1"):
         url = f"{server.clickhouse}/?{urllib.parse.urlencode({'default_format': form, 'wait_end_of_query': whole})}"
