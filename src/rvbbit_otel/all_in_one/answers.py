@@ -15,8 +15,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from rvbbit_otel.all_in_one.connections import ABORT
-from rvbbit_otel.all_in_one.engine import Cost, EngineError
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.packing import Packer
+from rvbbit_otel.all_in_one.reader import Cost
 
 if sys.platform.startswith("linux"):
     from fcntl import F_SETPIPE_SZ, fcntl

@@ -16,7 +16,8 @@ from starlette.routing import Route
 from rvbbit_otel.all_in_one import bodies
 from rvbbit_otel.all_in_one.answers import HELD, AnswerPipe, HeldAnswer, StreamedAnswer
 from rvbbit_otel.all_in_one.commands import Command, Kill, Use, may_be_command
-from rvbbit_otel.all_in_one.engine import Cost, Engine, EngineError, Reader
+from rvbbit_otel.all_in_one.engine import Engine
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.external_tables import external_tables
 from rvbbit_otel.all_in_one.gate import MOST_BYTES, Checked, Gate
 from rvbbit_otel.all_in_one.inserts import is_insert, read_insert
@@ -25,6 +26,7 @@ from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.packing import Packer
 from rvbbit_otel.all_in_one.query_settings import check_change, is_on, settings_of
 from rvbbit_otel.all_in_one.questions import Question, Questions
+from rvbbit_otel.all_in_one.reader import Cost, Reader
 from rvbbit_otel.all_in_one.replies import SERVER, answered, failed, nothing
 from rvbbit_otel.all_in_one.sessions import Sessions
 from rvbbit_otel.all_in_one.sql_request import SqlRequest, query_id_of, read_request

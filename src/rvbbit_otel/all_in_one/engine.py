@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import json
-import os
-import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import chdb
 
+from rvbbit_otel.all_in_one.engine_error import EngineError, translated
 from rvbbit_otel.all_in_one.grants import address_with_grants
 from rvbbit_otel.all_in_one.lock import FolderLock
 from rvbbit_otel.all_in_one.options import Options
-from rvbbit_otel.errors import StoreCorruptError, StoreError, StoreUnavailableError
+from rvbbit_otel.all_in_one.reader import Answer, Cost, Reader, cost_of
+from rvbbit_otel.errors import StoreCorruptError, StoreUnavailableError
 from rvbbit_otel.storage.database import Result
 
-_CODE = re.compile(r"Code: (\d+)\. DB::")
 # Seconds that a query which was told to stop may take to do so.
 _CLOSE_SECONDS = 2
 # The tables behind a landing table are written side by side; and a block is not merged with itself before it is written, for its views leave no two
@@ -45,16 +43,6 @@ _READING: Mapping[str, int | float | str] = {
 }
 # Settings that say how data is read begin so.
 _OF_DATA = ("input_format_", "format_csv_", "date_time_input_format")
-
-
-class EngineError(StoreError):
-    """What the engine said: its code, its text. Whether the data or the store is the reason is in neither: `trial` finds out."""
-
-    def __init__(self, text: str) -> None:
-        """Read the code off the text."""
-        super().__init__(text)
-        found = _CODE.search(text)
-        self.code = int(found.group(1)) if found else 0
 
 
 @dataclass(frozen=True)
@@ -86,7 +74,7 @@ class Session:
         were acknowledged on a full disk where 5,600 were stored.
         """
         head, settings, rest = statement.partition(" SETTINGS ")
-        with self._lock, _translated(), _in_file(self._body, body) as file:
+        with self._lock, translated(), _in_file(self._body, body) as file:
             self._connection.query(f"{head} SELECT * FROM file({file}, {format_name}){settings}{rest}", "Null")
 
     def insert_rows(self, table: str, columns: Sequence[str], body: bytes, format_name: str, seconds: float) -> Cost:
@@ -95,7 +83,7 @@ class Session:
         By `file()` here too: what is read by INFILE counts towards no limit of memory (chDB 4.4: 18 KB, packed, took 8 GB). It fills what the data
         leaves out with zeros, not as the table's owner said; the landing tables say nothing.
         """
-        with self._lock, _translated():
+        with self._lock, translated():
             types = self._types_of(table)
             unknown = next((name for name in columns if name not in types), None)
             if unknown is not None:
@@ -110,16 +98,16 @@ class Session:
                     f"SETTINGS max_execution_time = {seconds}",
                     "Null",
                 )
-        return _cost_of(answer)
+        return cost_of(answer)
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement of ours."""
-        with self._lock, _translated():
+        with self._lock, translated():
             self._connection.query(sql, "Null", params=as_parameters(parameters))
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
         """Ask a question of ours; values come as JSON has them."""
-        with self._lock, _translated():
+        with self._lock, translated():
             answer = self._connection.query(sql, "JSONCompact", params=as_parameters(parameters))
         document = json.loads(answer.bytes() or b'{"meta": [], "data": []}')
         return Result(tuple(column["name"] for column in document["meta"]), [tuple(row) for row in document["data"]])
@@ -178,7 +166,7 @@ class Engine:
     def aside(self, database: str) -> Iterator[Session]:
         """An empty database of this name beside the store's, on a connection of its own; it is dropped at the end. Raises EngineError."""
         options = self._options
-        with _translated():
+        with translated():
             session = Session(self.connect(), (options.data / f"{database}.bin").absolute(), options.insert_memory)
         try:
             session.command(f"DROP DATABASE IF EXISTS {database} SYNC")
@@ -221,7 +209,7 @@ class Engine:
             def opened() -> Iterator[Any]:
                 connection = self.connect()
                 try:
-                    with _translated():
+                    with translated():
                         for table in tables:
                             self._add(table, connection, name, settings or {})
                         if database != "default":
@@ -252,16 +240,16 @@ class Engine:
 
     def shaped(self, sql: str, parameters: Mapping[str, object], format_name: str) -> Answer:
         """The answer to a statement of ours in a format of the client's, also where as many queries run as may."""
-        with self._stop_lock, _translated():
+        with self._stop_lock, translated():
             answer = self._stopper.query(sql, format_name, params=as_parameters(parameters))
-            return Answer(**vars(_cost_of(answer)), body=bytes(answer.bytes()))
+            return Answer(**vars(cost_of(answer)), body=bytes(answer.bytes()))
 
     def cancel_all(self) -> None:
         """Stop what every reader is doing."""
         self._stop("KILL QUERY WHERE startsWith(Settings['log_comment'], 'reader-') ASYNC")
 
     def _stop(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
-        with self._stop_lock, _translated():
+        with self._stop_lock, translated():
             self._stopper.query(sql, "Null", params=as_parameters(parameters))
 
     def close(self) -> None:
@@ -275,90 +263,6 @@ class Engine:
         self._lock.release()
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a statement took: rows of its answer, what was read for it and written, by views too, and time."""
-
-    rows: int = 0
-    read_rows: int = 0
-    read_bytes: int = 0
-    nanoseconds: int = 0
-    written_rows: int = 0
-    written_bytes: int = 0
-
-    def plus(self, more: Cost) -> Cost:
-        """Both together."""
-        return Cost(*(getattr(self, each.name) + getattr(more, each.name) for each in dataclasses.fields(Cost)))
-
-
-@dataclass(frozen=True)
-class Answer(Cost):
-    """What a query gave: the bytes in its format, and what it took."""
-
-    body: bytes = b""
-
-
-class Reader:
-    """One connection that can only read, lent for one query."""
-
-    def __init__(self, name: str, connection: Any, another: Callable[[], AbstractContextManager[Any]]) -> None:
-        """`name` is what `Engine.cancel` takes; `another` opens a connection like this one."""
-        self.name = name
-        self._connection = connection
-        self._another = another
-
-    def run(self, sql: str | bytes, format_name: str, parameters: Mapping[str, str] | None = None) -> Answer:
-        """The whole answer in a format of the engine's; parameters are escaped already, as ClickHouse's HTTP clients send them."""
-        with _translated():
-            answer = self._connection.query(sql, format_name, params=dict(parameters or {}))
-            return Answer(**vars(_cost_of(answer)), body=bytes(answer.bytes()))
-
-    def write(self, sql: bytes, format_name: str, descriptor: int, parameters: Mapping[str, str] | None = None) -> Cost:
-        """Write the answer of a SELECT to a descriptor while it is made, so that no more of it is in memory than the engine's buffer holds.
-
-        `sql` has no FORMAT, and nothing after it. An error may come after some of the answer.
-        """
-        if not is_select(sql):
-            # Of what the engine makes a SELECT by itself, such as SHOW TABLES, nothing comes this way (chDB 4.4). It is short.
-            answer = self.run(sql, format_name, parameters)
-            write_all(descriptor, answer.body)
-            return answer
-        outfile = f"\nINTO OUTFILE '/dev/fd/{descriptor}' TRUNCATE\nFORMAT {format_name}"
-        with _translated():
-            return _cost_of(self._connection.query(sql + outfile.encode(), "Null", params=dict(parameters or {})))
-
-    def blocks(self, sql: bytes, parameters: Mapping[str, str]) -> Iterator[tuple[bytes, Cost]]:
-        """The answer of a SELECT block by block in the format Native, and what each took; no block for no rows."""
-        with _translated():
-            answer = self._connection.send_query(sql.decode(), "Native", params=dict(parameters))
-            with contextlib.closing(answer):
-                while (block := answer.fetch()) is not None and block.size():
-                    yield bytes(block.bytes()), _cost_of(block)
-
-    def types_of(self, sql: bytes, parameters: Mapping[str, str]) -> list[tuple[str, str]]:
-        """Names and types of the columns of a SELECT, also while its blocks come."""
-        with _translated(), self._another() as connection:
-            answer = connection.query(
-                "DESCRIBE TABLE (" + sql.decode() + ")", "JSONCompactEachRow", params=dict(parameters)
-            )
-        return [(name, kind) for name, kind, *_ in map(json.loads, bytes(answer.bytes()).splitlines())]
-
-
-def is_select(sql: bytes) -> bool:
-    """Whether an answer comes while it is made: that of what the engine makes a SELECT by itself, such as SHOW TABLES, does not."""
-    return sql.lstrip(b"(").startswith((b"SELECT", b"WITH"))
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write to a descriptor that somebody reads; raises StoreUnavailableError if nobody does any more."""
-    left = memoryview(data)
-    try:
-        while left:
-            left = left[os.write(descriptor, left) :]
-    except BrokenPipeError as error:
-        raise StoreUnavailableError("the client is gone") from error
-
-
 @contextmanager
 def _in_file(path: Path, body: bytes) -> Iterator[str]:
     """The data in a file, whose name comes as a literal. It is gone afterwards: it holds what somebody sent as plain text."""
@@ -370,17 +274,6 @@ def _in_file(path: Path, body: bytes) -> Iterator[str]:
     finally:
         with contextlib.suppress(OSError):
             path.unlink()
-
-
-def _cost_of(answer: Any) -> Cost:
-    return Cost(
-        rows=answer.rows_read(),
-        read_rows=answer.storage_rows_read(),
-        read_bytes=answer.storage_bytes_read(),
-        nanoseconds=int(answer.elapsed() * 10**9),
-        written_rows=answer.rows_written(),
-        written_bytes=answer.bytes_written(),
-    )
 
 
 def _set(settings: Mapping[str, int | float | str]) -> str:
@@ -413,13 +306,3 @@ def quoted(text: str) -> str:
     """Text as a string literal of SQL, where it can't be bound as a parameter."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except StoreError:
-        raise
-    except (chdb.ChdbError, RuntimeError) as error:
-        raise EngineError(str(error).removeprefix("Streaming query failed: ")) from error

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rvbbit_otel.all_in_one.commands import Command, read_command
-from rvbbit_otel.all_in_one.engine import EngineError, as_parameters
+from rvbbit_otel.all_in_one.engine import as_parameters
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.query_settings import Value, can_be_set, settable, setting
 from rvbbit_otel.all_in_one.small_statements import Described, Small, Token, may_be_small, read_small, tokens_of

@@ -13,7 +13,8 @@ from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from functools import partial
 
-from rvbbit_otel.all_in_one.engine import Engine, EngineError
+from rvbbit_otel.all_in_one.engine import Engine
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.otlp_requests import MAX_COST, Request, UnreadableBodyError
 from rvbbit_otel.all_in_one.trial import Fault, find_fault
 from rvbbit_otel.errors import StoreUnavailableError

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 
 import chdb
 
-from rvbbit_otel.all_in_one.engine import Cost, EngineError, Reader, is_select, write_all
+from rvbbit_otel.all_in_one.engine_error import EngineError
+from rvbbit_otel.all_in_one.reader import Cost, Reader, is_select, write_all
 from rvbbit_otel.all_in_one.typed_data import block_ends
 
 HANDSHAKE = "SELECT displayName(), version(), revision(), timezone()"

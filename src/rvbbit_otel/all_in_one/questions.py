@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rvbbit_otel.all_in_one.engine import EngineError
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.errors import StoreUnavailableError
 
 _AGAIN_SECONDS = 0.1

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from starlette.responses import PlainTextResponse, Response
 
 from rvbbit_otel.all_in_one.bodies import BodyTooLargeError
-from rvbbit_otel.all_in_one.engine import Cost, EngineError
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.packing import pack_error
+from rvbbit_otel.all_in_one.reader import Cost
 from rvbbit_otel.all_in_one.sql_request import SqlRequest
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, cast
 
-from rvbbit_otel.all_in_one.engine import EngineError
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.type_names import is_harmless_type
 from rvbbit_otel.all_in_one.vocabulary import AGGREGATE, LAST, PATH, TYPE, ZONE, Rule, Vocabulary, lines
 

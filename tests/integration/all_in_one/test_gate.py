@@ -19,7 +19,8 @@ from tests.support.all_in_one import AllInOne, running_all_in_one
 from tests.support.files import ROOT
 from tests.support.grafana import Range, board_queries, expand
 
-from rvbbit_otel.all_in_one.engine import Engine, EngineError
+from rvbbit_otel.all_in_one.engine import Engine
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.gate import Gate
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.storage.audits import load_audits

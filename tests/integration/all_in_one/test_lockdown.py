@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from tests.support.all_in_one import running_all_in_one
 
-from rvbbit_otel.all_in_one.engine import Engine, EngineError
+from rvbbit_otel.all_in_one.engine import Engine
+from rvbbit_otel.all_in_one.engine_error import EngineError
 
 SECRET = "planted-canary"
 

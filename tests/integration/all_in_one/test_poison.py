@@ -17,7 +17,8 @@ from tests.support.all_in_one import AllInOne, running_all_in_one
 from tests.support.otlp import NOW, SpanRecord, row, traces
 from tests.support.otlp_values import stored_text
 
-from rvbbit_otel.all_in_one.engine import Engine, EngineError, Session
+from rvbbit_otel.all_in_one.engine import Engine, Session
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.otlp_requests import Request, prepare
 from rvbbit_otel.all_in_one.trial import Fault, find_fault
 from rvbbit_otel.errors import StoreError

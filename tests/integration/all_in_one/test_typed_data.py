@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.conftest import Store
 
-from rvbbit_otel.all_in_one.engine import Engine, EngineError
+from rvbbit_otel.all_in_one.engine import Engine
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.inserts import LANDING_TABLES
 from rvbbit_otel.all_in_one.typed_data import check_types
 from rvbbit_otel.storage.migrations import apply

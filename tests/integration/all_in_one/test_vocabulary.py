@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rvbbit_otel.all_in_one.engine import Engine, EngineError
+from rvbbit_otel.all_in_one.engine import Engine
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.gate import Gate
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.query_settings import can_be_set

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.conftest import Store
 from tests.support.otlp import NOW, SpanRecord, logs, row, traces
 
-from rvbbit_otel.all_in_one.engine import EngineError
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.otlp_requests import prepare
 from rvbbit_otel.all_in_one.trial import Fault, find_fault
 from rvbbit_otel.storage.audits import load_audits, run_audit

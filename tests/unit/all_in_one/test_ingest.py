@@ -9,7 +9,7 @@ import pytest
 from tests.support.otlp import row, traces
 
 from rvbbit_otel.all_in_one import ingest as module
-from rvbbit_otel.all_in_one.engine import EngineError
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.ingest import Ingest
 from rvbbit_otel.all_in_one.otlp_requests import Request, UnreadableBodyError
 from rvbbit_otel.all_in_one.trial import Fault

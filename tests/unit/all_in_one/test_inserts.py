@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rvbbit_otel.all_in_one.engine import EngineError
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.inserts import Insert, is_insert, read_insert
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rvbbit_otel.all_in_one import query_settings
-from rvbbit_otel.all_in_one.engine import EngineError
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.vocabulary import lines
 

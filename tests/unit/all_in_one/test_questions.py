@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from rvbbit_otel.all_in_one.engine import EngineError
+from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.questions import Questions
 from rvbbit_otel.errors import StoreUnavailableError
 
