@@ -42,13 +42,13 @@ def row(
     return SpanRecord(number, {**stamp, **more}, at=at)
 
 
-def traces(*spans: SpanRecord, service: str = "runner") -> bytes:
-    """A serialized ExportTraceServiceRequest."""
+def traces(*spans: SpanRecord, service: str = "runner", scope_name: str = "test") -> bytes:
+    """A serialized ExportTraceServiceRequest; several put one after another are one."""
     request = ExportTraceServiceRequest()
     resource_spans = request.resource_spans.add()
     resource_spans.resource.attributes.append(key_value("service.name", service))
     scope = resource_spans.scope_spans.add()
-    scope.scope.name = "test"
+    scope.scope.name = scope_name
     for each in spans:
         span = scope.spans.add(
             trace_id=(each.number + 1).to_bytes(16, "big") if each.trace is None else each.trace,

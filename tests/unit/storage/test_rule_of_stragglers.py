@@ -14,6 +14,6 @@ def rule(name: str) -> list[str]:
 
 
 def test_the_rule_at_insert_is_the_rule_of_repair() -> None:
-    at_insert, of_repair = rule("0024_spans_found_mv.sql"), rule("0034_stragglers.sql")
+    at_insert, of_repair = rule("0025_spans_found_mv.sql"), rule("0046_stragglers.sql")
     assert at_insert == of_repair
     assert min(map(len, at_insert)) > 40

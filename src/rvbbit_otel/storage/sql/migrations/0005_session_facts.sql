@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS session_facts
     cascade SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
     cascade_input SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
     cascade_depth SimpleAggregateFunction(max, UInt32) CODEC(ZSTD(1)),
-    usage SimpleAggregateFunction(maxMap, Tuple(Array(UInt64), Array(Float64), Array(UInt64), Array(UInt64))) CODEC(ZSTD(1)),
+    usage SimpleAggregateFunction(maxMap, Tuple(Array(UInt64), Array(Decimal(18, 12)), Array(UInt64), Array(UInt64))) CODEC(ZSTD(1)),
     INDEX idx_caller caller TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = AggregatingMergeTree

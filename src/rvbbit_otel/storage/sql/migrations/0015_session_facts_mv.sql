@@ -16,7 +16,7 @@ SELECT
     max(cascade_id) AS cascade,
     max(SpanAttributes['rvbbit.cascade.input']) AS cascade_input,
     max(toUInt32OrZero(SpanAttributes['rvbbit.cascade.depth'])) AS cascade_depth,
-    maxMapIf([cityHash64(TraceId, SpanId)], [cost], [tokens_in], [tokens_out], tokens_in != 0 OR tokens_out != 0 OR cost != 0) AS usage
+    maxMapIf([call], [cost], [tokens_in], [tokens_out], tokens_in != 0 OR tokens_out != 0 OR cost != 0) AS usage
 FROM spans_in
 WHERE is_row
 GROUP BY session_id, trace_hash, part

@@ -1,7 +1,7 @@
 -- A straggler gets the caller of the run that it belongs to, where what is stored and its own block together tell which that is (ADR 14). What is known of
 -- a session in one trace is a run. Runs and stragglers are put in order of time and read once, since one session id may be that of very many runs. The rule is
 -- word for word that of the view `stragglers`, which looks at what is stored alone.
-CREATE MATERIALIZED VIEW IF NOT EXISTS spans_found_mv TO spans_in AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS spans_found_mv TO spans_owned AS
 WITH lost AS
 (
     SELECT DISTINCT session_id, trace_hash, claim = 'none' AS denied, Timestamp AS first_time, end_time AS last_time

@@ -1,0 +1,9 @@
+-- All other blocks, as one, since what their other spans tell counts too.
+CREATE MATERIALIZED VIEW IF NOT EXISTS spans_told_mv TO spans_told AS
+SELECT *
+FROM spans_owned
+WHERE true IN (
+    SELECT tells AND (NOT own OR told_cost IS NULL AND NOT awaited) FROM spans_owned
+    UNION ALL
+    SELECT NOT own FROM calls_told WHERE key IN (SELECT arrayJoin(call_keys) FROM spans_owned)
+)
