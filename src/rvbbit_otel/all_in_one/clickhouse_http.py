@@ -33,11 +33,14 @@ from rvbbit_otel.all_in_one.sql_request import SqlRequest, query_id_of, read_req
 from rvbbit_otel.all_in_one.tree import format_named
 from rvbbit_otel.all_in_one.typed_data import check_types
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
+from rvbbit_otel.storage.prices import PUT, REPRICE
 from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS
 
 _KILLED = "SELECT {status:String} AS kill_status, {id:String} AS query_id, 'default' AS user, {query:String} AS query WHERE {found:UInt8}"
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _DATABASES = frozenset({"default", "system", "information_schema", "INFORMATION_SCHEMA"})
+# The statements of `repair` and `prices`, word for word: what else changes rows is refused.
+_OURS = {statement.encode(): statement for statement in (*REPAIRS, PUT, *REPRICE)}
 # A URL is taken apart on the loop, so it is short (httptools takes none over 64 KiB); a long statement is a body.
 _URL_BYTES, _URL_FIELDS = 64 * 1024, 1000
 # Bytes of an answer that a connection takes without waiting for its client.
@@ -52,8 +55,11 @@ Reply = Response | HeldAnswer | StreamedAnswer
 class ClickHouseHttp:
     """The door to SQL, in front of an engine. What checks, what asks and what writes have threads of their own, so none waits for another."""
 
-    def __init__(self, engine: Engine, budget: bodies.Budget, options: Options) -> None:
-        """Nothing is asked yet."""
+    def __init__(
+        self, engine: Engine, budget: bodies.Budget, options: Options, after: Callable[[], None] = lambda: None
+    ) -> None:
+        """Nothing is asked yet. `after` is called when rows are stored, before their sender hears of it; it raises nothing."""
+        self._after = after
         self._budget = budget
         self._engine = engine
         self._options = options
@@ -103,6 +109,9 @@ class ClickHouseHttp:
             return failed(error, headers, asked)
 
     async def _run(self, request: Request, asked: SqlRequest, headers: dict[str, str]) -> Reply:
+        if asked.writes and (ours := _OURS.get(asked.text.strip())):
+            await self._in(self._inserts, self._engine.command, ours, asked.parameters)
+            return nothing(headers)
         if is_insert(asked.text):
             _only_if_it_writes(asked)
             return nothing(headers, await self._in(self._inserts, self._insert, asked.text))
@@ -116,9 +125,6 @@ class ClickHouseHttp:
             raise EngineError(
                 f"Code: 62. DB::Exception: Syntax error: the query is no UTF-8: {error}. (SYNTAX_ERROR)"
             ) from error
-        if asked.writes and query.strip() in REPAIRS:
-            await self._in(self._inserts, self._engine.command, query)
-            return nothing(headers)
         if may_be_command(asked.text):
             command = await self._in(self._checks, self._gate.command, query, asked.parameters)
             if not isinstance(command, Kill):
@@ -131,7 +137,9 @@ class ClickHouseHttp:
     def _insert(self, text: bytes) -> Cost:
         insert = read_insert(text)
         check_types(insert.data, insert.format_name, self._gate.vocabulary.is_zone)
-        return self._engine.insert_rows(insert.table, insert.columns, insert.data, insert.format_name)
+        cost = self._engine.insert_rows(insert.table, insert.columns, insert.data, insert.format_name)
+        self._after()
+        return cost
 
     def _remember(self, asked: SqlRequest, command: Command) -> None:
         """Without a session, it holds for its own request only: so it changes nothing, and may be wrong all the same."""

@@ -45,8 +45,19 @@ class _Waiting:
 class Ingest:
     """A bounded queue in front of the engine's one writer."""
 
-    def __init__(self, engine: Engine, max_queued: int, counters: Counters, find: FindFault | None = None) -> None:
-        """Start the thread that stores. `find` says what is the matter where an insert failed: `trial` unless it is given."""
+    def __init__(
+        self,
+        engine: Engine,
+        max_queued: int,
+        counters: Counters,
+        find: FindFault | None = None,
+        after: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start the thread that stores. `find` says what is the matter where an insert failed: `trial` unless it is given.
+
+        `after` is called when something is stored, before its senders hear of it; it raises nothing.
+        """
+        self._after = after
         self._engine = engine
         self._max_queued = max_queued
         self._counters = counters
@@ -155,6 +166,7 @@ class Ingest:
             self._engine.insert(self._inserts[group[0].request.signal], body, "ProtobufSingle")
         except Exception as error:  # noqa: BLE001 - judged by whoever asked
             return error
+        self._after()
         some_left_out = self._some_left_out()
         self._counters.add(f"stored.{group[0].request.signal}", len(group))
         for item in group:

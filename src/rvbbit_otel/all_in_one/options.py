@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rvbbit_otel.errors import ConfigurationError
+from rvbbit_otel.storage.price_table import OwnPrice
 
 MIB = 1024 * 1024
 
@@ -21,6 +22,7 @@ class Options:
     readers: queries from outside that run at once.
     send_seconds: how long a client may take for a piece of its answer.
     insert_memory: bytes that the engine may take to store one group of spans, or one INSERT.
+    own_prices: prices of the user's, before those of genai-prices.
     """
 
     data: Path
@@ -39,6 +41,7 @@ class Options:
     readers: int = 4
     send_seconds: int = 20
     insert_memory: int = 1024 * MIB
+    own_prices: tuple[OwnPrice, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError, naming the option, for a value that it can't have."""

@@ -24,6 +24,7 @@ from rvbbit_otel.all_in_one.otlp_door import OtlpDoor
 from rvbbit_otel.all_in_one.otlp_grpc import serve_grpc
 from rvbbit_otel.all_in_one.otlp_http import make_app
 from rvbbit_otel.all_in_one.page import page_route
+from rvbbit_otel.all_in_one.pricing import Pricing
 from rvbbit_otel.storage.migrations import apply
 from rvbbit_otel.telemetry import Counters
 
@@ -46,7 +47,8 @@ def run(
         applied = apply(engine)
         tell(f"schema ready, {len(applied)} migrations applied")
         counters = Counters()
-        ingest = Ingest(engine, options.max_queued, counters)
+        pricing = Pricing(engine, options.own_prices, counters)
+        ingest = Ingest(engine, options.max_queued, counters, after=pricing.look)
         opened.callback(ingest.close)
         door = OtlpDoor(ingest, counters)
 
@@ -64,7 +66,7 @@ def run(
         )
         opened.callback(lambda: grpc_server.stop(_DRAIN_SECONDS).wait())
         budget = Budget(2 * options.max_queued, too_many_bodies)
-        sql = ClickHouseHttp(engine, budget, options)
+        sql = ClickHouseHttp(engine, budget, options, pricing.look)
         opened.callback(sql.close)
         apps = {
             "otlp_http": make_app(door, budget, options.max_body),

@@ -25,6 +25,13 @@ import click
     "--ready-file", type=click.Path(path_type=Path), help="Written once it serves: JSON with pid and addresses."
 )
 @click.option("--token", envvar="RVBBIT_OTEL_TOKEN", show_envvar=True, help="Ask every client for this secret.")
+@click.option(
+    "--prices",
+    envvar="RVBBIT_OTEL_PRICES",
+    show_envvar=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A TOML file of prices of your own, before the published ones.",
+)
 def up(
     data: Path,
     host: str,
@@ -33,12 +40,14 @@ def up(
     clickhouse_port: int,
     ready_file: Path | None,
     token: str | None,
+    prices: Path | None,
 ) -> None:
     """Serve the embedded store: OTLP in by gRPC and HTTP, ClickHouse's HTTP protocol out.
 
     Ends on SIGTERM or Ctrl-C, once everything that was acknowledged is stored.
     """
     from rvbbit_otel.all_in_one.server import Options, serve
+    from rvbbit_otel.storage.price_table import read_prices
 
     serve(
         Options(
@@ -49,5 +58,6 @@ def up(
             clickhouse_port=clickhouse_port,
             ready_file=ready_file,
             token=token,
+            own_prices=tuple(read_prices(prices)) if prices else (),
         )
     )

@@ -1,25 +1,14 @@
--- What a token costs, by the names that calls gave their provider and model, in 1e-12 dollars (dollars a million tokens, times a million). Filled by
--- `rvbbit-otel prices` and by the embedded store (ADR 18). A price holds from `since`, between `day_from` and `day_to` (seconds of a day, UTC), for
--- calls with more than `over` tokens in; the last that fits is it. No row with `known`: nobody knows a price.
+-- What a token costs, by the names that calls give their provider and model, in 1e-12 dollars (dollars a million tokens, times a million). Filled by
+-- `rvbbit-otel prices` and by the embedded store (ADR 18). A rate: 1; from when it holds (seconds since 1970); between which seconds of the day (UTC);
+-- for calls with more than so many tokens in; what a token costs that went in, was read from the cache, written to it, was audio; came out, was
+-- reasoning, was audio; where that is from. The last that fits is it. No rates: looked for, and nobody knows one.
 CREATE TABLE IF NOT EXISTS model_prices
 (
     provider String,
     model String,
-    since DateTime,
-    day_from UInt32,
-    day_to UInt32,
-    over UInt64,
-    known Bool,
-    rate_in UInt64,
-    rate_cached UInt64,
-    rate_cache_write UInt64,
-    rate_audio_in UInt64,
-    rate_out UInt64,
-    rate_reasoning UInt64,
-    rate_audio_out UInt64,
-    source LowCardinality(String),
-    version UInt64
+    rates Array(Tuple(UInt8, UInt32, UInt32, UInt32, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, String)),
+    version UInt64 DEFAULT toUnixTimestamp64Milli(now64(3))
 )
 ENGINE = ReplacingMergeTree(version)
-ORDER BY (provider, model, since, day_from, over)
+ORDER BY (provider, model)
 SETTINGS index_granularity = 256

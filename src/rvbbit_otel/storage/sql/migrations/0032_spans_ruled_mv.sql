@@ -222,17 +222,17 @@ ruled AS
     WHERE itself
 )
 SELECT
-    priced.* EXCEPT (usage_counted, tokens_in, tokens_out, cost, cost_source, takes_in, takes_out, takes_cost, takes_dollars, priced_elsewhere, rates, beside, rate, computed, to_be_priced),
+    priced.* EXCEPT (usage_counted, tokens_in, tokens_out, cost, cost_source, takes_in, takes_out, takes_cost, takes_dollars, priced_elsewhere, rates, beside, at, rate, computed, to_be_priced),
     tells AND (takes_in != 0 OR takes_out != 0 OR takes_cost) AS usage_counted,
     takes_in AS tokens_in,
     takes_out AS tokens_out,
-    toDecimal64(multiIf(takes_cost, takes_dollars, to_be_priced AND tupleElement(rate, 5), toInt64(computed), 0), 0) * toDecimal64('0.000000000001', 12) AS cost,
+    toDecimal64(multiIf(takes_cost, takes_dollars, to_be_priced AND tupleElement(rate, 1) = 1, toInt64(computed), 0), 0) * toDecimal64('0.000000000001', 12) AS cost,
     multiIf(
         takes_cost, 'stated',
         takes_in = 0 AND takes_out = 0, '',
         priced_elsewhere, 'elsewhere',
         awaited, 'awaited',
-        tupleElement(rate, 5), concat('computed ', tupleElement(rate, 13)),
+        tupleElement(rate, 1) = 1, concat('computed ', tupleElement(rate, 13)),
         'unpriced'
     ) AS cost_source
 FROM
@@ -248,11 +248,10 @@ FROM
         takes_in + takes_out > 0 AND NOT takes_cost AND NOT priced_elsewhere AND NOT awaited AS to_be_priced,
         -- Some report tokens of the cache beside those that went in, others among them.
         if(told_cached + told_cache_write > told_in, told_cached + told_cache_write, 0) AS beside,
-        -- Of the prices in order of time and size the last that fits.
+        toUnixTimestamp(toDateTime(Timestamp)) AS at,
         arrayLast(
-            each -> tupleElement(each, 1) <= toDateTime(Timestamp, 'UTC')
-                AND toUnixTimestamp(Timestamp) % 86400 >= tupleElement(each, 2) AND toUnixTimestamp(Timestamp) % 86400 < tupleElement(each, 3)
-                AND (tupleElement(each, 4) = 0 OR told_in + beside > tupleElement(each, 4)),
+            each -> tupleElement(each, 2) <= at AND tupleElement(each, 3) <= at % 86400 AND at % 86400 < tupleElement(each, 4)
+                AND (tupleElement(each, 5) = 0 OR told_in + beside > tupleElement(each, 5)),
             rates
         ) AS rate,
         if(
@@ -271,14 +270,8 @@ FROM
         ON ruling.ruled_call = spans_told.call AND spans_told.tells
     LEFT JOIN
     (
-        SELECT
-            provider AS priced_provider,
-            model AS priced_model,
-            arraySort(groupArray((
-                since, day_from, day_to, over, known, rate_in, rate_cached, rate_cache_write, rate_audio_in, rate_out, rate_reasoning, rate_audio_out, source
-            ))) AS rates
+        SELECT provider AS priced_provider, model AS priced_model, model_prices.rates AS rates
         FROM model_prices FINAL
         WHERE (provider, model) IN (SELECT provider, model FROM spans_told WHERE tells)
-        GROUP BY provider, model
     ) AS price ON price.priced_provider = spans_told.provider AND price.priced_model = spans_told.model
 ) AS priced
