@@ -64,6 +64,7 @@ class ClickHouseHttp:
         self._asking = ThreadPoolExecutor(options.readers + 2, thread_name_prefix="sql-question")
         self._inserts = ThreadPoolExecutor(2, thread_name_prefix="sql-insert")
         self._services = ThreadPoolExecutor(2, thread_name_prefix="sql-service")
+        self._repairs = ThreadPoolExecutor(1, thread_name_prefix="sql-repair")
         self._questions = Questions(lambda reader: self._services.submit(engine.cancel, reader))
         self._sessions = Sessions()
 
@@ -117,7 +118,7 @@ class ClickHouseHttp:
                 f"Code: 62. DB::Exception: Syntax error: the query is no UTF-8: {error}. (SYNTAX_ERROR)"
             ) from error
         if asked.writes and query.strip() in REPAIRS:
-            await self._in(self._inserts, self._engine.command, query)
+            await self._in(self._repairs, self._engine.repair, query)
             return nothing(headers)
         if may_be_command(asked.text):
             command = await self._in(self._checks, self._gate.command, query, asked.parameters)

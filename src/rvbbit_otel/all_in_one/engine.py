@@ -158,6 +158,7 @@ class Engine:
                 "restore it from a backup, or move the folder away to start anew"
             ) from error
         self._stop_lock = threading.Lock()
+        self._repairing = threading.Lock()
         self._options = options
         self._places = threading.BoundedSemaphore(options.readers)
         self._numbers = itertools.count()
@@ -195,15 +196,21 @@ class Engine:
         finally:
             session.close()
 
-    def work(self, name: str) -> Session:
-        """A connection for work of ours that takes long, in one thread; `cancel` ends it by this name. Raises EngineError."""
+    def work(self, name: str, settings: Mapping[str, int | float | str]) -> Session:
+        """A connection for work of ours that takes long, so that nothing waits for it; `cancel` ends it by this name. Raises EngineError."""
+        options = self._options
         with translated():
-            return Session(
-                self.connect(),
-                (self._options.data / f"{name}.bin").absolute(),
-                self._options.insert_memory,
-                {"log_comment": name, "max_threads": 1, "check_query_single_value_result": 0},
-            )
+            chosen = {**self._about_store, **settings, "log_comment": name}
+            return Session(self.connect(), (options.data / f"{name}.bin").absolute(), options.insert_memory, chosen)
+
+    def repair(self, statement: str) -> None:
+        """Run a statement of ours that mends rows, beside what is inserted. Raises EngineError."""
+        with self._repairing:
+            session = self.work("repair", {})
+            try:
+                session.command(statement)
+            finally:
+                session.close()
 
     def connect(self) -> Any:
         """A connection of its own, free to do what the grants allow: what it is for sets its limits first."""
@@ -294,7 +301,8 @@ class Engine:
             self._places.acquire(timeout=_CLOSE_SECONDS)
         with self._stop_lock:
             self._stopper.close()
-        self._writer.close()
+        with self._repairing:
+            self._writer.close()
         self._lock.release()
 
 

@@ -44,7 +44,7 @@ class PartCheck:
 
     def _work(self) -> None:
         try:
-            session = self._engine.work(_NAME)
+            session = self._engine.work(_NAME, {"max_threads": 1, "check_query_single_value_result": 0})
             try:
                 for (table,) in session.query(read("tables_with_parts.sql")).rows:
                     if self._ending:
