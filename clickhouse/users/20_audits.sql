@@ -8,6 +8,8 @@ CREATE SETTINGS PROFILE OR REPLACE rvbbit_audits SETTINGS
     readonly = 1;
 CREATE ROLE OR REPLACE rvbbit_audits SETTINGS PROFILE 'rvbbit_audits';
 GRANT SELECT ON rvbbit.* TO rvbbit_audits;
+-- The rule parts-set-aside: what is in no answer, since it was damaged.
+GRANT SELECT(database, table, name, reason, bytes_on_disk) ON system.detached_parts TO rvbbit_audits;
 -- Of a cluster: a view in front is read with the reader's own rights, on the shards too.
 GRANT SELECT ON rvbbit_shard.* TO rvbbit_audits;
 CREATE QUOTA OR REPLACE rvbbit_audits FOR INTERVAL 1 hour MAX queries = 2000, errors = 500, execution_time = 3600 TO rvbbit_audits;

@@ -11,6 +11,8 @@ CREATE SETTINGS PROFILE OR REPLACE rvbbit_grafana SETTINGS
 CREATE ROLE OR REPLACE rvbbit_grafana SETTINGS PROFILE 'rvbbit_grafana';
 GRANT SELECT ON rvbbit.* TO rvbbit_grafana;
 GRANT SELECT ON rvbbit_shard.* TO rvbbit_grafana;
+-- The rule parts-set-aside: what is in no answer, since it was damaged.
+GRANT SELECT(database, table, name, reason, bytes_on_disk) ON system.detached_parts TO rvbbit_grafana;
 -- The panel of parts: how far merges are behind.
 GRANT SELECT(database, table, active, rows, bytes_on_disk, partition) ON system.parts TO rvbbit_grafana;
 CREATE QUOTA OR REPLACE rvbbit_grafana FOR INTERVAL 1 minute MAX queries = 2000, execution_time = 600 TO rvbbit_grafana;

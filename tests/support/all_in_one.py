@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -53,11 +54,13 @@ def running_all_in_one(
     stop_seconds: float = _STOP_SECONDS,
     limits: Mapping[str, int] | None = None,
     closed: bool = True,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[AllInOne]:
     """One over the store in `data_dir`, ended by SIGTERM, and killed if it does not end; a test may kill it before.
 
     `folder` is its working directory; it is made if it is not there. `limits` are options that the command line
-    does not have. With `closed` False, files outside the store stay open to it, as on a system without Landlock.
+    does not have; `environ` is more of its environment. With `closed` False, files outside the store stay open to it,
+    as on a system without Landlock.
     Beside `data_dir` go the ready file and the log.
     """
     data_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +80,7 @@ def running_all_in_one(
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=working,
+            env={**os.environ, **(environ or {})},
         )
     try:
         addresses = _wait_until_ready(process, ready_file, log_file)

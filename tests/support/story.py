@@ -99,6 +99,7 @@ def tell(store: Store) -> None:
     store.engine.command(
         "DELETE FROM session_facts WHERE session_id = 'nobody''s' SETTINGS lightweight_deletes_sync = 2"
     )
+    store.engine.command("ALTER TABLE schema_migrations DETACH PARTITION ID 'all'")
     store.engine.command(
         "ALTER TABLE unified_logs UPDATE caller_id = 'sql-zebra' WHERE session_id = 'session-2' SETTINGS mutations_sync = 2"
     )

@@ -70,6 +70,7 @@ class ClickHouseHttp:
         self._asking = ThreadPoolExecutor(options.readers + 2, thread_name_prefix="sql-question")
         self._inserts = ThreadPoolExecutor(2, thread_name_prefix="sql-insert")
         self._services = ThreadPoolExecutor(2, thread_name_prefix="sql-service")
+        self._repairs = ThreadPoolExecutor(1, thread_name_prefix="sql-repair")
         self._questions = Questions(lambda reader: self._services.submit(engine.cancel, reader))
         self._sessions = Sessions()
 
@@ -110,7 +111,7 @@ class ClickHouseHttp:
 
     async def _run(self, request: Request, asked: SqlRequest, headers: dict[str, str]) -> Reply:
         if asked.writes and (ours := _OURS.get(asked.text.strip())):
-            await self._in(self._inserts, self._engine.command, ours, asked.parameters)
+            await self._in(self._repairs, self._engine.repair, ours, asked.parameters)
             return nothing(headers)
         if is_insert(asked.text):
             _only_if_it_writes(asked)

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import chdb
-
 from rvbbit_otel.all_in_one.engine_error import EngineError, translated
+from rvbbit_otel.all_in_one.folder import close_to_others, usable
 from rvbbit_otel.all_in_one.grants import address_with_grants
+from rvbbit_otel.all_in_one.loading import chdb
 from rvbbit_otel.all_in_one.lock import FolderLock
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.reader import Answer, Cost, Reader, cost_of
-from rvbbit_otel.errors import StoreCorruptError, StoreUnavailableError
+from rvbbit_otel.errors import ConfigurationError, StoreCorruptError, StoreUnavailableError
 from rvbbit_otel.storage.database import Result
+from rvbbit_otel.storage.files import read
 
 # Seconds that a query which was told to stop may take to do so.
 _CLOSE_SECONDS = 2
@@ -58,13 +59,19 @@ class ExternalTable:
 class Session:
     """A connection that writes, for one statement at a time. Implements storage's Database."""
 
-    def __init__(self, connection: Any, body: Path, memory: int) -> None:
-        """`body` is the file that an insert's data goes by, `memory` the bytes that one statement may take."""
+    def __init__(
+        self, connection: Any, body: Path, memory: int, settings: Mapping[str, int | float | str] | None = None
+    ) -> None:
+        """`body` is the file that an insert's data goes by, `memory` the bytes that one statement may take; `settings` are more of them."""
         self._connection = connection
         self._body = body
         self._lock = threading.Lock()
-        for setting, value in {**_WRITING, "max_memory_usage": memory}.items():
-            connection.query(f"SET {setting}={value}")
+        self.change({**_WRITING, "max_memory_usage": memory, **(settings or {})})
+
+    def change(self, settings: Mapping[str, int | float | str]) -> None:
+        """Settings for all that follows."""
+        with self._lock, translated():
+            self._connection.query(_set(settings))
 
     def insert(self, statement: str, body: bytes, format_name: str) -> None:
         """Run one INSERT of ours with its data; raises EngineError, and then nothing of the data is acknowledged.
@@ -127,14 +134,23 @@ class Engine:
     """Owns a folder. Implements storage's Database for migrations and audits in process."""
 
     def __init__(self, options: Options) -> None:
-        """Open the store; raises StoreLockedError or StoreCorruptError."""
-        self._lock = FolderLock(options.data)
+        """Open the store; raises StoreLockedError, StoreCorruptError, or ConfigurationError for a folder that can't be used."""
+        with usable(options.data):
+            self._lock = FolderLock(options.data)
         self._folder = str(options.data / "store")
         try:
-            connection = chdb.connect(address_with_grants(options.data, self._folder))
+            with usable(options.data):
+                close_to_others(options.data)
+                _remove_bodies(options.data)
+                address = address_with_grants(options.data, self._folder)
+            connection = chdb.connect(address)
             self._writer = Session(connection, (options.data / "body.bin").absolute(), options.insert_memory)
+            self._about_store = self._settings_of_store()
             # Queries are stopped while the writer writes.
             self._stopper = self.connect()
+        except ConfigurationError:
+            self._lock.release()
+            raise
         except Exception as error:
             self._lock.release()
             raise StoreCorruptError(
@@ -142,6 +158,7 @@ class Engine:
                 "restore it from a backup, or move the folder away to start anew"
             ) from error
         self._stop_lock = threading.Lock()
+        self._repairing = threading.Lock()
         self._options = options
         self._places = threading.BoundedSemaphore(options.readers)
         self._numbers = itertools.count()
@@ -179,6 +196,22 @@ class Engine:
         finally:
             session.close()
 
+    def work(self, name: str, settings: Mapping[str, int | float | str]) -> Session:
+        """A connection for work of ours that takes long, so that nothing waits for it; `cancel` ends it by this name. Raises EngineError."""
+        options = self._options
+        with translated():
+            chosen = {**self._about_store, **settings, "log_comment": name}
+            return Session(self.connect(), (options.data / f"{name}.bin").absolute(), options.insert_memory, chosen)
+
+    def repair(self, statement: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run a statement of ours that mends rows, beside what is inserted. Raises EngineError."""
+        with self._repairing:
+            session = self.work("repair", {})
+            try:
+                session.command(statement, parameters)
+            finally:
+                session.close()
+
     def connect(self) -> Any:
         """A connection of its own, free to do what the grants allow: what it is for sets its limits first."""
         return chdb.connect(self._folder)
@@ -202,7 +235,8 @@ class Engine:
         try:
             name = f"reader-{next(self._numbers)}"
             # In one statement, since each costs a tenth of a millisecond; `readonly` makes all of them final.
-            chosen = {**_limits(self._options), **(settings or {}), **_READING, "log_comment": name, "readonly": 1}
+            chosen = {**_limits(self._options), **(settings or {}), **_READING, **self._about_store}
+            chosen |= {"log_comment": name, "readonly": 1}
             prepared = _set(chosen)
 
             @contextmanager
@@ -244,6 +278,14 @@ class Engine:
             answer = self._stopper.query(sql, format_name, params=as_parameters(parameters))
             return Answer(**vars(cost_of(answer)), body=bytes(answer.bytes()))
 
+    def _settings_of_store(self) -> dict[str, int | float | str]:
+        """A store that was written in another zone than UTC has days of that zone: what is sought by time must be sought in all of them (ADR 72)."""
+        strangers = int(str(self._writer.query(read("parts_of_another_zone.sql")).rows[0][0]))
+        chosen: dict[str, int | float | str] = {"use_partition_pruning": 0} if strangers else {}
+        if chosen:
+            self._writer.change(chosen)
+        return chosen
+
     def cancel_all(self) -> None:
         """Stop what every reader is doing."""
         self._stop("KILL QUERY WHERE startsWith(Settings['log_comment'], 'reader-') ASYNC")
@@ -259,8 +301,15 @@ class Engine:
             self._places.acquire(timeout=_CLOSE_SECONDS)
         with self._stop_lock:
             self._stopper.close()
-        self._writer.close()
+        with self._repairing:
+            self._writer.close()
         self._lock.release()
+
+
+def _remove_bodies(data: Path) -> None:
+    """What was on its way when a process was killed is there as plain text."""
+    for left in data.glob("*.bin"):
+        left.unlink()
 
 
 @contextmanager

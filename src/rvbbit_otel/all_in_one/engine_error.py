@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import chdb
-
+from rvbbit_otel.all_in_one.loading import chdb
 from rvbbit_otel.errors import StoreError
 
 _CODE = re.compile(r"Code: (\d+)\. DB::")

@@ -13,12 +13,15 @@ _HELP: Mapping[str, str] = {
 }
 
 
-def exposition(counters: Mapping[str, int], queued_bytes: int) -> str:
-    """Counters by name (`family.label`) and the bytes that wait, as text of Prometheus' format."""
+def exposition(counters: Mapping[str, int], queued_bytes: int, parts_set_aside: int) -> str:
+    """Counters by name (`family.label`), the bytes that wait and the parts that are not read any more, as text of Prometheus' format."""
     lines = [
         "# HELP rvbbit_otel_queued_bytes Bytes of requests that wait to be stored",
         "# TYPE rvbbit_otel_queued_bytes gauge",
         f"rvbbit_otel_queued_bytes {queued_bytes}",
+        "# HELP rvbbit_otel_parts_set_aside Damaged parts of the store whose rows are in no answer",
+        "# TYPE rvbbit_otel_parts_set_aside gauge",
+        f"rvbbit_otel_parts_set_aside {parts_set_aside}",
     ]
     for family, text in _HELP.items():
         metric = f"rvbbit_otel_{family}_total"

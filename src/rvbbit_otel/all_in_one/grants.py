@@ -26,6 +26,7 @@ _ON_TABLES: Final = (
     "OPTIMIZE",
     "SHOW",
     "KILL QUERY",
+    "CHECK",
 )
 _GRANTS: Final = (
     f"GRANT {', '.join(_ON_TABLES)} ON *.*",

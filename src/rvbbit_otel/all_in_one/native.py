@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-import chdb
-
 from rvbbit_otel.all_in_one.engine_error import EngineError
+from rvbbit_otel.all_in_one.loading import chdb
 from rvbbit_otel.all_in_one.reader import Cost, Reader, is_select, write_all
 from rvbbit_otel.all_in_one.typed_data import block_ends
 

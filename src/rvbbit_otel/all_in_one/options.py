@@ -10,12 +10,15 @@ from rvbbit_otel.errors import ConfigurationError
 from rvbbit_otel.storage.price_table import OwnPrice
 
 MIB = 1024 * 1024
+# What listens on all addresses of a machine.
+EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
 
 
 @dataclass(frozen=True)
 class Options:
     """Settings of `rvbbit-otel up`; ports of 0 pick a free one.
 
+    allow_hosts: names by which clients reach `host`, beside the machine's own.
     max_body: bytes of one OTLP body once unpacked; the Collector's limit since CVE-2024-36129.
     max_queued: bytes of bodies that wait to be stored; above it clients are asked to come again.
     query_seconds, query_memory, result_bytes, result_rows: what one query from outside may take.
@@ -32,6 +35,7 @@ class Options:
     clickhouse_port: int = 8123
     ready_file: Path | None = None
     token: str | None = None
+    allow_hosts: tuple[str, ...] = ()
     max_body: int = 20 * MIB
     max_queued: int = 128 * MIB
     query_seconds: int = 30
@@ -51,7 +55,7 @@ class Options:
                 raise ConfigurationError(f"--{name.replace('_', '-')} is {port}; it is 0 (any free port) to 65535")
         if not is_loopback(self.host) and not self.token:
             raise ConfigurationError(
-                f"--host {self.host} can be reached by others: give --token, or listen on 127.0.0.1"
+                f"--host {self.host} can be reached by others: give a token (--token-file, RVBBIT_OTEL_TOKEN), or listen on 127.0.0.1"
             )
         if set("*?{}") & set(str(self.data.absolute())):
             raise ConfigurationError(
@@ -61,6 +65,15 @@ class Options:
             raise ConfigurationError(f"--data {self.data} is a file; it is the folder of the store")
         if "&" in str(self.data.absolute()):
             raise ConfigurationError(f"--data {self.data} has & in its path, where the engine takes an option to begin")
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an address, not a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

@@ -16,6 +16,7 @@ from rvbbit_otel.all_in_one import bodies
 from rvbbit_otel.all_in_one.exposition import CONTENT_TYPE, exposition
 from rvbbit_otel.all_in_one.otlp_door import OtlpDoor
 from rvbbit_otel.all_in_one.otlp_requests import UnreadableBodyError
+from rvbbit_otel.all_in_one.parts import PartCheck
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -30,8 +31,8 @@ _STATUS: tuple[tuple[type[RvbbitOtelError], int, int], ...] = (
 )
 
 
-def make_app(door: OtlpDoor, budget: bodies.Budget, max_body: int) -> Starlette:
-    """The listener, in front of `door`."""
+def make_app(door: OtlpDoor, budget: bodies.Budget, max_body: int, parts: PartCheck) -> Starlette:
+    """The listener, in front of `door`; it tells of the store's `parts` too."""
     ingest, counters = door.ingest, door.counters.snapshot
 
     async def export(request: Request) -> Response:
@@ -56,10 +57,19 @@ def make_app(door: OtlpDoor, budget: bodies.Budget, max_body: int) -> Starlette:
         return JSONResponse({"code": 12, "message": "metrics are not stored here: set OTEL_METRICS_EXPORTER=none"}, 404)
 
     async def health(request: Request) -> Response:
-        return JSONResponse({"status": "serving", "queued_bytes": ingest.queued_bytes, "counters": counters()})
+        # Never an error: what restarts a program that is unwell would not mend a part.
+        return JSONResponse(
+            {
+                "status": "damaged" if parts.set_aside else "serving",
+                "parts_set_aside": parts.set_aside,
+                "parts_checked": parts.done,
+                "queued_bytes": ingest.queued_bytes,
+                "counters": counters(),
+            }
+        )
 
     async def metrics(request: Request) -> Response:
-        return Response(exposition(counters(), ingest.queued_bytes), media_type=CONTENT_TYPE)
+        return Response(exposition(counters(), ingest.queued_bytes, len(parts.set_aside)), media_type=CONTENT_TYPE)
 
     return Starlette(
         routes=[

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from rvbbit_otel.all_in_one.folder import prepared
 from rvbbit_otel.all_in_one.lockdown import lock_down
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.errors import ConfigurationError
@@ -75,8 +76,11 @@ class Announce:
     def _write(self, text: str) -> None:
         if self._file is not None:
             partial = self._file.with_name(self._file.name + ".partial")
-            partial.write_text(text)
-            partial.replace(self._file)
+            try:
+                partial.write_text(text)
+                partial.replace(self._file)
+            except OSError as error:
+                raise ConfigurationError(f"--ready-file {self._file} can't be written ({error.strerror})") from error
 
 
 @contextlib.contextmanager
@@ -91,14 +95,10 @@ def _in_its_folder(options: Options) -> Options:
 
     The engine keeps a copy of each protobuf schema in its working folder, whatever its settings say, and makes folders where TMPDIR is.
     """
-    data = options.data.resolve()
+    ready = options.ready_file.resolve() if options.ready_file is not None else None
+    data = prepared(options.data)
     work = data / "work"
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        ready = options.ready_file.resolve() if options.ready_file is not None else None
-        os.chdir(work)
-    except OSError as error:
-        raise ConfigurationError(f"--data {options.data} can't be used as the store's folder: {error}") from error
+    os.chdir(work)
     os.environ["TMPDIR"] = str(work)
     return dataclasses.replace(options, data=data, ready_file=ready)
 

@@ -12,18 +12,20 @@ from collections.abc import Callable, Iterator, Mapping
 
 import uvicorn
 
+from rvbbit_otel.all_in_one.asgi import App
 from rvbbit_otel.all_in_one.bodies import Budget
 from rvbbit_otel.all_in_one.clickhouse_http import ClickHouseHttp
 from rvbbit_otel.all_in_one.connections import Connection
 from rvbbit_otel.all_in_one.engine import Engine
-from rvbbit_otel.all_in_one.guard import App, guarded
+from rvbbit_otel.all_in_one.guard import Names, guarded
 from rvbbit_otel.all_in_one.ingest import Ingest
+from rvbbit_otel.all_in_one.login import Login
 from rvbbit_otel.all_in_one.options import Options
-from rvbbit_otel.all_in_one.otlp_connection import OtlpConnection
 from rvbbit_otel.all_in_one.otlp_door import OtlpDoor
 from rvbbit_otel.all_in_one.otlp_grpc import serve_grpc
 from rvbbit_otel.all_in_one.otlp_http import make_app
 from rvbbit_otel.all_in_one.page import page_route
+from rvbbit_otel.all_in_one.parts import PartCheck
 from rvbbit_otel.all_in_one.pricing import Pricing
 from rvbbit_otel.storage.migrations import apply
 from rvbbit_otel.telemetry import Counters
@@ -46,6 +48,8 @@ def run(
         tell(f"engine open in {options.data}")
         applied = apply(engine)
         tell(f"schema ready, {len(applied)} migrations applied")
+        parts = PartCheck(engine, tell)
+        opened.callback(parts.close)
         counters = Counters()
         pricing = Pricing(engine, options.own_prices, counters)
         ingest = Ingest(engine, options.max_queued, counters, after=pricing.look)
@@ -69,7 +73,7 @@ def run(
         sql = ClickHouseHttp(engine, budget, options, pricing.look)
         opened.callback(sql.close)
         apps = {
-            "otlp_http": make_app(door, budget, options.max_body),
+            "otlp_http": make_app(door, budget, options.max_body, parts),
             "clickhouse": sql.make_app(page_route()),
         }
         addresses: dict[str, object] = {
@@ -83,7 +87,9 @@ def run(
             tell("serving " + " ".join(f"{name}={value}" for name, value in addresses.items()))
             announce(addresses)
 
-        guards = {name: guarded(app, options.host, options.token) for name, app in apps.items()}
+        names = Names(options.host, options.allow_hosts)
+        logins = {"clickhouse": Login(options.token)} if options.token else {}
+        guards = {name: guarded(app, names, options.token, logins.get(name)) for name, app in apps.items()}
 
         def stopping() -> None:
             grpc_server.stop(_DRAIN_SECONDS)  # All doors close at once; this returns at once.
@@ -109,7 +115,7 @@ async def _serve(
                 date_header=False,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
-                http=OtlpConnection if name == "otlp_http" else Connection,
+                http=Connection,
                 ws="none",
             )
         )

@@ -1,4 +1,4 @@
-"""The store: whether it answers, whether its schema is ours, and whether every row in it has a caller."""
+"""The store: whether it answers, whether its schema is ours, whether all of it can be read, and whether every row in it has a caller."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rvbbit_otel.checkup.links import Link
 from rvbbit_otel.errors import RvbbitOtelError
-from rvbbit_otel.storage.audits import find_audit, run_audit
+from rvbbit_otel.storage.audits import SET_ASIDE, find_audit, run_audit
 from rvbbit_otel.storage.client import ClickHouseDatabase
 from rvbbit_otel.storage.files import read
 from rvbbit_otel.storage.migrations import pending
@@ -18,6 +18,7 @@ def store(database: ClickHouseDatabase) -> list[Link]:
         ("store", _version),
         ("schema", _schema),
         ("coverage", _coverage),
+        ("parts", _parts),
     )
     links = []
     for name, check in checks:
@@ -38,6 +39,15 @@ def _schema(database: ClickHouseDatabase) -> Link:
     if steps:
         return Link("schema", "broken", f"{len(steps)} migrations are pending", "rvbbit-otel migrate")
     return Link("schema", "ok", "up to date")
+
+
+def _parts(database: ClickHouseDatabase) -> Link:
+    rows = run_audit(database, find_audit(SET_ASIDE)).rows
+    if rows:
+        tables = ", ".join(sorted({str(row[0]) for row in rows}))
+        seen = f"{len(rows)} damaged parts are set aside, their rows are in no answer: {tables}"
+        return Link("parts", "broken", seen, f"rvbbit-otel audit {SET_ASIDE}")
+    return Link("parts", "ok", "every part is read")
 
 
 def _coverage(database: ClickHouseDatabase) -> Link:

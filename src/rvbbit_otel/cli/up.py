@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
+
+from rvbbit_otel.cli.arguments import wipe
+from rvbbit_otel.errors import ConfigurationError
 
 
 @click.command(epilog="Example: rvbbit-otel up --data ./rvbbit-data --clickhouse-port 0 --ready-file ready.json")
@@ -16,7 +20,7 @@ import click
     help="The store's folder; made if missing.",
 )
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; any but a loopback one needs --token."
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; any but a loopback one needs a token."
 )
 @click.option("--otlp-grpc-port", default=4317, show_default=True, help="0 picks a free one.")
 @click.option("--otlp-http-port", default=4318, show_default=True, help="0 picks a free one.")
@@ -24,7 +28,26 @@ import click
 @click.option(
     "--ready-file", type=click.Path(path_type=Path), help="Written once it serves: JSON with pid and addresses."
 )
-@click.option("--token", envvar="RVBBIT_OTEL_TOKEN", show_envvar=True, help="Ask every client for this secret.")
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A name by which clients reach --host, beside this machine's own name; may be given again.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    envvar="RVBBIT_OTEL_TOKEN_FILE",
+    show_envvar=True,
+    help="Ask every client for the secret that this file begins with.",
+)
+@click.option(
+    "--token",
+    envvar="RVBBIT_OTEL_TOKEN",
+    show_envvar=True,
+    help="The secret itself: better by its variable or a file, since arguments can be seen by all of the machine until the start.",
+)
 @click.option(
     "--prices",
     envvar="RVBBIT_OTEL_PRICES",
@@ -39,6 +62,8 @@ def up(
     otlp_http_port: int,
     clickhouse_port: int,
     ready_file: Path | None,
+    allow_hosts: tuple[str, ...],
+    token_file: Path | None,
     token: str | None,
     prices: Path | None,
 ) -> None:
@@ -46,6 +71,7 @@ def up(
 
     Ends on SIGTERM or Ctrl-C, once everything that was acknowledged is stored.
     """
+    secret = _token(token, token_file)
     from rvbbit_otel.all_in_one.server import Options, serve
     from rvbbit_otel.storage.price_table import read_prices
 
@@ -57,7 +83,26 @@ def up(
             otlp_http_port=otlp_http_port,
             clickhouse_port=clickhouse_port,
             ready_file=ready_file,
-            token=token,
+            allow_hosts=allow_hosts,
+            token=secret,
             own_prices=tuple(read_prices(prices)) if prices else (),
         )
     )
+
+
+def _token(token: str | None, file: Path | None) -> str | None:
+    """The secret, by whichever way it was given."""
+    given_here = click.get_current_context().get_parameter_source("token") is ParameterSource.COMMANDLINE
+    if token and given_here and not wipe(token):
+        raise ConfigurationError(
+            "--token can be seen by everybody on this machine: use RVBBIT_OTEL_TOKEN or --token-file"
+        )
+    if token or file is None:
+        return token or None
+    try:
+        words = file.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"--token-file {file} can't be read: {error}") from error
+    if not words:
+        raise ConfigurationError(f"--token-file {file} holds no token")
+    return words[0]

@@ -26,6 +26,8 @@ from rvbbit_otel.storage.files import read, sql_files
 
 # Before any row.
 _EVER: Final = "1970-01-01 00:00:00"
+# The rule about what no other can see.
+SET_ASIDE: Final = "parts-set-aside"
 Kind = Literal["rule", "report"]
 
 

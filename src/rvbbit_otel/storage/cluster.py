@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 # A cluster's name as ClickHouse's configuration has it.
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _HEAD: Final = re.compile(
-    r"^(?P<what>CREATE (?:TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS|ALTER TABLE|DROP (?:TABLE|VIEW) IF EXISTS) (?P<name>\w+)",
+    r"^(?P<what>CREATE (?:TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS|CREATE OR REPLACE TABLE|ALTER TABLE|DROP (?:TABLE|VIEW) IF EXISTS)"
+    r" (?P<name>\w+)",
     re.M,
 )
 _ENGINE: Final = re.compile(r"^ENGINE = (?P<kind>Replacing|Aggregating|)MergeTree$", re.M)
@@ -93,7 +94,7 @@ def head(sql: str) -> re.Match[str]:
         start = next((line for line in sql.splitlines() if line and not line.startswith("--")), "nothing")
         raise SchemaError(
             f"a cluster can't take the statement that begins with {start[:80]!r}: storage/cluster.py knows CREATE TABLE, VIEW and"
-            " MATERIALIZED VIEW IF NOT EXISTS, ALTER TABLE, and DROP TABLE or VIEW IF EXISTS, one a file"
+            " MATERIALIZED VIEW IF NOT EXISTS, CREATE OR REPLACE TABLE, ALTER TABLE, and DROP TABLE or VIEW IF EXISTS, one a file"
         )
     return found[0]
 

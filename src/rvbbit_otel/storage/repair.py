@@ -30,7 +30,8 @@ class Repaired:
 def repair(database: Database, cluster: Cluster | None = None) -> Repaired:
     """Give stragglers their caller; running it again changes nothing. On a cluster each shard mends its own. Raises StoreError."""
     before = _without_caller(database)
-    # Each table on its own: a repair that was cut off after the first one left rows in the others only.
+    # First what is found, in one moment, since rows come in meanwhile; then each table on its own: a repair that was cut off after the first one left
+    # rows in the others only.
     for statement in STATEMENTS:
         if cluster:
             cluster.shard.command(on_cluster(statement, cluster.name))

@@ -229,3 +229,66 @@ def test_an_address_that_others_can_reach_needs_a_token(tmp_path: Path, host: st
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost"])
 def test_an_address_of_this_machine_needs_none(tmp_path: Path, host: str) -> None:
     assert Options(data=tmp_path / "data", host=host).token is None
+
+
+OUTSIDE = (
+    "192.0.2.7",
+    "192.0.2.7:{port}",
+    "[2001:db8::7]:{port}",
+    "{machine}",
+    "{machine}:{port}",
+    "store.example",
+    "Store.Example:{port}",
+)
+NOT_OURS = (
+    "evil.example",
+    "evil.example:{port}",
+    "store.example.evil.example",
+    "notstore.example",
+    "evil.{machine}",
+    "192.0.2.7.evil.example",
+    "0.0.0.0",
+    "[::]:{port}",
+    "2130706433",
+    "0x7f.1",
+    "192.0.2",
+    "192.0.2.7.",
+)
+
+
+@pytest.fixture(scope="module", params=["0.0.0.0", "::"])
+def outside_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AllInOne]:
+    data = tmp_path_factory.mktemp("outside") / "data"
+    with running_all_in_one(data, "--host", request.param, "--token", TOKEN, "--allow-host", "store.example") as server:
+        yield server
+
+
+@pytest.mark.parametrize("door", ["otlp_http", "sql_get", "sql_post"])
+def test_from_outside_it_is_reached_by_address_and_by_its_names_and_by_no_other(
+    outside_server: AllInOne, door: str
+) -> None:
+    port, method, path, headers, body = request_of(outside_server, door)
+    names = {"port": port, "machine": socket.gethostname()}
+    wrong = []
+    for host in OUTSIDE + NOT_OURS:
+        sent = [*headers, f"Host: {host.format(**names)}", f"Authorization: Bearer {TOKEN}"]
+        status, _ = status_of(port, method, path, sent, body)
+        if status != (200 if host in OUTSIDE else 421):
+            wrong.append((host, status))
+        # The same of an origin: a page of ours may ask, no other may.
+        origin = f"Origin: http://{host.format(**names)}"
+        local = [*headers, f"Host: 127.0.0.1:{port}", f"Authorization: Bearer {TOKEN}", origin]
+        status, _ = status_of(port, method, path, local, body)
+        if status != (200 if host in OUTSIDE else 403):
+            wrong.append((origin, status))
+        status, _ = status_of(port, method, path, sent[:-1], body)
+        if status != (401 if host in OUTSIDE else 421):
+            wrong.append((host, "without the token", status))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "{machine}", "store.example"])
+def test_what_listens_on_loopback_is_not_reached_by_names_from_outside(open_server: AllInOne, host: str) -> None:
+    port, method, path, headers, body = request_of(open_server, "sql_get")
+    sent = [*headers, f"Host: {host.format(machine=socket.gethostname())}:{port}"]
+    assert status_of(port, method, path, sent, body)[0] == 421

@@ -138,7 +138,7 @@ def test_a_corrupt_store_is_not_touched_and_said_to_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--host", "0.0.0.0"], "give --token"),
+        (["--host", "0.0.0.0"], "give a token (--token-file, RVBBIT_OTEL_TOKEN)"),
         (["--clickhouse-port", "70000"], "--clickhouse-port is 70000"),
         (["--data", "/dev/null"], "--data /dev/null is a file"),
         (["--nonsense"], "No such option"),

@@ -125,7 +125,12 @@ def rejected(store: Store) -> None:
     store.send(traces(SpanRecord(50, {"session.id": "s1"}, trace=b"x")))
 
 
+def set_aside(store: Store) -> None:
+    store.engine.command("ALTER TABLE schema_migrations DETACH PARTITION ID 'all'")
+
+
 BREAKS: dict[str, tuple[Callable[[Store], None], set[str]]] = {
+    "parts-set-aside": (set_aside, {"parts-set-aside"}),
     "rows-without-caller": (without_caller, {"rows-without-caller"}),
     "sessions-with-two-callers": (two_callers, {"sessions-with-two-callers"}),
     "sessions-missing-from-a-table": (missing, {"sessions-missing-from-a-table"}),

@@ -45,6 +45,38 @@ def test_a_repair_that_was_cut_off_after_some_of_its_tables_is_finished_by_the_n
         assert store.rows(f"SELECT DISTINCT caller_id FROM {table}") == [("sql-fox",)]
 
 
+TABLES = {"unified_logs": "caller_id", "otel_traces": "caller_id", "session_facts": "caller"}
+
+
+def callers(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    """How many rows each caller has, by table."""
+    return {
+        table: store.rows(f"SELECT {column}, count() FROM {table} GROUP BY {column} ORDER BY {column}")
+        for table, column in TABLES.items()
+    }
+
+
+@pytest.mark.parametrize("done", range(1, len(STATEMENTS)))
+def test_what_comes_while_a_repair_runs_does_not_make_its_tables_differ(store: Store, done: int) -> None:
+    store.send(traces(row(1, "s1", "")), traces(row(2, "s1", "sql-fox")))
+    for statement in STATEMENTS[:done]:
+        store.engine.command(statement)
+    # Now the session has a second caller, so nobody would get a straggler any more; and another straggler came, whose caller is known.
+    store.send(traces(row(6, "s2", ""), row(7, "s1", "sql-owl")))
+    store.send(traces(row(8, "s3", "")), traces(row(9, "s3", "sql-elk")))
+    for statement in STATEMENTS[done:]:
+        store.engine.command(statement)
+    fox = [(caller, count) for caller, count in callers(store)["unified_logs"] if caller == "sql-fox"]
+    assert fox == [("sql-fox", 2)]
+    assert len({str(counts) for counts in callers(store).values()}) == 1
+    assert store.rows("SELECT count() FROM unified_logs WHERE caller_source = 'repair' AND caller_id = ''") == [(0,)]
+    assert repair(store.engine).rows == 1
+    assert len({str(counts) for counts in callers(store).values()}) == 1
+    assert store.rows("SELECT caller_id, count() FROM unified_logs WHERE session_id = 's3' GROUP BY caller_id") == [
+        ("sql-elk", 2)
+    ]
+
+
 def test_each_of_many_stragglers_gets_the_caller_of_its_own_session(store: Store) -> None:
     store.send(traces(*[row(100 + number, f"s{number}", "") for number in range(50)]))
     store.send(traces(*[row(number, f"s{number}", f"sql-{number}") for number in range(50)]))

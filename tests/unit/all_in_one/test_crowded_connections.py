@@ -1,4 +1,4 @@
-"""Connections of the OTLP listener: slow bodies and what is no body never keep a good client out."""
+"""Slow bodies and what is no body never keep a good client out."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 
-from rvbbit_otel.all_in_one import connections, otlp_connection
-from rvbbit_otel.all_in_one.guard import Receive, Scope, Send
+from rvbbit_otel.all_in_one import connections
+from rvbbit_otel.all_in_one.asgi import Receive, Scope, Send
 
 GOOD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
 SLOW = b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx"
@@ -35,9 +35,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 @asynccontextmanager
 async def serving() -> AsyncIterator[int]:
-    config = uvicorn.Config(
-        app, port=0, http=otlp_connection.OtlpConnection, lifespan="off", log_level="error", ws="none"
-    )
+    config = uvicorn.Config(app, port=0, http=connections.Connection, lifespan="off", log_level="error", ws="none")
     server = uvicorn.Server(config)
     config.load()
     server.lifespan = config.lifespan_class(config)
@@ -85,7 +83,7 @@ class Client:
 
 def crowd(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", most)
-    monkeypatch.setattr(otlp_connection, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(connections, "PATIENCE_SECONDS", 0.0)
 
 
 def test_slow_bodies_make_room_the_oldest_first_and_a_good_client_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +130,7 @@ def test_who_asks_for_nothing_makes_room_before_who_is_sending(monkeypatch: pyte
 
 def test_who_has_just_come_does_not_make_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
-    monkeypatch.setattr(otlp_connection, "PATIENCE_SECONDS", 3600.0)
+    monkeypatch.setattr(connections, "PATIENCE_SECONDS", 3600.0)
 
     async def run() -> None:
         async with serving() as port:
@@ -213,7 +211,7 @@ def test_headers_of_usual_size_and_large_bodies_in_large_chunks_are_taken_again_
 
 
 def test_the_rest_of_a_body_that_was_refused_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(otlp_connection, "LINGER_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.1)
 
     async def run() -> None:
         async with serving() as port:
