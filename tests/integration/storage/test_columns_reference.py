@@ -15,6 +15,11 @@ INNER = {
     "spans_stated",
     "spans_sought",
     "spans_in",
+    "spans_owned",
+    "spans_told",
+    "calls_told",
+    "span_parents",
+    "stragglers_found",
     "log_records_in",
     "stragglers",
 }
