@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,11 +103,14 @@ def _judged(found: list[Instrumentation]) -> Link:
 
 def _remedy(failed: list[Instrumentation], conflicts: list[Instrumentation]) -> str:
     """What to do; the launcher says nothing of these, and what they would have told is no row."""
-    missing = sorted({each.needs.partition(".")[0] for each in failed if each.needs})
+    packages = {each.needs.partition(".")[0] for each in failed if each.needs}
+    missing = sorted(package for package in packages if importlib.util.find_spec(package) is None)
+    # A package that is there without the module is of another version than the instrumentation was written for.
+    apart = conflicts or len(missing) < len(packages)
     steps = [f"install what it imports and does not ask for: {', '.join(missing)}"] if missing else []
     if any(not each.needs for each in failed):
         steps.append("import it by hand and see why")
-    if conflicts:
+    if apart:
         steps.append("install versions that fit each other")
     names = ",".join(each.name for each in (*failed, *conflicts))
     return f"{'; '.join(steps)}; or {OTEL_PYTHON_DISABLED_INSTRUMENTATIONS}={names}" if steps else ""

@@ -84,6 +84,17 @@ def test_one_that_imports_what_it_does_not_ask_for_is_named_with_what_to_install
     ]
 
 
+def test_one_that_imports_what_the_installed_version_has_not_is_told_from_what_is_not_installed(
+    install: Install, tmp_path: Path
+) -> None:
+    install("late", first="import click.no_such_part\n")
+    link = examined(tmp_path)
+    assert (
+        "late is installed and can't be loaded (ModuleNotFoundError: No module named 'click.no_such_part')" in link.seen
+    )
+    assert link.remedy == "install versions that fit each other; or OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=late"
+
+
 @pytest.mark.parametrize("how", ["extras", "needs"], ids=["by its package", "by what it says when it is asked"])
 def test_one_for_another_version_of_what_is_installed_is_named(install: Install, tmp_path: Path, how: str) -> None:
     install("old", **{how: ("click<1",)})
