@@ -90,6 +90,8 @@ def _within(value: object, most: int) -> _Number | None:
 
 def _number(value: object) -> _Number | None:
     """A number, however it is written: of Python, of NumPy or the like, or as text."""
+    if type(value) is int or type(value) is float:  # Nearly all.
+        return value
     if hasattr(type(value), "item") and getattr(value, "ndim", None) == 0:
         value = value.item()  # type: ignore[attr-defined]
     if isinstance(value, bool):
