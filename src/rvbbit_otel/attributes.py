@@ -48,6 +48,11 @@ GEN_AI_REQUEST_MODEL: Final = gen_ai_attributes.GEN_AI_REQUEST_MODEL
 GEN_AI_RESPONSE_MODEL: Final = gen_ai_attributes.GEN_AI_RESPONSE_MODEL
 GEN_AI_INPUT_TOKENS: Final = gen_ai_attributes.GEN_AI_USAGE_INPUT_TOKENS
 GEN_AI_OUTPUT_TOKENS: Final = gen_ai_attributes.GEN_AI_USAGE_OUTPUT_TOKENS
+GEN_AI_RESPONSE_ID: Final = gen_ai_attributes.GEN_AI_RESPONSE_ID
+# The oldest semantic conventions that we install beside do not have these.
+GEN_AI_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+GEN_AI_CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
+GEN_AI_REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
 GEN_AI_TOOL_NAME: Final = gen_ai_attributes.GEN_AI_TOOL_NAME
 
 # What users and models wrote: an SDK's limit may cut it.

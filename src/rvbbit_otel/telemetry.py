@@ -19,6 +19,7 @@ FAMILIES: Final[Mapping[str, str]] = {
     "repaired": "Spans whose stamp was set or restored at export",
     "conflicts": "Spans or sessions for which two answers differed",
     "invalid_ids": "Caller or session ids that broke their format and were not used",
+    "invalid_usage": "Tokens and costs that can't be and were not used, by field",
     "mended": "Answers and arguments of the runner that were filled with its caller, by place",
     "evicted": "Sessions forgotten because the registry was full",
     "errors": "Errors of our own, caught, by place",

@@ -90,6 +90,30 @@ def test_a_rule_over_a_time_without_rows_is_no_verdict(server: AllInOne) -> None
     assert "unified_logs has no rows since 2100-01-01 00:00:00" in seen.stderr
 
 
+def test_every_rule_is_asked_of_the_time_that_is_named(server: AllInOne) -> None:
+    dsn = ("--dsn", server.clickhouse)
+    rules = [audit.name for audit in load_audits() if audit.is_rule]
+    for time in (["--last", "1h"], ["--since", "2000-01-01 00:00:00"]):
+        seen = run("audit", *time, *dsn)
+        verdicts = [line for line in seen.stdout.splitlines() if line.startswith("holds ")]
+        assert (seen.returncode, len(verdicts)) == (0, len(rules))
+    later = run("audit", "--since", "2100-01-01 00:00:00", "--json", *dsn)
+    nothing = "unified_logs has no rows since 2100-01-01 00:00:00 UTC"
+    assert (later.returncode, nothing in later.stderr) == (2, True)
+    assert [(each["audit"], each["holds"], each["nothing"]) for each in json.loads(later.stdout)] == [
+        (name, None, nothing) for name in rules
+    ]
+
+
+def test_a_report_is_asked_of_the_time_that_is_named(server: AllInOne) -> None:
+    send(server, row(7, "s7", "web-1", rvbbit__session__event="end"))
+    asked = ("audit", "by-caller", "--json", "--dsn", server.clickhouse)
+    (recent,) = json.loads(run(*asked, "--last", "1h").stdout)
+    assert {"caller_id": "web-1", "row_count": 1, "session_count": 1} in recent["rows"]
+    later = run(*asked, "--since", "2100-01-01 00:00:00")
+    assert (later.returncode, json.loads(later.stdout)[0]["rows"]) == (0, [])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -13,7 +13,7 @@ from rvbbit_otel.collecting import apart, collecting
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.handling import Enter, Running
-from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, bind_all, uses_items, uses_result
+from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, bind_all, of_items, uses_result
 from rvbbit_otel.instrumentation.spec import FIELDS, IDENTIFYING, REPLACED_FIELD, Hook
 from rvbbit_otel.instrumentation.streams import Reading, Steps, is_stream, kept, read, read_async
 from rvbbit_otel.telemetry import Counters
@@ -40,7 +40,11 @@ class Interception:
         self._counters = counters
         self._not_errors = frozenset(hook.not_errors)
         self.lost: dict[str, str] = {}
-        self._before, self._after, self._of_items = self._getters(hook, arguments)
+        self._before, self._after, self._of_each = self._getters(hook, arguments)
+        # What it returns is a stream, unless the spec knows of an answer that comes whole, too.
+        self.yields = bool(self._of_each) and not {name for name, _ in self._of_each} & {
+            name for name, _ in self._after
+        }
         self._read = bind_all({name: hook.fields[name] for name, _ in self._before}, arguments)
         self._when = bind(hook.when, arguments) if hook.when is not None else None
         self.on = True
@@ -48,19 +52,22 @@ class Interception:
     def _getters(self, hook: Hook, arguments: Arguments) -> tuple[_Getters, _Getters, _Getters]:
         before: list[tuple[str, Getter]] = []
         after: list[tuple[str, Getter]] = []
-        of_items: list[tuple[str, Getter]] = []
+        of_each: list[tuple[str, Getter]] = []
         for name, expression in hook.fields.items():
             try:
-                getter = bind(expression, arguments)
+                items, rest = of_items(expression)
+                item = bind(items, arguments) if items else None
+                getter = bind(rest, arguments) if rest else None
             except SpecError as error:
                 if name in FIELDS[hook.role].required | IDENTIFYING:
                     raise
                 self.lost[name] = str(error)
-            else:
-                if name != REPLACED_FIELD:
-                    when = of_items if uses_items(expression) else after if uses_result(expression) else before
-                    when.append((name, getter))
-        return tuple(before), tuple(after), tuple(of_items)
+                continue
+            if item is not None:
+                of_each.append((name, item))
+            if getter is not None and name != REPLACED_FIELD:
+                (after if uses_result(rest) else before).append((name, getter))
+        return tuple(before), tuple(after), tuple(of_each)
 
     def begin(self, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Running | None:
         """Before the host's call."""
@@ -84,12 +91,22 @@ class Interception:
 
     def saw(self, seen: dict[str, Any], item: Any) -> None:
         """An item that a generator yields: what it says goes into `seen`, for `end`."""
-        try:
-            for name, getter in self._of_items:
-                if (value := getter(None, (), _NOTHING, item)) is not None:
-                    seen[name] = value
-        except Exception as error:  # noqa: BLE001 - never into the host
-            self._counters.error(self._where, error)
+        said = self._said(self._of_each, None, (), _NOTHING, item)
+        seen.update((name, value) for name, value in said.items() if value is not None)
+
+    def _said(
+        self, getters: _Getters, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any
+    ) -> dict[str, Any]:
+        """These fields. One that can't be read costs itself only, unless it says whose all the others are."""
+        said = {}
+        for name, getter in getters:
+            try:
+                said[name] = getter(instance, args, kwargs, result)
+            except Exception as error:
+                if name in IDENTIFYING:
+                    raise
+                self._counters.error(self._where, error)
+        return said
 
     def end(
         self,
@@ -101,13 +118,13 @@ class Interception:
         error: BaseException | None,
         seen: Mapping[str, Any] = _NOTHING,
     ) -> None:
-        """After it returned, or raised `error`; `seen` is what its items said."""
+        """After it returned, or raised `error`. `seen` is what its items said; that counts however it ended."""
         try:
             if error is not None and self._not_errors and self._steers(error):
                 error = None
             values = _NOTHING
-            if self._after and error is None:
-                values = {name: getter(instance, args, kwargs, result) for name, getter in self._after}
+            if self._after and (error is None or result is not None):
+                values = self._said(self._after, instance, args, kwargs, result)
             if seen:
                 values = {**values, **seen}
             running.finish(values, error)
@@ -172,9 +189,9 @@ def _of_function(ours: Interception) -> Wrapper:
             raise
         if token is not None:
             flows.leave(token)
-            if is_stream(result):
+            if is_stream(result, ours.yields):
                 # What it does is done while it is read: each step of that is a part of the call.
-                return kept(result, Steps(running.context), Reading(ours, running, instance, args, kwargs))
+                return kept(result, Steps(running.context), Reading(ours, running, instance, args, kwargs), ours.yields)
         ours.end(running, instance, args, kwargs, result, None)
         return result
 
@@ -199,8 +216,8 @@ def _of_coroutine_function(ours: Interception) -> Wrapper:
             raise
         if token is not None:
             flows.leave(token)
-            if is_stream(result):
-                return kept(result, Steps(running.context), Reading(ours, running, instance, args, kwargs))
+            if is_stream(result, ours.yields):
+                return kept(result, Steps(running.context), Reading(ours, running, instance, args, kwargs), ours.yields)
         ours.end(running, instance, args, kwargs, result, None)
         return result
 

@@ -38,6 +38,7 @@ from rvbbit_otel.instrumentation.sessions import Sessions
 from rvbbit_otel.instrumentation.spans import Spans
 from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
 from rvbbit_otel.instrumentation.unpriced import UnpricedCalls
+from rvbbit_otel.instrumentation.usage import UsageReader
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.propagation import caller_id_of, context_from_environment
 from rvbbit_otel.registry import EchoRegistry
@@ -71,7 +72,9 @@ class Instrumentation:
         self._blocks = Blocks(callers, spans, self.counters)
         queries = Queries(self.counters, callers.left_behind)
         self.renewals.append(queries.renew_locks)
-        self.tools = Toolbox(spans, callers, sessions, queries, UnpricedCalls(self.counters))
+        self.tools = Toolbox(
+            spans, callers, sessions, queries, UnpricedCalls(self.counters), UsageReader(self.counters)
+        )
         mending = Mending(callers, sessions, self.counters, settings.mend_runner)
         self.hooks = Hooks(Makers(self._enter_of, self._carry_of, mending), self._patches, self.counters)
         self._watch = Providers(self.pipeline, self._patches, self.counters)

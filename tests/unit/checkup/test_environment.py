@@ -81,21 +81,6 @@ def test_the_disable_list_is_looked_at(listed: str) -> None:
     assert (found.state, found.remedy) == ("broken", "take it out of the list")
 
 
-def test_instrumentations_that_the_launcher_skips_are_named_with_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    Points(monkeypatch, opentelemetry_instrumentor=["rvbbit", "flask", "redis"])
-
-    class Distribution:
-        name = "opentelemetry-instrumentation-flask"
-
-    monkeypatch.setattr(importlib.metadata.EntryPoint, "dist", Distribution(), raising=False)
-    monkeypatch.setattr(environment, "get_dist_dependency_conflicts", lambda dist: "flask is not there")
-    found = link("other instrumentations", OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="redis")
-    assert (found.state, found.seen) == (
-        "note",
-        "beside ours: none; the launcher skips flask (flask is not there); redis (disabled)",
-    )
-
-
 @pytest.fixture
 def file(tmp_path: Path) -> Any:
     def file(text: str) -> str:

@@ -217,6 +217,7 @@ def test_a_price_that_comes_late_is_a_row_of_the_session_that_counts_the_cost_on
         "rvbbit.log.node_type": "usage",
         "rvbbit.cell.name": "one",
         "gen_ai.request.model": "m-1",
+        "gen_ai.response.id": "r-1",
         "rvbbit.usage.cost": 0.25,
         "rvbbit.usage.counted": True,
         "rvbbit.caller.id": "sql-1",
