@@ -39,6 +39,9 @@ LOG_METADATA: Final = "rvbbit.log.metadata"
 DURATION_MS: Final = "rvbbit.duration_ms"
 USAGE_COST: Final = "rvbbit.usage.cost"
 USAGE_COUNTED: Final = "rvbbit.usage.counted"
+USAGE_COST_AWAITED: Final = "rvbbit.usage.cost_awaited"
+# Tokens that another row of ours accounts for, under names that no other tool adds up: these and the last word of the usual one.
+USAGE_TOLD: Final = "rvbbit.usage.told."
 
 DB_QUERY_TEXT: Final = db_attributes.DB_QUERY_TEXT
 ERROR_TYPE: Final = error_attributes.ERROR_TYPE

@@ -33,7 +33,7 @@ from rvbbit_otel.attributes import (
     SESSION_PARENT_ID,
     TAKE_INDEX,
     USAGE_COST,
-    USAGE_COUNTED,
+    USAGE_COST_AWAITED,
 )
 from rvbbit_otel.caller import SessionId
 from rvbbit_otel.instrumentation import telling
@@ -41,7 +41,7 @@ from rvbbit_otel.instrumentation.handling import Enter, Note, Running, Toolbox
 from rvbbit_otel.instrumentation.spans import Attributes, Values, put, put_integer, put_number
 from rvbbit_otel.instrumentation.spec import Hook
 from rvbbit_otel.instrumentation.unpriced import Unpriced
-from rvbbit_otel.instrumentation.usage import TOKENS, spends
+from rvbbit_otel.instrumentation.usage import TOKENS, spends, stated
 
 
 def log(hook: Hook, tools: Toolbox) -> Note:
@@ -66,10 +66,11 @@ def log(hook: Hook, tools: Toolbox) -> Note:
         put(attributes, GEN_AI_RESPONSE_ID, get("response_id") or get("request_id"))
         used = tools.usage.read(values)
         accounts = hook.accounts and _row_counts(spends(used))
-        if used:
-            attributes.update({**used, USAGE_COUNTED: accounts})
         if get("request_id") is not None and USAGE_COST not in used:
-            tools.unpriced.put(get("request_id"), Unpriced(dict(attributes), accounts))
+            tools.unpriced.put(get("request_id"), Unpriced({**attributes, **used}, accounts))
+            if used:
+                attributes[USAGE_COST_AWAITED] = True
+        attributes.update(stated(used, accounts))
         if content.allowed:
             _put_content(attributes, LOG_CONTENT, content.text(LOG_CONTENT, get("content")))
             _put_content(attributes, LOG_METADATA, content.text(LOG_METADATA, get("metadata")))
@@ -95,8 +96,7 @@ def usage(hook: Hook, tools: Toolbox) -> Note:
         told = {name for name in TOKENS.values() if attributes.pop(name, None) is not None}
         if told & {GEN_AI_INPUT_TOKENS, GEN_AI_OUTPUT_TOKENS}:
             told |= {GEN_AI_INPUT_TOKENS, GEN_AI_OUTPUT_TOKENS}
-        attributes.update({name: value for name, value in used.items() if name not in told})
-        attributes[USAGE_COUNTED] = known.accounts
+        attributes.update(stated({name: value for name, value in used.items() if name not in told}, known.accounts))
         attributes[LOG_ROLE] = attributes[LOG_NODE_TYPE] = "usage"
         session_id = tools.sessions.id_of(attributes.get(SESSION_ID))
         context = get_current() if session_id is None else tools.sessions.context_for(session_id)
@@ -205,7 +205,7 @@ def llm(hook: Hook, tools: Toolbox) -> Enter:
                 used = tools.usage.read(said)
                 if used:
                     accounts = hook.accounts and (call.call_counts() if spends(used) else not call.told_inside)
-                    late.update({**used, USAGE_COUNTED: accounts})
+                    late.update(stated(used, accounts))
                 tools.spans.add(span, late)
             finally:
                 call.over = True

@@ -16,6 +16,8 @@ from rvbbit_otel.attributes import (
     GEN_AI_OUTPUT_TOKENS,
     GEN_AI_REASONING_TOKENS,
     USAGE_COST,
+    USAGE_COUNTED,
+    USAGE_TOLD,
 )
 from rvbbit_otel.telemetry import Counters
 
@@ -29,6 +31,7 @@ TOKENS: Final[Mapping[str, str]] = {
     "tokens_cache_write": GEN_AI_CACHE_WRITE_TOKENS,
     "tokens_reasoning": GEN_AI_REASONING_TOKENS,
 }
+_TOLD: Final[Mapping[str, str]] = {name: USAGE_TOLD + name.removeprefix("gen_ai.usage.") for name in TOKENS.values()}
 _COST: Final = "cost"
 USED: Final = frozenset({*TOKENS, _COST})
 # Of one call. What is more is another unit, a sum of something else, or an attack on the sums.
@@ -74,6 +77,15 @@ class UsageReader:
             _logger.warning(
                 "rvbbit-otel: %s can't be %s, and was left out; later ones like it are only counted", field, shown
             )
+
+
+def stated(usage: Mapping[str, int | float], accounts: bool) -> dict[str, int | float]:
+    """The attributes of a row that tells of it: where another row accounts for it, under names that no other tool adds up."""
+    if not usage:
+        return {}
+    if accounts:
+        return {**usage, USAGE_COUNTED: True}
+    return {**{_TOLD.get(name, name): value for name, value in usage.items()}, USAGE_COUNTED: False}
 
 
 def spends(usage: Mapping[str, int | float]) -> bool:

@@ -137,7 +137,9 @@ def counted_twice(store: Store) -> None:
         store.send(traces(row(number, "s1", **usage), scope_name=scope))
     wait = "SETTINGS mutations_sync = 2"
     store.engine.command(f"ALTER TABLE calls_told UPDATE counted_in = told_in WHERE told_in = 4 {wait}")
-    store.engine.command(f"ALTER TABLE unified_logs UPDATE tokens_in = 4, usage_counted = true WHERE told_tokens_in = 4 {wait}")
+    store.engine.command(
+        f"ALTER TABLE unified_logs UPDATE tokens_in = 4, usage_counted = true WHERE told_tokens_in = 4 {wait}"
+    )
 
 
 def counted_in_the_agents_sum_too(store: Store) -> None:
@@ -152,7 +154,9 @@ def counted_in_the_agents_sum_too(store: Store) -> None:
         store.send(traces(span))
     wait = "SETTINGS mutations_sync = 2"
     store.engine.command(f"ALTER TABLE calls_told UPDATE counted_in = told_in WHERE told_in = 9 {wait}")
-    store.engine.command(f"ALTER TABLE unified_logs UPDATE tokens_in = 9, usage_counted = true WHERE told_tokens_in = 9 {wait}")
+    store.engine.command(
+        f"ALTER TABLE unified_logs UPDATE tokens_in = 9, usage_counted = true WHERE told_tokens_in = 9 {wait}"
+    )
 
 
 def not_counted(store: Store) -> None:
@@ -508,13 +512,19 @@ def test_calls_that_are_told_of_properly_break_no_rule(store: Store) -> None:
     """A client's span without usage beside the framework's that tells it; an agent that knows of a call more than others told."""
     usage: dict[str, Value] = {"gen_ai__operation__name": "chat", "gen_ai__usage__input_tokens": 4}
     store.send(traces(*healthy("s1", 1)))
-    store.send(traces(row(50, "s1", **usage), scope_name="framework") + traces(row(51, "s1", gen_ai__operation__name="chat")))
+    store.send(
+        traces(row(50, "s1", **usage), scope_name="framework") + traces(row(51, "s1", gen_ai__operation__name="chat"))
+    )
     assert "counted-twice" not in broken_rules(store)
     assert "not-counted" not in broken_rules(store)
 
 
 def test_models_without_a_price_are_listed_and_make_a_sum_a_lower_bound(store: Store) -> None:
-    usage: dict[str, Value] = {"gen_ai__operation__name": "chat", "gen_ai__request__model": "mine", "gen_ai__usage__input_tokens": 4}
+    usage: dict[str, Value] = {
+        "gen_ai__operation__name": "chat",
+        "gen_ai__request__model": "mine",
+        "gen_ai__usage__input_tokens": 4,
+    }
     store.send(traces(row(50, "s1", **usage), row(51, "s1", gen_ai__usage__cost=0.25, gen_ai__usage__input_tokens=7)))
     unpriced = run_audit(store.engine, find_audit("unpriced-models"))
     assert [row[:7] for row in unpriced.rows] == [("", "mine", 1, 1, 4, 0, 0)]
