@@ -128,3 +128,12 @@ def test_a_file_of_prices_that_is_wrong_says_where(tmp_path: Path, text: str, sa
 
     with pytest.raises(ConfigurationError, match=said):
         own(tmp_path, text)
+
+
+def test_the_file_that_the_page_shows_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "prices.md").read_text()
+    prices = own(tmp_path, page.split("```toml\n")[1].split("```")[0])
+    assert [(price.provider, price.model, price.rate.rate_in) for price in prices] == [
+        ("my-gateway", "mine-*", 200_000),
+        ("*", "gpt-4o", 2_000_000),
+    ]
