@@ -382,7 +382,8 @@ def test_the_reports_add_up_with_what_nobody_claims_as_a_row_of_its_own(store: S
         )
     )
     costs = run_audit(store.engine, find_audit("cost-by-caller"))
-    assert [(row[0], row[2], row[3], row[4], row[6]) for row in costs.rows] == [
+    where = [costs.columns.index(name) for name in ("caller_id", "sessions", "rows", "tokens_in", "cost")]
+    assert [tuple(row[each] for each in where) for row in costs.rows] == [
         ("", 1, 1, 0, 2.0),
         ("sql-fox", 1, 3, 3, 0.5),
         ("sql-owl", 1, 3, 3, 0.5),
@@ -440,7 +441,7 @@ def seconds(time: int) -> str:
     return str(time // SECOND)
 
 
-@pytest.mark.parametrize("name", BREAKS)
+@pytest.mark.parametrize("name", [name for name in BREAKS if find_audit(name).has_window])
 def test_a_rule_looks_at_the_time_that_it_is_asked_for_and_at_no_other(store: Store, name: str) -> None:
     store.send(traces(*healthy("s1", 1), *healthy("s2", 10)))
     BREAKS[name][0](store)
@@ -459,13 +460,14 @@ def test_a_session_that_went_on_into_the_time_is_looked_at_as_a_whole(store: Sto
     old = [replace(span, at=NOW - 2 * HOUR) for span in healthy("s1", 1)]
     store.send(traces(*old, *healthy("s1", 10), *healthy("s2", 20, "s1")))
     for audit in load_audits():
-        if audit.is_rule:
+        if audit.is_rule and audit.has_window:
             assert run_audit(store.engine, audit, {"since": seconds(NOW - HOUR)}).rows == [], audit.name
 
 
 def test_every_audit_can_be_asked_of_a_time(store: Store) -> None:
     store.send(traces(*healthy("s1", 1)))
-    assert [audit.name for audit in load_audits() if not audit.has_window] == []
+    # What is set aside is out of every table, whenever it came.
+    assert [audit.name for audit in load_audits() if not audit.has_window] == ["parts-set-aside"]
     reports = [audit for audit in load_audits() if not audit.is_rule]
     of_now = {audit.name: run_audit(store.engine, audit, {"since": seconds(NOW - HOUR)}).rows for audit in reports}
     assert of_now == {audit.name: run_audit(store.engine, audit).rows for audit in reports}

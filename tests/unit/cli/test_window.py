@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from rvbbit_otel.cli import cli, window
+from rvbbit_otel.storage.audits import load_audits
 
 OPTION = click.Option(["--time"])
 CONTEXT = click.Context(click.Command("audit"))
@@ -66,4 +67,5 @@ def test_the_list_says_what_each_audit_takes(monkeypatch: pytest.MonkeyPatch) ->
     listed = CliRunner().invoke(cli, ["audit", "--list"]).output
     (line,) = [line for line in listed.splitlines() if " sessions-never-ended " in line]
     assert line.split("ended", 1)[1].split() == ["rule", "Sessions", "that", "never", "ended", "idle_seconds,", "since"]
-    assert "no time" not in listed
+    untimed = [line.split()[0] for line in listed.splitlines() if "no time: it looks at all rows" in line]
+    assert untimed == [audit.name for audit in load_audits() if not audit.has_window]

@@ -12,14 +12,14 @@ SELECT
     countIf(usage_counted) AS calls,
     sum(tokens_in) AS tokens_in,
     sum(tokens_out) AS tokens_out,
-    sum(cost) AS cost,
-    sumIf(cost, cost_source = 'stated') AS cost_stated,
-    sumIf(cost, startsWith(cost_source, 'computed ')) AS cost_computed,
+    sum(row.cost) AS cost,
+    sumIf(row.cost, cost_source = 'stated') AS cost_stated,
+    sumIf(row.cost, startsWith(cost_source, 'computed ')) AS cost_computed,
     countIf(cost_source IN ('unpriced', 'awaited')) AS calls_unpriced,
-    concat(if(calls_unpriced > 0, 'at least $', '$'), toString(sum(cost))) AS dollars,
+    concat(if(calls_unpriced > 0, 'at least $', '$'), toString(sum(row.cost))) AS dollars,
     min(timestamp) AS first_row,
     max(timestamp) AS last_row
-FROM unified_logs
+FROM unified_logs AS row
 LEFT JOIN (SELECT caller_id, origin FROM callers) AS known USING (caller_id)
 WHERE timestamp >= {since:DateTime}
 GROUP BY caller_id
