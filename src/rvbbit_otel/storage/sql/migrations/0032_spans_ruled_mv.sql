@@ -6,7 +6,7 @@
 --   counts the rest. A call that comes after the span in which it lies counts what it tells beyond that.
 --   A stated cost goes the same way by itself. A price is computed only where nobody states one.
 CREATE MATERIALIZED VIEW IF NOT EXISTS spans_ruled_mv TO spans_in AS
-WITH RECURSIVE
+WITH
 tellers AS
 (
     SELECT *
@@ -106,41 +106,6 @@ candidates AS
     -- Of one whose call another tells of, only a price that nobody else states.
     HAVING NOT told_by_another OR told_cost IS NOT NULL AND min(numbered.place = 1 OR numbered.is_unpriced_there)
 ),
--- Each of them, with itself and with every span around it, as far up as 64. Only where several of one trace overlap.
-around AS
-(
-    SELECT *, span AS outer, parent AS above, 0 AS steps
-    FROM
-    (
-        SELECT *, max(overlaps) OVER (PARTITION BY trace_hash) AS nests
-        FROM
-        (
-            SELECT
-                *,
-                start <= max(finish) OVER (
-                    PARTITION BY trace_hash ORDER BY start, finish DESC, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                ) AS overlaps
-            FROM candidates
-        )
-    )
-    UNION ALL
-    SELECT around.* EXCEPT (outer, above, steps), around.above AS outer, ifNull(up.up_parent, 0) AS above, around.steps + 1
-    FROM around
-    LEFT JOIN
-    (
-        SELECT up_trace, up_span, any(up_parent) AS up_parent
-        FROM
-        (
-            SELECT trace_hash AS up_trace, cityHash64(SpanId) AS up_span, if(ParentSpanId = '', 0, cityHash64(ParentSpanId)) AS up_parent
-            FROM spans_told
-            WHERE reject = ''
-            UNION ALL
-            SELECT trace_hash, span, parent FROM span_parents WHERE trace_hash IN (SELECT trace_hash FROM spans_told WHERE tells)
-        )
-        GROUP BY up_trace, up_span
-    ) AS up ON up.up_trace = around.trace_hash AND up.up_span = around.above
-    WHERE around.nests AND around.above != 0 AND around.above != around.span AND around.steps < 64
-),
 -- The rule, for each of them. `inside`: of what lies in it, how many, how many with a price, tokens in, tokens out and dollars that are counted already, tokens
 -- and dollars that the innermost of the block tell. `outside`: of what it lies in, whether one beats it, whether one's price does, whether one's price
 -- stays, and tokens in, tokens out and dollars that are counted already.
@@ -196,7 +161,45 @@ ruled AS
                                 (true, stored, told_in + told_out, ifNull(told_cost, toInt64(-1)), counted_in, counted_out, counted_cost), itself
                             ) OVER by_outer AS outer_one,
                             max(above = span) OVER (PARTITION BY call) AS circular
-                        FROM around
+                        FROM
+                        (
+                            -- Each of them, with itself and with every span around it, as far up as 64. Only where several of one trace overlap.
+                            WITH RECURSIVE around AS
+                            (
+                                SELECT *, span AS outer, parent AS above, 0 AS steps
+                                FROM
+                                (
+                                    SELECT *, max(overlaps) OVER (PARTITION BY trace_hash) AS nests
+                                    FROM
+                                    (
+                                        SELECT
+                                            *,
+                                            start <= max(finish) OVER (
+                                                PARTITION BY trace_hash ORDER BY start, finish DESC, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                                            ) AS overlaps
+                                        FROM candidates
+                                    )
+                                )
+                                UNION ALL
+                                SELECT around.* EXCEPT (outer, above, steps), around.above AS outer, ifNull(up.up_parent, 0) AS above, around.steps + 1
+                                FROM around
+                                LEFT JOIN
+                                (
+                                    SELECT up_trace, up_span, any(up_parent) AS up_parent
+                                    FROM
+                                    (
+                                        SELECT trace_hash AS up_trace, cityHash64(SpanId) AS up_span, if(ParentSpanId = '', 0, cityHash64(ParentSpanId)) AS up_parent
+                                        FROM spans_told
+                                        WHERE reject = ''
+                                        UNION ALL
+                                        SELECT trace_hash, span, parent FROM span_parents WHERE trace_hash IN (SELECT trace_hash FROM spans_told WHERE tells)
+                                    )
+                                    GROUP BY up_trace, up_span
+                                ) AS up ON up.up_trace = around.trace_hash AND up.up_span = around.above
+                                WHERE around.nests AND around.above != 0 AND around.above != around.span AND around.steps < 64
+                            )
+                            SELECT * FROM around
+                        )
                         WINDOW by_outer AS (PARTITION BY trace_hash, outer)
                     )
                     WHERE outer_one.1 AND (itself OR NOT circular)
