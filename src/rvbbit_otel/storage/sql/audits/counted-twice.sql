@@ -68,5 +68,5 @@ INNER JOIN
     FROM unified_logs
     WHERE usage_counted AND timestamp >= {since:DateTime}
 ) AS rows USING (call)
-ORDER BY timestamp, trace_id, name
+ORDER BY timestamp, trace_id, name, tokens_in
 LIMIT 1 BY call
