@@ -117,7 +117,7 @@ def of(options: str) -> str:
         (of("rvbbit:"), "broken", "can't be used: "),
         ('file_format: "1.0"', "ok", " does not name rvbbit; the launcher switches it on"),
         (of("flask: {}"), "ok", " does not name rvbbit; the launcher switches it on"),
-        (of("rvbbit: {contnet: full}"), "broken", "contnet is no setting; there are content"),
+        (of("rvbbit: {contnet: full}"), "broken", "contnet is no setting; there are caller_sql"),
         (of("rvbbit: {content: loud}"), "broken", "content is 'loud'; it is one of off, truncated, full; the launcher goes on"),
         ("a: [", "broken", "can't be used: "),
         (of("rvbbit: 7"), "broken", "can't be used: "),
