@@ -69,5 +69,5 @@ class RedactingLogExporter(LogRecordExporter):
         if getattr(record, "exception", None) is not None:
             safe.exception = None  # What it says is in the attributes, redacted.
         if record.severity_text:
-            safe.severity_text = self._redactor.values.value("log.severity_text", record.severity_text)
+            safe.severity_text = self._redactor.values.value("log.severity", record.severity_text)
         return safe
