@@ -5,11 +5,12 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import propagate
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
 from rvbbit_otel.drops import CountingDrops
 from rvbbit_otel.encoder import in_parts, quicken
@@ -24,6 +25,9 @@ from rvbbit_otel.telemetry import Counters, Once, observe
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LoggerProvider
+
+# Of these we know that they export.
+_EXPORTING: Final = (BatchSpanProcessor, SimpleSpanProcessor)
 
 
 class Pipeline:
@@ -117,9 +121,9 @@ class Pipeline:
             self.counters.error(f"pipeline.{what}", error)
 
     def _wrap_exporters(self, provider: TracerProvider) -> None:
-        for processor in provider._active_span_processor._span_processors:
-            self._wrap_exporter(processor)
         self._with_each_added(provider, "add_span_processor", self._wrap_exporter)
+        for processor in provider._active_span_processor._span_processors:
+            self._attempt("exporters", partial(self._wrap_exporter, processor))
 
     def _wrap_log_exporters(self, provider: LoggerProvider, around: Callable[[Any], Any]) -> None:
         def wrap(processor: object) -> None:
@@ -128,9 +132,9 @@ class Pipeline:
             if ours is not None:
                 self._put(holder, name, ours)
 
-        for processor in provider._multi_log_record_processor._log_record_processors:
-            wrap(processor)
         self._with_each_added(provider, "add_log_record_processor", wrap)
+        for processor in provider._multi_log_record_processor._log_record_processors:
+            self._attempt("log_exporters", partial(wrap, processor))
 
     def _with_each_added(self, provider: object, name: str, wrap: Callable[[Any], None]) -> None:
         """Wrap what is added to a provider later."""
@@ -146,6 +150,8 @@ class Pipeline:
     def _wrap_exporter(self, processor: SpanProcessor) -> None:
         holder, name = _where_exporter_is(processor, "span_exporter")
         inner = getattr(holder, name, None)
+        if inner is None and isinstance(processor, _EXPORTING):
+            raise LookupError(f"where {type(processor).__name__} keeps its exporter: what it sends is not redacted")
         if inner is None or isinstance(inner, RepairingSpanExporter):
             return
         repairing = RepairingSpanExporter(inner, self.registry, self.counters, self.redactor)

@@ -13,7 +13,8 @@ NAME: Final = "what leaves"
 _SQL: Final = {"off": "nothing of a caller's SQL", "shape": "the shape of a caller's SQL", "full": "a caller's SQL"}
 # In the order of the table that people read, while content is off.
 _DONE: Final[Mapping[Action, str]] = {
-    "content": "do not leave",
+    "content": "do not leave, but for numbers",
+    "value": "do not leave",
     "secret": "never leave",
     "url": "leave without login, query and fragment",
     "stack": "leave as frames",

@@ -10,7 +10,13 @@ from rvbbit_otel.redaction.table import CONTENT_WORDS, SECRET_WORDS, Action, pat
 from rvbbit_otel.settings import Settings
 
 # Where content is on it leaves, and secrets stay all the same.
-_WITH_CONTENT: Final[Mapping[Action, Action | None]] = {"content": "keep", "word": "keep", "stack": "keep", "url": None}
+_WITH_CONTENT: Final[Mapping[Action, Action | None]] = {
+    "content": "keep",
+    "value": "keep",
+    "word": "keep",
+    "stack": "keep",
+    "url": None,
+}
 _WORDS: Final[Mapping[str, Action]] = {
     **dict.fromkeys(CONTENT_WORDS.split(), "content"),
     **dict.fromkeys(SECRET_WORDS.split(), "secret"),

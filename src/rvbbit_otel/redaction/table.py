@@ -15,15 +15,29 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 # keep: as it is. word: as it is where it is a plain word, else like content. content: what users and models wrote, or a database was asked; a marker,
-# unless content is on. url: without login, query and fragment. stack: frames without source lines and messages. secret: a marker, content on or off.
-Action = Literal["keep", "word", "content", "url", "stack", "secret"]
+# unless content is on. value: the same, numbers too. url: without login, query and fragment. stack: frames without source lines and messages.
+# secret: a marker, content on or off.
+Action = Literal["keep", "word", "content", "value", "url", "stack", "secret"]
 
 # What is no attribute has a name here too, so that it can be kept or redacted by name like any other.
 LOG_BODY: Final = "log.body"
 STATUS_DESCRIPTION: Final = "span.status.description"
 
 _OURS: Final[Mapping[Action, tuple[str, ...]]] = {
-    "keep": ("rvbbit.*", "session.id", "session.previous_id"),
+    "keep": (
+        "session.id",
+        "session.previous_id",
+        "rvbbit.kind",
+        "rvbbit.caller.*",
+        "rvbbit.session.*",
+        "rvbbit.cascade.*",
+        "rvbbit.cell.name",
+        "rvbbit.take.index",
+        "rvbbit.log.role",
+        "rvbbit.log.node_type",
+        "rvbbit.duration_ms",
+        "rvbbit.usage.*",
+    ),
     "word": (
         "rvbbit.caller.origin",
         "rvbbit.caller.metadata.origin",
@@ -31,16 +45,18 @@ _OURS: Final[Mapping[Action, tuple[str, ...]]] = {
         "rvbbit.caller.metadata.sql.protocol",
         "rvbbit.caller.metadata.triggered_by",
         "rvbbit.caller.metadata.method",
+        # What stands in the place of metadata that are too long.
+        "rvbbit.caller.metadata.size",
     ),
     "content": (
         "rvbbit.log.content",
         "rvbbit.log.metadata",
         "rvbbit.cascade.input",
-        # Its members are looked up by their path: what is said of the invocation has any names.
-        "rvbbit.caller.metadata.*",
         LOG_BODY,
         STATUS_DESCRIPTION,
     ),
+    # Its members are looked up by their path, and have any names.
+    "value": ("rvbbit.caller.metadata.*",),
 }
 
 # OpenTelemetry's own, outside of GenAI.
@@ -50,22 +66,9 @@ _GENERAL: Final[Mapping[Action, tuple[str, ...]]] = {
         "exception.type",
         "exception.escaped",
         "event.name",
-        "code.*",
-        "thread.*",
         "telemetry.*",
-        "service.*",
-        "deployment.*",
-        "host.*",
-        "os.*",
-        "k8s.*",
-        "container.*",
-        "cloud.*",
-        "faas.*",
-        "feature_flag.*",
-        "otel.*",
+        "service.name",
         "server.*",
-        "network.*",
-        "net.*",
         "http.request.method",
         "http.method",
         "http.route",
@@ -84,7 +87,6 @@ _GENERAL: Final[Mapping[Action, tuple[str, ...]]] = {
         "rpc.method",
         "rpc.service",
         "rpc.system*",
-        "messaging.*",
         "graphql.operation.*",
         "db.system*",
         "db.name",
@@ -127,7 +129,6 @@ _GENERAL: Final[Mapping[Action, tuple[str, ...]]] = {
         "elasticsearch.id",
         "elasticsearch.url",
         "graphql.document",
-        "graphql.variables*",
         "http.request.body*",
         "http.response.body*",
         "rpc.jsonrpc.error_message",
@@ -140,6 +141,7 @@ _GENERAL: Final[Mapping[Action, tuple[str, ...]]] = {
         "user.full_name",
         "enduser.email",
     ),
+    "value": ("db.query.parameter.*", "db.operation.parameter.*", "db.statement.parameters", "graphql.variables*"),
     "secret": (
         "http.request.header.*",
         "http.response.header.*",

@@ -21,6 +21,8 @@ _MOST_KEPT: Final = 4096
 _LONGEST_KEPT: Final = 128
 _MAX_DEPTH: Final = 30
 _LONGEST_NAME: Final = 256
+# What a text begins with that may be JSON; an empty one does not.
+_JSON: Final = ("{", "[")
 _FULL_LIMIT: Final = 1_048_576
 # Where the runners that we know put the SQL text of a caller.
 _SQL_MEMBERS: Final = frozenset(
@@ -118,6 +120,9 @@ class Values:
             return text.marker(len(value)) if value else value
         return value if value is None or isinstance(value, bool) or _is_empty(value) else text.marker()
 
+    def _value(self, value: Any) -> Any:
+        return self._secret(value)
+
     def _word(self, value: Any) -> Any:
         if not isinstance(value, str):
             return self._content(value)
@@ -137,12 +142,14 @@ class Values:
 
     def _scan(self, key: str, value: Any, depth: int) -> Any:
         """A value that nothing is known of; the members of a map are looked up by their path."""
-        if isinstance(value, str):
-            return self._scanned[value] if len(value) <= _LONGEST_KEPT else self._fresh_scan(value)
         if value is None or isinstance(value, bool | int | float):
             return value
         if depth >= _MAX_DEPTH:
             return text.marker()
+        if isinstance(value, str):
+            if self._content_off and value[:1] in _JSON and len(value) <= text.LONGEST_UNKNOWN:
+                return self._scan_json(key, value, depth)
+            return self._scanned[value] if len(value) <= _LONGEST_KEPT else self._fresh_scan(value)
         if isinstance(value, Mapping):
             return {
                 self._scan("", str(name), 0): self._member(f"{key}.{name}", item, depth) for name, item in value.items()
@@ -151,6 +158,14 @@ class Values:
             items = tuple(self._scan(key, item, depth + 1) for item in value)
             return value if all(new is old for new, old in zip(items, value, strict=True)) else items
         return text.marker() if self._content_off else value
+
+    def _scan_json(self, key: str, value: str, depth: int) -> str:
+        try:
+            whole = json.loads(value)
+        except (ValueError, RecursionError):
+            return self._fresh_scan(value)
+        scanned = self._scan(key, whole, depth + 1)
+        return value if scanned == whole else json.dumps(scanned, ensure_ascii=False)
 
     def _member(self, path: str, value: Any, depth: int) -> Any:
         if self._rules.action_for(path) is None:
@@ -185,7 +200,9 @@ class Values:
         if depth >= _MAX_DEPTH:
             return text.marker()
         if isinstance(value, dict):
-            return {name: self._members(f"{path}.{name}", item, depth + 1) for name, item in value.items()}
+            return {
+                self._fresh_scan(name): self._members(f"{path}.{name}", item, depth + 1) for name, item in value.items()
+            }
         if isinstance(value, list):
             return [self._members(path, item, depth + 1) for item in value]
         stated: Action | None = self._rules.stated_for(path)
@@ -194,7 +211,6 @@ class Values:
         action = stated or self._rules.action_for(path)
         if action == "keep":
             return value
-        # A number says as much of somebody as a text does.
         return self._word(value) if action == "word" else self._secret(value)
 
     def _callers_query(self, query: Any) -> Any:

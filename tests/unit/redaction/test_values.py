@@ -52,6 +52,17 @@ def values(**options: object) -> Values:
         ("order.lines", ("a", "jane@x.org"), ("a", "[redacted]")),
         ("order.raw", b"bytes", "[redacted]"),
         ("order.nothing", None, None),
+        (
+            "order.json",
+            '{"prompt": "hello", "id": "o-1", "who": ["jane@x.org"]}',
+            '{"prompt": "[redacted, 5 characters]", "id": "o-1", "who": ["[redacted]"]}',
+        ),
+        ("order.json", '{"id":"o-1"}', '{"id":"o-1"}'),
+        ("order.json", "{not JSON, password=hunter2", "{not JSON, [redacted]"),
+        ("order.json", "[" * 1000, "[" * 1000),
+        ("db.query.parameter.0", 4111111111111111, "[redacted]"),
+        ("messaging.destination.name", "orders", "orders"),
+        ("messaging.payload", "hello", "[redacted, 5 characters]"),
         ("log.body", "logged in", "[redacted, 9 characters]"),
         ("log.body", {"content": "hello"}, "[redacted]"),
     ],
@@ -113,6 +124,7 @@ def test_of_an_invocations_metadata_the_names_leave_and_few_values() -> None:
         "phone": 491512345678,
         "dry": True,
         "nothing": None,
+        "jane@x.org": "x",
     }
     shaped = "SELECT * FROM t WHERE name = ? AND age > ?"
     redacted = values(keep_keys=["rvbbit.caller.metadata.sql.tenant"]).value(
@@ -127,6 +139,7 @@ def test_of_an_invocations_metadata_the_names_leave_and_few_values() -> None:
         "phone": "[redacted]",
         "dry": True,
         "nothing": None,
+        "[redacted]": "[redacted, 1 characters]",
     }
 
 
