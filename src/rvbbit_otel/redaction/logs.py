@@ -13,6 +13,7 @@ from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportRes
 
 from rvbbit_otel.redaction.records import Redactor
 from rvbbit_otel.redaction.table import LOG_BODY
+from rvbbit_otel.redaction.values import without_message
 from rvbbit_otel.telemetry import Counters
 
 
@@ -56,7 +57,7 @@ class RedactingLogExporter(LogRecordExporter):
                 instrumentation_scope=self._redactor.scope(record.instrumentation_scope),
             )
         except Exception as error:  # noqa: BLE001 - no record as we know it
-            self._counters.error("redaction.log_record", error)
+            self._counters.error("redaction.log_record", without_message(error))
             self._counters.add("dropped.not_redactable")
             return None
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
@@ -15,11 +15,10 @@ from rvbbit_otel.attributes import CALLER_ID, CALLER_ORIGIN, CALLER_SOURCE, SESS
 from rvbbit_otel.clean_text import with_entries
 from rvbbit_otel.redaction.table import STATUS_DESCRIPTION
 from rvbbit_otel.redaction.text import marker
-from rvbbit_otel.redaction.values import Values
+from rvbbit_otel.redaction.values import Values, without_message
 from rvbbit_otel.settings import Settings
 from rvbbit_otel.telemetry import Counters
 
-_Whole = TypeVar("_Whole", Resource, InstrumentationScope)
 # Resources and scopes seen lately; there are as many as tracers.
 _MOST_KEPT: Final = 1024
 _NAMED_AFTER_ORIGIN: Final = "caller "
@@ -40,7 +39,7 @@ class Redactor:
         try:
             return self._span(span)
         except Exception as error:  # noqa: BLE001 - one span that is no span as we know it
-            self._counters.error("redaction.span", error)
+            self._counters.error("redaction.span", without_message(error))
             return _bare(span)
 
     def attributes(self, attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -53,52 +52,54 @@ class Redactor:
 
     def resource(self, resource: Resource) -> Resource:
         """What a process says of itself."""
-        return self._once(resource, lambda attributes: Resource(attributes, resource.schema_url))
+        known = self._seen.get(id(resource))
+        if known is None or known[0] is not resource:
+            known = self._remember(resource, lambda attributes: Resource(attributes, resource.schema_url))
+        redacted: Resource = known[1]
+        return redacted
 
     def scope(self, scope: InstrumentationScope | None) -> InstrumentationScope | None:
         """Who made a span or a record."""
-        if scope is None:
-            return scope
-        return self._once(
-            scope, lambda attributes: InstrumentationScope(scope.name, scope.version, scope.schema_url, attributes)
-        )
+        known = self._seen.get(id(scope))
+        if scope is not None and (known is None or known[0] is not scope):
+            name, version, url = scope.name, scope.version, scope.schema_url
+            known = self._remember(scope, lambda attributes: InstrumentationScope(name, version, url, attributes))
+        return known[1] if known is not None else None
 
-    def _once(self, whole: _Whole, made: Any) -> _Whole:
-        known = self._seen.get(id(whole))
-        if known is None or known[0] is not whole:
-            if len(self._seen) >= _MOST_KEPT:
-                self._seen.clear()
-            changes = self.values.changes(whole.attributes or {})
-            known = whole, made({**(whole.attributes or {}), **changes}) if changes else whole
-            self._seen[id(whole)] = known
-        redacted: _Whole = known[1]
-        return redacted
+    def _remember(self, whole: Any, made: Callable[[Mapping[str, Any]], Any]) -> tuple[Any, Any]:
+        if len(self._seen) >= _MOST_KEPT:
+            self._seen.clear()
+        attributes = whole.attributes or {}
+        changes = self.values.changes(attributes)
+        known = self._seen[id(whole)] = whole, made({**attributes, **changes}) if changes else whole
+        return known
 
     def _span(self, span: ReadableSpan) -> ReadableSpan:
-        attributes = (
-            getattr(span, "_attributes", None) or span.attributes
-        )  # The public one is a copy without its limits.
+        # What is public is a copy without its limits, and without what was dropped by them.
+        attributes = getattr(span, "_attributes", None)
+        if attributes is None:
+            attributes = span.attributes
         entries: Mapping[str, Any] = getattr(attributes, "_dict", attributes) or {}
         changes = self.values.changes(entries)
-        name, status = self.values.name(span.name), span.status
-        if CALLER_ORIGIN in changes and span.name.startswith(_NAMED_AFTER_ORIGIN):
-            name = f"{_NAMED_AFTER_ORIGIN}{changes[CALLER_ORIGIN]}"
-        resource, scope = self.resource(span.resource), self.scope(span.instrumentation_scope)
+        name, status, resource, scope = span.name, span.status, span.resource, span.instrumentation_scope
+        safe_name, safe_resource, safe_scope = self.values.name(name), self.resource(resource), self.scope(scope)
         # Most spans have nothing to hide. Whether they have events and links is asked of what the properties copy.
         if (
             not changes
-            and not (getattr(span, "_events", True) or getattr(span, "_links", True) or status.description)
-            and name is span.name
-            and resource is span.resource
-            and scope is span.instrumentation_scope
+            and safe_name is name
+            and safe_resource is resource
+            and safe_scope is scope
+            and not (status.description or getattr(span, "_events", True) or getattr(span, "_links", True))
         ):
             return span
+        if CALLER_ORIGIN in changes and name.startswith(_NAMED_AFTER_ORIGIN):
+            safe_name = f"{_NAMED_AFTER_ORIGIN}{changes[CALLER_ORIGIN]}"
         # By its public constructor: of a copy whose private parts are named otherwise, what was to be hidden would leave.
         return ReadableSpan(
-            name=name,
+            name=safe_name,
             context=span.get_span_context(),
             parent=span.parent,
-            resource=resource,
+            resource=safe_resource,
             attributes=with_entries(attributes, {**entries, **changes}) if changes else attributes,
             events=_counted([self._event(event) for event in span.events], span.dropped_events),
             links=_counted([self._link(link) for link in span.links], span.dropped_links),
@@ -106,7 +107,7 @@ class Redactor:
             status=Status(status.status_code, self.values.value(STATUS_DESCRIPTION, status.description)),
             start_time=span.start_time,
             end_time=span.end_time,
-            instrumentation_scope=scope,
+            instrumentation_scope=safe_scope,
         )
 
     def _event(self, event: Event) -> Event:
@@ -114,9 +115,6 @@ class Redactor:
         if attributes is event.attributes and name is event.name:
             return event
         return Event(name, attributes, event.timestamp)
-
-    def _links(self, span: ReadableSpan) -> Sequence[Link]:
-        return [self._link(link) for link in span.links]
 
     def _link(self, link: Link) -> Link:
         attributes = self.attributes(link.attributes)

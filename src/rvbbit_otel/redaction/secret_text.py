@@ -35,7 +35,23 @@ _NAMED: Final = re.compile(
     r"""(?:"[^"]{0,8192}"?|'[^']{0,8192}'?|[^\s&,;"'\]})]{1,8192})""",
     re.IGNORECASE,
 )
-_NAMES: Final = ("passw", "passphrase", "pwd", "secret", "token", "credential", "authorization", "cookie", "key")
+# What semantic conventions say of url.full, and keys by their shortest name: in an address `key=` is one, in a text it may be any.
+_PARAMETER: Final = re.compile(
+    r"(?<=[?&])(?:key|sig|signature|awsaccesskeyid|x-(?:amz|goog)-[a-z-]{1,32})=[^&#\s\"'<>]{1,8192}", re.IGNORECASE
+)
+_NAMES: Final = (
+    "passw",
+    "passphrase",
+    "pwd",
+    "secret",
+    "token",
+    "credential",
+    "authorization",
+    "cookie",
+    "key",
+    "sig",
+    "x-",
+)
 _PRIVATE_KEY: Final = re.compile(
     r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----[^-]{0,16384}(?:-----END [A-Z ]{0,32}PRIVATE KEY-----)?"
 )
@@ -51,6 +67,8 @@ def without_secrets(text: str, and_mails: bool) -> str:
         lower = text.lower()
         if any(name in lower for name in _NAMES):
             text = _NAMED.sub(_MARKER, text)
+            if "?" in text:
+                text = _PARAMETER.sub(_MARKER, text)
         if "bearer" in lower or "basic" in lower:
             text = _SCHEME.sub(_MARKER, text)
     if len(text) >= _SHORTEST_PREFIXED:

@@ -84,7 +84,7 @@ class Values:
     def name(self, name: str) -> str:
         """The name of a span or an event, which a few libraries put a statement or an address into."""
         try:
-            return self._names[name] if len(name) <= _LONGEST_NAME else self._fresh_name(name)
+            return _same(name, self._names[name] if len(name) <= _LONGEST_NAME else self._fresh_name(name))
         except Exception as error:  # noqa: BLE001 - a name that can't be looked at does not leave
             return self._failed(error)
 
@@ -95,7 +95,7 @@ class Values:
             return self._failed(error)
 
     def _failed(self, error: Exception) -> str:
-        self._counters.error("redaction", error)
+        self._counters.error("redaction", without_message(error))
         return text.marker()
 
     def _rules_for(self, keys: tuple[str, ...]) -> list[tuple[str, Rule]]:
@@ -126,7 +126,7 @@ class Values:
     def _word(self, value: Any) -> Any:
         if not isinstance(value, str):
             return self._content(value)
-        return self._plain[value] if len(value) <= _LONGEST_KEPT else text.marker(len(value))
+        return _same(value, self._plain[value]) if len(value) <= _LONGEST_KEPT else text.marker(len(value))
 
     def _url(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -149,7 +149,7 @@ class Values:
         if isinstance(value, str):
             if self._content_off and value[:1] in _JSON and len(value) <= text.LONGEST_UNKNOWN:
                 return self._scan_json(key, value, depth)
-            return self._scanned[value] if len(value) <= _LONGEST_KEPT else self._fresh_scan(value)
+            return _same(value, self._scanned[value]) if len(value) <= _LONGEST_KEPT else self._fresh_scan(value)
         if isinstance(value, Mapping):
             return {
                 self._scan("", str(name), 0): self._member(f"{key}.{name}", item, depth) for name, item in value.items()
@@ -230,3 +230,13 @@ class Values:
 
 def _is_empty(value: Any) -> bool:
     return isinstance(value, Sequence | Mapping | bytes) and not value
+
+
+def _same(text: str, found: str) -> str:
+    """What was found, as this very object where it says the same: what is unchanged is known by that, and was remembered of another."""
+    return text if found == text else found
+
+
+def without_message(error: Exception) -> Exception:
+    """An error to be logged in the place of this one, whose message and source lines may repeat the value that it met."""
+    return RuntimeError(type(error).__name__)

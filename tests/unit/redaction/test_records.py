@@ -144,9 +144,16 @@ def test_what_has_nothing_to_hide_is_not_copied_and_counts_of_what_was_dropped_s
             span.add_event("two")
         span.end()
         ended.append(span)  # type: ignore[arg-type]
-    clean = tracer.start_span("s", Context(), attributes={"session.id": "s", "n": 1})
-    clean.end()
-    assert redactor.span(clean) is clean  # type: ignore[arg-type]
+    for number in range(2):
+        # The same texts, and other objects.
+        attributes = {"rvbbit.caller.origin": "".join(["s", "ql"]), "order.state": "".join(["n", "ew"]), "n": number}
+        clean = (
+            TracerProvider(shutdown_on_exit=False)
+            .get_tracer("t")
+            .start_span("".join(["G", "ET"]), Context(), attributes=attributes)
+        )
+        clean.end()
+        assert redactor.span(clean) is clean  # type: ignore[arg-type]
     left = redactor.span(ended[1])
     assert dict(left.attributes or {}) == {"b": 2, "prompt": "[redacted, 6 characters]"}
     assert (left.dropped_attributes, left.dropped_events, left.dropped_links) == (1, 1, 1)

@@ -161,6 +161,14 @@ def test_what_only_begins_like_one_is_left_alone(text: str) -> None:
     assert without_secrets(text, and_mails=True) is text
 
 
+def test_keys_and_signatures_in_addresses_stay_where_addresses_leave() -> None:
+    url = "https://x.org/a?X-Amz-Signature=ab&q=kept&key=ab&Sig=ab&AWSAccessKeyId=ab#top"
+    assert without_secrets(url, and_mails=False) == (
+        "https://x.org/a?[redacted]&q=kept&[redacted]&[redacted]&[redacted]#top"
+    )
+    assert without_secrets("key=kept; the sig=kept", and_mails=False) == "key=kept; the sig=kept"
+
+
 def test_a_mail_address_leaves_where_content_does_and_a_login_does_not() -> None:
     assert without_secrets("jane@x.org", and_mails=False) == "jane@x.org"
     assert without_secrets("https://u:p@x.org", and_mails=False) == "https://[redacted]@x.org"
