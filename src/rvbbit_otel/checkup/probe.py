@@ -107,7 +107,7 @@ def _arrival(database: ClickHouseDatabase, caller_id: str, seen: dict[str, objec
             details = {**seen, "latency_ms": round(milliseconds, 1)}
             if unredacted:
                 return Link(
-                    "probe", "note", f"{text}; what {', '.join(unredacted)} sends is not redacted", details=details
+                    "probe", "note", f"{text}; what {', '.join(unredacted)} may send is not redacted", details=details
                 )
             return Link("probe", "ok", text, details=details)
         time.sleep(_POLL_SECONDS)

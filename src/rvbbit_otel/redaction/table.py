@@ -137,9 +137,14 @@ _GENERAL: Final[Mapping[Action, tuple[str, ...]]] = {
         "messaging.kafka.message.key",
         "messaging.rocketmq.message.keys",
         "messaging.gcp_pubsub.message.ordering_key",
+        # Who a request is from; the ids of users pass.
         "user.email",
         "user.full_name",
+        "user.name",
         "enduser.email",
+        "client.address",
+        "source.address",
+        "http.client_ip",
     ),
     "value": ("db.query.parameter.*", "db.operation.parameter.*", "db.statement.parameters", "graphql.variables*"),
     "secret": (
@@ -221,7 +226,11 @@ _MODELS: Final[Mapping[Action, tuple[str, ...]]] = {
         "gen_ai.data_source.id",
         "gen_ai.evaluation.name",
         "gen_ai.evaluation.score.label",
-        "gen_ai.openai.*",
+        "gen_ai.openai.request.*",
+        "gen_ai.openai.response.*",
+        "gen_ai.openai.api_type",
+        "gen_ai.openai.api_version",
+        "gen_ai.openai.system_fingerprint",
         "gen_ai.operation.name",
         "gen_ai.output.type",
         "gen_ai.prompt.name",
@@ -332,6 +341,7 @@ _MODELS: Final[Mapping[Action, tuple[str, ...]]] = {
         "gcp.vertex.agent.session_id",
         "crewai.version",
     ),
+    "url": ("gen_ai.openai.api_base", "prompt.url"),
     "secret": ("llm.headers", "langsmith.request.headers", "ai.request.headers.*"),
 }
 

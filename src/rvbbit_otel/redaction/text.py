@@ -15,7 +15,7 @@ _FRAME: Final = re.compile(
 )
 _MOST_FRAMES: Final = 50
 _WHOLE_URL: Final = re.compile(r"""(?<![\w+.-])[A-Za-z][A-Za-z0-9+.-]{1,31}://[^\s"'<>]+""")
-_QUERY_IN_NAME: Final = re.compile(r"(?<=\S)[?#]\S+")
+_QUERY_IN_NAME: Final = re.compile(r"(?<=\S)\?\S+")
 _SQL: Final = re.compile(
     r"\s{0,8}(?:select|insert|update|delete|with|merge|call|copy|create|alter|drop|set|exec|execute|explain|grant)\s",
     re.IGNORECASE,
@@ -69,4 +69,4 @@ def looks_like_sql(text: str) -> bool:
 
 def without_path_queries(name: str) -> str:
     """A span's name without what a path in it asks for."""
-    return _QUERY_IN_NAME.sub("", name) if "?" in name or "#" in name else name
+    return _QUERY_IN_NAME.sub("", name) if "?" in name else name

@@ -24,6 +24,7 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlag
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.redaction.records import Redactor
 from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.repair import RepairingSpanExporter
 from rvbbit_otel.settings import Settings
 from rvbbit_otel.telemetry import Counters
 
@@ -203,6 +204,26 @@ def test_a_span_that_is_none_leaves_with_its_ids_and_times_only() -> None:
         whole.context,
     )
     assert counters.snapshot() == {"errors.redaction.span": 1}
+
+
+def test_a_processor_whose_exporter_can_not_be_found_is_an_error_that_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    class Elsewhere(SimpleSpanProcessor):
+        def __init__(self, exporter: SpanExporter) -> None:
+            self.hidden = exporter
+
+        def shutdown(self) -> None:
+            pass
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(Elsewhere(InMemorySpanExporter()))
+    found = InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(found))
+    pipeline = Pipeline(EchoRegistry(), Settings())
+    pipeline.install_tracing(provider)
+    assert pipeline.counters.snapshot() == {"errors.pipeline.exporters": 1}
+    assert "where Elsewhere keeps its exporter: what it sends is not redacted" in caplog.text
+    # It costs its neighbour nothing.
+    assert isinstance(provider._active_span_processor._span_processors[1].span_exporter, RepairingSpanExporter)  # type: ignore[attr-defined]
 
 
 class Kept(LogRecordExporter):

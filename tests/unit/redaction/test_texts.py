@@ -99,7 +99,7 @@ def test_an_address_in_a_text_has_no_query() -> None:
     assert (
         without_queries(text) == "see (https://a.org/b?[redacted, 4 characters] or postgres://[redacted]@h/d, not a?b"
     )
-    assert without_path_queries("GET /a?b=c#d e") == "GET /a e"
+    assert without_path_queries("GET /a?b=c#d e, Job#run") == "GET /a e, Job#run"
 
 
 def test_of_a_traceback_only_its_frames_are_left() -> None:
