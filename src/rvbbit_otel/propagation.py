@@ -24,6 +24,7 @@ from opentelemetry.propagators.textmap import (
     default_setter,
 )
 from opentelemetry.semconv.attributes import server_attributes, url_attributes
+from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation import _SPAN_KEY
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -39,6 +40,8 @@ BAGGAGE_KEYS: Final = (CALLER_ID, CALLER_DIGEST, SESSION_ID)
 # Older names are still written by clients that did not opt in to the stable HTTP conventions.
 _HOST_ATTRIBUTES: Final = (server_attributes.SERVER_ADDRESS, "net.peer.name")
 _URL_ATTRIBUTES: Final = (url_attributes.URL_FULL, "http.url")
+# What a server's span or one of the application's own says of a host is its own address, or any; these two say where a request goes.
+_LEAVING: Final = frozenset({SpanKind.CLIENT, SpanKind.PRODUCER})
 _NOTHING: Final[Mapping[str, object]] = {}
 
 
@@ -203,7 +206,8 @@ def context_from_environment(environ: Mapping[str, str]) -> Context:
 class GuardedPropagator(TextMapPropagator):
     """Any propagator, with our baggage kept from hosts that are not allowed and from senders that are not trusted.
 
-    The destination of a request is what its client span says (`server.address`, `url.full`); a request without such a span carries nothing of ours.
+    The destination of a request is what its span says, of kind CLIENT or PRODUCER (`server.address`, `url.full`); every host that it names has to be
+    allowed. A request without such a span carries nothing of ours.
     """
 
     def __init__(self, inner: TextMapPropagator, settings: Settings, counters: Counters) -> None:
@@ -224,7 +228,8 @@ class GuardedPropagator(TextMapPropagator):
         """Write headers; ours only for an allowed host."""
         context = get_current() if context is None else context
         try:
-            allowed = self._is_allowed(_destination(context))
+            hosts = _destinations(context)
+            allowed = bool(hosts) and all(self._is_allowed(host) for host in hosts)
             context = effective(context) if allowed else without_baggage(context)
         except Exception as error:  # noqa: BLE001 - a request of the host must go out whatever we find
             self._counters.error("propagation.inject", error)
@@ -245,22 +250,21 @@ class GuardedPropagator(TextMapPropagator):
             self._counters.error("propagation.extract", error)
             return before
 
-    def _is_allowed(self, host: str | None) -> bool:
-        if host is None:
-            return False
+    def _is_allowed(self, host: str) -> bool:
         host = host.lower()
         return any(host == entry or (entry.startswith("*.") and host.endswith(entry[1:])) for entry in self._allowed)
 
 
-def _destination(context: Context) -> str | None:
-    attributes = getattr(trace.get_current_span(context), "attributes", None) or {}
-    for name in _HOST_ATTRIBUTES:
-        if isinstance(host := attributes.get(name), str) and host:
-            return host
-    for name in _URL_ATTRIBUTES:
-        if isinstance(url := attributes.get(name), str):
-            return urlsplit(url).hostname
-    return None
+def _destinations(context: Context) -> list[str]:
+    """Every host that the request's span names; empty where there is no such span, or where one of its addresses can't be read."""
+    span = trace.get_current_span(context)
+    if getattr(span, "kind", None) not in _LEAVING:
+        return []
+    attributes = getattr(span, "attributes", None) or {}
+    hosts = [host for name in _HOST_ATTRIBUTES if isinstance(host := attributes.get(name), str) and host]
+    urls = [url for name in _URL_ATTRIBUTES if isinstance(url := attributes.get(name), str)]
+    found = [*hosts, *(urlsplit(url).hostname for url in urls)]
+    return [] if None in found else [host for host in found if host is not None]
 
 
 def _checked(context: Context, counters: Counters | None) -> Context:

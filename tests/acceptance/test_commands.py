@@ -144,10 +144,21 @@ def test_doctor_walks_the_chain_and_follows_a_span_into_the_store(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer-hidden-word")
     finished = run("doctor", "--dsn", server.clickhouse, "--json")
     links = {link["name"]: link for link in json.loads(finished.stdout)}
-    names = ("settings", "SDK", "instrumentation", "runner langgraph", "endpoint", "store", "schema", "probe")
+    names = (
+        "settings",
+        "SDK",
+        "instrumentation",
+        "what leaves",
+        "runner langgraph",
+        "endpoint",
+        "store",
+        "schema",
+        "probe",
+    )
     assert {name: links[name]["state"] for name in names} == dict.fromkeys(names, "ok")
     probe = links["probe"]["details"]
     assert (probe["instrumented"], probe["processor"], probe["stamped"]) == (True, True, True)
+    assert probe["unredacted"] == []
     assert 0 < probe["latency_ms"] < 15_000
     found = ClickHouseDatabase(server.clickhouse).query(
         "SELECT SpanName, caller_id LIKE 'doctor-%' FROM otel_traces WHERE TraceId = {trace:String}",
@@ -182,6 +193,23 @@ def test_doctor_says_what_is_broken_and_sends_nothing_where_nothing_would_arrive
     assert (links["probe"]["state"], "store would stop it" in links["probe"]["seen"]) == ("note", True)
     without = run("doctor", "--dsn", server.clickhouse, "--no-probe", "--json")
     assert "probe" not in {link["name"] for link in json.loads(without.stdout)}
+
+
+def test_doctor_prints_each_key_that_is_redacted_and_the_hosts_that_get_baggage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_PYTHON_RVBBIT_REDACT_KEYS", "app.note")
+    monkeypatch.setenv("OTEL_PYTHON_RVBBIT_PROPAGATE_HOSTS", "a.org")
+    monkeypatch.setenv("COLUMNS", "10000")
+    seen = run("doctor", "--dsn", "http://127.0.0.1:9", "--no-probe").stdout
+    for each in (
+        "redacted: app.note; baggage to a.org",
+        "gen_ai.*",
+        "http.request.header.*",
+        "... api_key",
+        "url.full",
+    ):
+        assert each in seen
 
 
 def test_doctor_looks_at_one_runner_hook_by_hook(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from opentelemetry.instrumentation.environment_variables import (
@@ -15,6 +16,7 @@ from opentelemetry.instrumentation.environment_variables import (
 from opentelemetry.sdk.environment_variables import OTEL_CONFIG_FILE, OTEL_SDK_DISABLED
 
 from rvbbit_otel.checkup.instrumentations import GROUP, OURS, disabled, others
+from rvbbit_otel.checkup.leaving import leaving
 from rvbbit_otel.checkup.links import Link
 from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation.specfile import load_spec
@@ -26,7 +28,21 @@ _SECTION: Final = "instrumentation/development"
 def links(environ: Mapping[str, str]) -> list[Link]:
     """Each link of this part, in order."""
     listed, file = _configuration_file(environ)
-    return [_settings(environ), _sdk(environ), *file, _instrumentation(environ, listed), others(environ)]
+    wired = [_settings(environ), _sdk(environ), *file, _instrumentation(environ, listed), others(environ)]
+    return [*wired, leaving(_effective(environ, listed))]
+
+
+def _effective(environ: Mapping[str, str], listed: Mapping[str, Any] | None) -> Settings:
+    """The settings that a launcher would use: a configuration file's go before the environment's."""
+    settings, _ = Settings.lenient(environ)
+    try:
+        return replace(settings, **_options(listed or {}))
+    except (ConfigurationError, TypeError):
+        return settings  # Another link says what is wrong.
+
+
+def _options(listed: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in (listed.get(OURS) or {}).items() if key != "enabled"}
 
 
 def _settings(environ: Mapping[str, str]) -> Link:
@@ -80,7 +96,7 @@ def _configuration_file(environ: Mapping[str, str]) -> tuple[Mapping[str, Any] |
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the file is what there is to say
         reason = " ".join(str(error).split())[:300]
         return None, [Link("configuration file", "broken", f"{name} can't be used: {reason}", "correct the file")]
-    options = {key: value for key, value in listed.get(OURS, {}).items() if key != "enabled"}
+    options = _options(listed)
     try:
         Settings.from_options(options)
     except (ConfigurationError, TypeError) as error:

@@ -107,7 +107,7 @@ SERVERS = pytest.mark.parametrize("server", [grpc_server, http_server])
 def instrumented(exporter: SpanExporter) -> Iterator[tuple[TracerProvider, Counters]]:
     """A provider with us in it; at the end of the block everything is exported."""
     provider = TracerProvider(shutdown_on_exit=False)
-    pipeline = Pipeline(EchoRegistry(), Settings())
+    pipeline = Pipeline(EchoRegistry(), Settings(content="full"))
     pipeline.install_tracing(provider)
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=60_000))
     try:

@@ -171,7 +171,7 @@ def test_a_call_that_is_a_callers_whole_work_makes_one_unless_it_is_somebodys_al
     assert made.startswith("sql-") and toy.who() is None
     root = traced.named("caller sql")
     assert root.attributes is not None
-    assert (root.attributes["rvbbit.caller.id"], root.attributes["db.query.text"]) == (made, "SELECT 1 THEN 2")
+    assert (root.attributes["rvbbit.caller.id"], root.attributes["db.query.text"]) == (made, "SELECT ? THEN ?")
     inside = traced.named("log inside")
     assert inside.attributes is not None and inside.attributes["rvbbit.caller.id"] == made
     assert inside.parent is not None and inside.parent.span_id == root.context.span_id
