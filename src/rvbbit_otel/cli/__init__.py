@@ -8,6 +8,7 @@ import click
 
 from rvbbit_otel import __version__
 from rvbbit_otel.cli.doctor import doctor
+from rvbbit_otel.cli.reconcile import reconcile
 from rvbbit_otel.cli.run import run
 from rvbbit_otel.cli.store import audit, demo, migrate, repair
 from rvbbit_otel.cli.up import up
@@ -30,7 +31,7 @@ def cli() -> None:
     """
 
 
-for command in (up, run, demo, audit, migrate, repair, doctor):
+for command in (up, run, demo, audit, migrate, repair, doctor, reconcile):
     cli.add_command(command)
 
 
