@@ -7,6 +7,7 @@ import sys
 import click
 
 from rvbbit_otel import __version__
+from rvbbit_otel.cli.budgets import budgets
 from rvbbit_otel.cli.doctor import doctor
 from rvbbit_otel.cli.reconcile import reconcile
 from rvbbit_otel.cli.run import run
@@ -31,7 +32,7 @@ def cli() -> None:
     """
 
 
-for command in (up, run, demo, audit, migrate, repair, doctor, reconcile):
+for command in (up, run, demo, audit, migrate, repair, doctor, reconcile, budgets):
     cli.add_command(command)
 
 

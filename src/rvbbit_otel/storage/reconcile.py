@@ -268,7 +268,7 @@ def _line(
     said = {name: _their(name, at[0], theirs, export) for name, _ in Figures().items()}
     if all(value is None for value in said.values()):
         return None
-    names = tuple(sorted({each.model for each in (*ours, *theirs)} - {at[1], ""}))
+    names = tuple(sorted(({each.model for each in ours} | {each.model for each in theirs}) - {at[1], ""}))
     rounding = tolerance + sum((each.rounding for each in theirs), Decimal(0))
     return Line(*at, names, _sum(ours), Figures(**said), sum(each.open_calls for each in ours), rounding)  # type: ignore[arg-type]
 
