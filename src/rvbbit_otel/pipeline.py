@@ -13,12 +13,14 @@ from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 
 from rvbbit_otel.drops import CountingDrops
 from rvbbit_otel.encoder import in_parts, quicken
+from rvbbit_otel.ending import Noting, Patience, end_with, hold_less
 from rvbbit_otel.processor import CallerSpanProcessor
 from rvbbit_otel.propagation import GuardedPropagator
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.repair import RepairingSpanExporter
 from rvbbit_otel.sampler import AttributionSampler
 from rvbbit_otel.settings import Settings
+from rvbbit_otel.short_answers import shorten
 from rvbbit_otel.telemetry import Counters, Once, observe
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class Pipeline:
         self._undo: list[Callable[[], None]] = []
         self._installed: weakref.WeakSet[Any] = weakref.WeakSet()
         self._once = Once()
+        self.patience = Patience(settings.exit_patience)
 
     def install_tracing(self, provider: TracerProvider) -> None:
         """Stamp the spans of a provider, mend them before its exporters, and never sample a row away."""
@@ -71,6 +74,7 @@ class Pipeline:
 
         # Ahead of the one that queues the record for export, or a fast exporter would win the race.
         self._attempt("logging", put_first)
+        self._attempt("log_exporters", lambda: self._watch_log_exporters(provider))
         self._undo.append(lambda: self._take_out(processors, "_log_record_processors", processor))
         self._undo.append(processor.shutdown)
 
@@ -133,7 +137,7 @@ class Pipeline:
         inner = getattr(holder, name, None)
         if inner is None or isinstance(inner, RepairingSpanExporter):
             return
-        repairing = RepairingSpanExporter(inner, self.registry, self.counters)
+        repairing = RepairingSpanExporter(inner, self.registry, self.counters, self.patience.acknowledged)
         self._attempt("encoder", lambda: self._quicken(inner, repairing))
         setattr(holder, name, repairing)
 
@@ -143,6 +147,49 @@ class Pipeline:
 
         self._undo.append(undo)
         self._attempt("drops", lambda: self._count_drops(holder))
+        self._be_patient(processor, inner)
+
+    def _watch_log_exporters(self, provider: LoggerProvider) -> None:
+        for processor in provider._multi_log_record_processor._log_record_processors:
+            self._watch_log_exporter(processor)
+        add = provider.add_log_record_processor
+
+        def add_log_record_processor(log_record_processor: Any) -> None:
+            self._attempt("log_exporters", lambda: self._watch_log_exporter(log_record_processor))
+            add(log_record_processor)
+
+        provider.add_log_record_processor = add_log_record_processor  # type: ignore[method-assign]
+        self._undo.append(lambda: vars(provider).pop("add_log_record_processor", None))
+
+    def _watch_log_exporter(self, processor: Any) -> None:
+        queue = getattr(processor, "_batch_processor", None)
+        inner = getattr(queue, "_exporter", None)
+        if queue is None or inner is None or isinstance(inner, Noting):
+            return
+        noting = Noting(inner, self.patience)
+        queue._exporter = noting
+
+        def undo() -> None:
+            if queue._exporter is noting:
+                queue._exporter = inner
+
+        self._undo.append(undo)
+        self._be_patient(processor, inner)
+
+    def _be_patient(self, processor: Any, exporter: object) -> None:
+        """What a target that is down, hangs or floods may cost the host: two seconds at its end, and little memory."""
+
+        def end() -> None:
+            if hasattr(processor, "_batch_processor"):
+                self._undo.append(end_with(processor._batch_processor, self.patience))
+
+        def hold() -> None:
+            if hasattr(processor, "_batch_processor"):
+                self._undo.append(hold_less(processor._batch_processor, self.patience))
+
+        self._attempt("ending", end)
+        self._attempt("queue", hold)
+        self._attempt("answers", lambda: self._undo.append(shorten(exporter)))
 
     def _count_drops(self, holder: Any) -> None:
         # Only a processor with a queue of its own has these.

@@ -6,7 +6,8 @@ from typing import Final
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import Span, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.util import BoundedList
 from opentelemetry.util.types import AnyValue
 
 from rvbbit_otel import stated
@@ -69,8 +70,12 @@ class CallerSpanProcessor(SpanProcessor):
         except Exception as error:  # noqa: BLE001 - on_start runs inside the host's call
             self._counters.error("processor.on_start", error)
 
-    def on_end(self, span: object) -> None:
-        """Nothing: an ended span can't be changed here."""
+    def on_end(self, span: ReadableSpan) -> None:
+        """Let go of what an ended span holds for nothing, since it may wait for its export: two empty lists are 2 of its 3.4 KB."""
+        for name in ("_events", "_links"):
+            held = getattr(span, name, None)
+            if isinstance(held, BoundedList) and not len(held) and not held.dropped:
+                setattr(span, name, ())
 
     def shutdown(self) -> None:
         """Stamp nothing more."""

@@ -27,11 +27,18 @@ class RepairingSpanExporter(SpanExporter):
     evicted or cut by its limits (source as it was).
     """
 
-    def __init__(self, inner: SpanExporter, registry: EchoRegistry, counters: Counters | None = None) -> None:
-        """Mend by the sessions of `registry`, then hand over to `inner`, in the parts that `parts` makes of a batch."""
+    def __init__(
+        self,
+        inner: SpanExporter,
+        registry: EchoRegistry,
+        counters: Counters | None = None,
+        on_success: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Mend by the sessions of `registry`, then hand over to `inner`, in the parts that `parts` makes of a batch; each success is told."""
         self.inner = inner
         self.parts: Parts = lambda spans: (spans,)
         self._counters = counters or registry.counters
+        self._on_success = on_success
         self._stamper = Stamper(registry, self._counters)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -45,7 +52,10 @@ class RepairingSpanExporter(SpanExporter):
                 done = self.inner.export(part) is not SpanExportResult.FAILURE
             except Exception as error:  # noqa: BLE001 - raised below, unchanged
                 done, raised = False, error
-            failed += 0 if done else len(part)
+            if done:
+                self._on_success()
+            else:
+                failed += len(part)
         if failed:
             self._counters.add("dropped.export_failed", failed)
         if raised is not None:
