@@ -1,8 +1,8 @@
 """What a target that takes nothing may cost the host: little memory, and little time at the end.
 
 The SDK waits up to thirty seconds for each of its queues when a process ends, whatever becomes of the batches. A target that is down, or hangs, must
-not hold up a host that is done: the wait goes on only while batches are acknowledged. And a queue that is large enough for a burst is much to hold
-for a target that is not there: while nothing is acknowledged, it is a quarter of that (ADR 76).
+not hold up a host that is done: only one that has lately acknowledged a batch is waited for. And a queue that is large enough for a burst is much to
+hold for a target that is not there: while nothing is acknowledged, it is a quarter of that (ADR 76).
 """
 
 from __future__ import annotations
@@ -23,34 +23,36 @@ _SILENT_SECONDS: Final = 5.0
 # Seconds that a queue has at least, where another one has used up the patience with another target.
 _LEAST_SECONDS: Final = 0.1
 _STEP_SECONDS: Final = 0.05
+# Two queues that are shut down within this belong to one end.
+_END_SECONDS: Final = 30.0
 
 
 class Patience:
-    """How long the end may wait: counted from its begin, or from the last batch that was acknowledged. Shared by all queues of a process."""
+    """How long the end may wait: a little; for a target that has lately acknowledged a batch, until it is silent. For all queues of a process."""
 
     def __init__(self, seconds: float) -> None:
-        """`seconds` without an acknowledgement."""
+        """`seconds` from the begin of the end, for a target that is silent."""
         self.seconds = seconds
-        self._ending = False
-        self._since = float("-inf")
+        self._acknowledged = self._ending = float("-inf")
 
     def acknowledged(self) -> None:
         """A target has taken a batch."""
-        self._since = time.monotonic()
+        self._acknowledged = time.monotonic()
 
     @property
     def is_silent(self) -> bool:
         """Whether no target has taken anything lately, or ever."""
-        return time.monotonic() - self._since > _SILENT_SECONDS
+        return time.monotonic() - self._acknowledged > _SILENT_SECONDS
 
     def join(self, thread: threading.Thread, most: float) -> None:
         """Wait for a thread that exports, in an end that may have begun with another one."""
         begun = time.monotonic()
-        if not self._ending:
-            self._ending, self._since = True, begun
+        if begun - self._ending > _END_SECONDS:
+            self._ending = begun
         while thread.is_alive():
             now = time.monotonic()
-            if now - begun > most or (now - self._since > self.seconds and now - begun > _LEAST_SECONDS):
+            over = now - self._ending > self.seconds and now - begun > _LEAST_SECONDS and self.is_silent
+            if over or now - begun > most:
                 return
             thread.join(_STEP_SECONDS)
 

@@ -31,7 +31,7 @@ class Settings:
     mend_runner: whether a runner that asks itself who its caller is gets our answer instead of its guess, so that its own tables are right too.
     max_sessions: live and recently ended sessions remembered at most; the oldest is forgotten first.
     session_ttl: seconds for which an ended session is remembered, for rows that are logged late.
-    exit_patience: seconds for which the end of a process waits for a target that acknowledges nothing; what is still queued then is lost.
+    exit_patience: seconds for which the end of a process waits for a target that has acknowledged nothing for five; what is queued then is lost.
     runner_files: TOML files with a RunnerSpec each; one goes before an installed runner of the same name.
     """
 

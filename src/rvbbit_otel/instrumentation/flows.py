@@ -8,7 +8,8 @@ from contextvars import Token
 from types import CodeType
 from typing import Any, Final
 
-from opentelemetry.context import _RUNTIME_CONTEXT, Context, attach, get_current
+from opentelemetry import context as context_api
+from opentelemetry.context import Context, attach, get_current
 
 from rvbbit_otel import work
 from rvbbit_otel.lines import here
@@ -16,9 +17,10 @@ from rvbbit_otel.propagation import caller_id_of, effective, handed_over
 
 __all__ = ["Asked", "Job", "RenewedLock", "code_of", "current_context", "enter", "here", "leave"]
 
-# The current context without the API's two calls around it, which cost a UDF a microsecond; the API's own where a runtime of another kind is set.
+# The current context without the API's two calls around it, which cost a UDF a microsecond; the API's own where a runtime of another kind is set, or
+# it is kept elsewhere.
 current_context: Final[Callable[[], Context]] = getattr(
-    getattr(_RUNTIME_CONTEXT, "_current_context", None), "get", get_current
+    getattr(getattr(context_api, "_RUNTIME_CONTEXT", None), "_current_context", None), "get", get_current
 )
 
 
