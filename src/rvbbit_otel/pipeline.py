@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 
 from rvbbit_otel.drops import CountingDrops
 from rvbbit_otel.encoder import in_parts, quicken
+from rvbbit_otel.ending import Noting, Patience, end_with, hold_less
 from rvbbit_otel.processor import CallerSpanProcessor
 from rvbbit_otel.propagation import GuardedPropagator
 from rvbbit_otel.redaction.records import Redactor
@@ -21,6 +22,7 @@ from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.repair import RepairingSpanExporter
 from rvbbit_otel.sampler import AttributionSampler
 from rvbbit_otel.settings import Settings
+from rvbbit_otel.short_answers import shorten
 from rvbbit_otel.telemetry import Counters, Once, observe
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class Pipeline:
         self._undo: list[Callable[[], None]] = []
         self._installed: weakref.WeakSet[Any] = weakref.WeakSet()
         self._once = Once()
+        self.patience = Patience(settings.exit_patience)
 
     def install_tracing(self, provider: TracerProvider) -> None:
         """Stamp the spans of a provider, mend and redact them before its exporters, and never sample a row away."""
@@ -77,6 +80,7 @@ class Pipeline:
 
         # Ahead of the one that queues the record for export, or a fast exporter would win the race.
         self._attempt("logging", put_first)
+        self._attempt("log_exporters", lambda: self._watch_log_exporters(provider))
         self._undo.append(lambda: self._take_out(processors, "_log_record_processors", processor))
         self._undo.append(processor.shutdown)
         if self.redactor is not None:
@@ -154,10 +158,13 @@ class Pipeline:
             raise LookupError(f"where {type(processor).__name__} keeps its exporter: what it sends is not redacted")
         if inner is None or isinstance(inner, RepairingSpanExporter):
             return
-        repairing = RepairingSpanExporter(inner, self.registry, self.counters, self.redactor)
+        repairing = RepairingSpanExporter(
+            inner, self.registry, self.counters, self.redactor, self.patience.acknowledged
+        )
         self._attempt("encoder", lambda: self._quicken(inner, repairing))
         self._put(holder, name, repairing)
         self._attempt("drops", lambda: self._count_drops(holder))
+        self._be_patient(processor, inner)
 
     def _put(self, holder: object, name: str, ours: Any) -> None:
         """Put ours in the place of an exporter, until `uninstall`."""
@@ -168,6 +175,41 @@ class Pipeline:
                 setattr(holder, name, ours.inner)
 
         self._undo.append(undo)
+
+    def _watch_log_exporters(self, provider: LoggerProvider) -> None:
+        for processor in provider._multi_log_record_processor._log_record_processors:
+            self._watch_log_exporter(processor)
+        self._with_each_added(provider, "add_log_record_processor", self._watch_log_exporter)
+
+    def _watch_log_exporter(self, processor: Any) -> None:
+        queue = getattr(processor, "_batch_processor", None)
+        inner = getattr(queue, "_exporter", None)
+        if queue is None or inner is None or isinstance(inner, Noting):
+            return
+        noting = Noting(inner, self.patience)
+        queue._exporter = noting
+
+        def undo() -> None:
+            if queue._exporter is noting:
+                queue._exporter = inner
+
+        self._undo.append(undo)
+        self._be_patient(processor, getattr(inner, "inner", inner))  # One that redacts may be around it already.
+
+    def _be_patient(self, processor: Any, exporter: object) -> None:
+        """What a target that is down, hangs or floods may cost the host: two seconds at its end, and little memory."""
+
+        def end() -> None:
+            if hasattr(processor, "_batch_processor"):
+                self._undo.append(end_with(processor._batch_processor, self.patience))
+
+        def hold() -> None:
+            if hasattr(processor, "_batch_processor"):
+                self._undo.append(hold_less(processor._batch_processor, self.patience))
+
+        self._attempt("ending", end)
+        self._attempt("queue", hold)
+        self._attempt("answers", lambda: self._undo.append(shorten(exporter)))
 
     def _count_drops(self, holder: Any) -> None:
         # Only a processor with a queue of its own has these.

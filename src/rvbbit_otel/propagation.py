@@ -12,7 +12,6 @@ from typing import Final, cast
 from urllib.parse import urlsplit
 
 from opentelemetry import baggage, trace
-from opentelemetry.baggage import _BAGGAGE_KEY
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context, get_current
 from opentelemetry.propagators.textmap import (
@@ -25,11 +24,11 @@ from opentelemetry.propagators.textmap import (
 )
 from opentelemetry.semconv.attributes import server_attributes, url_attributes
 from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation import _SPAN_KEY
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from rvbbit_otel.attributes import CALLER_DIGEST, CALLER_ID, SESSION_ID
 from rvbbit_otel.caller import Caller, CallerId, SessionId, parse_session_id, valid_caller_id
+from rvbbit_otel.context_keys import BAGGAGE_KEY, SPAN_KEY
 from rvbbit_otel.echo import Echo
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.settings import Settings
@@ -48,7 +47,7 @@ _NOTHING: Final[Mapping[str, object]] = {}
 def with_work(context: Context | None, work: Work) -> Context:
     """A context that speaks for this work, and tells other processes so."""
     context = get_current() if context is None else context
-    pairs = {**cast("Mapping[str, object]", context.get(_BAGGAGE_KEY) or _NOTHING)}
+    pairs = {**cast("Mapping[str, object]", context.get(BAGGAGE_KEY) or _NOTHING)}
     for key in BAGGAGE_KEYS:
         pairs.pop(key, None)
     if work.caller is not None:
@@ -56,7 +55,7 @@ def with_work(context: Context | None, work: Work) -> Context:
         pairs[CALLER_DIGEST] = work.caller.digest
     if work.session_id is not None:
         pairs[SESSION_ID] = work.session_id
-    return Context({**context, WORK_KEY: work, _BAGGAGE_KEY: pairs})
+    return Context({**context, WORK_KEY: work, BAGGAGE_KEY: pairs})
 
 
 def with_caller(context: Context | None, caller: Caller) -> Context:
@@ -101,7 +100,7 @@ def handed_over(context: Context, code: CodeType | None = None) -> Context:
         # It waits and hands itself over again: a loop, whose next turn may find anybody's work.
         return without_attribution(context, work.caller.id if work.caller is not None else work.candidate)
     job = work.job(code)
-    job.span = context.get(_SPAN_KEY)
+    job.span = context.get(SPAN_KEY)
     if work is context.get(WORK_KEY):
         return Context({**context, WORK_KEY: job})
     return with_work(context, job)
@@ -156,7 +155,7 @@ def block_session_of(context: Context | None) -> SessionId | None:
 
 def foreign_caller_id(context: Context) -> CallerId | None:
     """The caller id that somebody else put into the context's baggage: another process, or code that writes baggage by hand."""
-    pairs = context.get(_BAGGAGE_KEY)  # As `get_baggage` does, without its copies: this runs for every span.
+    pairs = context.get(BAGGAGE_KEY)  # As `get_baggage` does, without its copies: this runs for every span.
     stated = pairs.get(CALLER_ID) if pairs else None  # type: ignore[attr-defined]
     if stated is None:
         return None
@@ -170,7 +169,7 @@ def foreign_caller_id(context: Context) -> CallerId | None:
 
 def foreign_session_id(context: Context) -> SessionId | None:
     """The session id in the context's baggage, None if there is none, it is malformed, or it stands for work of this process."""
-    pairs = context.get(_BAGGAGE_KEY)
+    pairs = context.get(BAGGAGE_KEY)
     stated = pairs.get(SESSION_ID) if pairs else None  # type: ignore[attr-defined]
     if stated is None:
         return None

@@ -34,12 +34,14 @@ class RepairingSpanExporter(SpanExporter):
         registry: EchoRegistry,
         counters: Counters | None = None,
         redactor: Redactor | None = None,
+        on_success: Callable[[], None] = lambda: None,
     ) -> None:
-        """Mend by the sessions of `registry`, redact, then hand over to `inner`, in the parts that `parts` makes of a batch."""
+        """Mend by the sessions of `registry`, redact, then hand over to `inner`, in the parts that `parts` makes of a batch; each success is told."""
         self.inner = inner
         self.redactor = redactor
         self.parts: Parts = lambda spans: (spans,)
         self._counters = counters or registry.counters
+        self._on_success = on_success
         self._stamper = Stamper(registry, self._counters)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -56,7 +58,10 @@ class RepairingSpanExporter(SpanExporter):
                 done = self.inner.export(part) is not SpanExportResult.FAILURE
             except Exception as error:  # noqa: BLE001 - raised below, unchanged
                 done, raised = False, error
-            failed += 0 if done else len(part)
+            if done:
+                self._on_success()
+            else:
+                failed += len(part)
         if failed:
             self._counters.add("dropped.export_failed", failed)
         if raised is not None:

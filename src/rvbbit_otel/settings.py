@@ -34,6 +34,7 @@ class Settings:
     mend_runner: whether a runner that asks itself who its caller is gets our answer instead of its guess, so that its own tables are right too.
     max_sessions: live and recently ended sessions remembered at most; the oldest is forgotten first.
     session_ttl: seconds for which an ended session is remembered, for rows that are logged late.
+    exit_patience: seconds for which the end of a process waits for a target that has acknowledged nothing for five; what is queued then is lost.
     runner_files: TOML files with a RunnerSpec each; one goes before an installed runner of the same name.
     redaction: whether spans and log records leave without secrets, and while content is off without content that other instrumentations wrote.
     redact_keys: attributes that never leave, beside those of the table; ``*`` stands for any run of characters.
@@ -50,6 +51,7 @@ class Settings:
     mend_runner: bool = True
     max_sessions: int = 100_000
     session_ttl: float = 900.0
+    exit_patience: float = 1.0
     runner_files: tuple[str, ...] = ()
     redaction: bool = True
     redact_keys: tuple[str, ...] = ()
@@ -65,6 +67,7 @@ class Settings:
         _check_number("content_limit", self.content_limit, 1, 1_048_576, int)
         _check_number("max_sessions", self.max_sessions, 1, 10_000_000, int)
         _check_number("session_ttl", self.session_ttl, 0.0, 86_400.0, float)
+        _check_number("exit_patience", self.exit_patience, 0.0, 3_600.0, float)
         for name in ("trust_inbound", "mend_runner", "redaction"):
             value = getattr(self, name)
             if not isinstance(value, bool):
@@ -165,6 +168,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "mend_runner": _boolean,
     "max_sessions": _integer,
     "session_ttl": _number,
+    "exit_patience": _number,
     "runner_files": _names,
     "redaction": _boolean,
     "redact_keys": _names,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextvars import Token
 from typing import Any, Final
 
 import wrapt
+from opentelemetry.context import Context
 
 from rvbbit_otel.collecting import apart, collecting
 from rvbbit_otel.errors import SpecError
@@ -131,6 +133,10 @@ class Interception:
         except Exception as failure:  # noqa: BLE001 - never into the host
             self._counters.error(self._where, failure)
 
+    def failed(self, error: BaseException) -> None:
+        """A part of ours, around the host's call, has raised."""
+        self._counters.error(self._where, error)
+
     def _steers(self, error: BaseException) -> bool:
         return any(f"{kind.__module__}:{kind.__qualname__}" in self._not_errors for kind in type(error).__mro__)
 
@@ -176,56 +182,95 @@ def _of_function(ours: Interception) -> Wrapper:
         )
 
     def intercepted(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        running = ours.begin(instance, args, kwargs)
+        running = token = None
+        try:
+            running = ours.begin(instance, args, kwargs)
+            if running is not None and running.context is not None:
+                token = flows.enter(running.context)
+        except Exception as error:  # noqa: BLE001 - the host's call goes on
+            ours.failed(error)
         if running is None:
             return wrapped(*args, **kwargs)
-        token = flows.enter(running.context) if running.context is not None else None
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as error:
+            _over(ours, token, running, instance, args, kwargs, error)
+            raise
+        try:
             if token is not None:
                 flows.leave(token)
-            ours.end(running, instance, args, kwargs, None, error)
-            raise
-        if token is not None:
-            flows.leave(token)
-            if is_stream(result, ours.yields):
-                # What it does is done while it is read: each step of that is a part of the call.
-                return kept(result, Steps(running.context), Reading(ours, running, instance, args, kwargs), ours.yields)
-        ours.end(running, instance, args, kwargs, result, None)
+                if is_stream(result, ours.yields):
+                    # What it does is done while it is read: each step of that is a part of the call.
+                    return kept(
+                        result, Steps(running.context), Reading(ours, running, instance, args, kwargs), ours.yields
+                    )
+            ours.end(running, instance, args, kwargs, result, None)
+        except Exception as failure:  # noqa: BLE001 - the host has its result
+            ours.failed(failure)
         return result
 
     return call
+
+
+def _over(
+    ours: Interception,
+    token: Token[Context] | None,
+    running: Running,
+    instance: Any,
+    args: Any,
+    kwargs: Any,
+    error: BaseException,
+) -> None:
+    """The host's call has raised; so it does, whatever becomes of this."""
+    try:
+        if token is not None:
+            flows.leave(token)
+        ours.end(running, instance, args, kwargs, None, error)
+    except Exception as failure:  # noqa: BLE001 - the host has its error
+        ours.failed(failure)
 
 
 def _of_coroutine_function(ours: Interception) -> Wrapper:
     async def awaited(
         inner: Coroutine[Any, Any, Any], asked: flows.Asked, instance: Any, args: Any, kwargs: Any
     ) -> Any:
-        with asked:
-            running = ours.begin(instance, args, kwargs)
+        running = token = None
+        try:
+            with asked:
+                running = ours.begin(instance, args, kwargs)
+            if running is not None and running.context is not None:
+                token = flows.enter(running.context)
+        except Exception as error:  # noqa: BLE001 - the host's call goes on
+            ours.failed(error)
         if running is None:
             return await inner
-        token = flows.enter(running.context) if running.context is not None else None
         try:
             result = await inner
         except BaseException as error:
+            _over(ours, token, running, instance, args, kwargs, error)
+            raise
+        try:
             if token is not None:
                 flows.leave(token)
-            ours.end(running, instance, args, kwargs, None, error)
-            raise
-        if token is not None:
-            flows.leave(token)
-            if is_stream(result, ours.yields):
-                return kept(result, Steps(running.context), Reading(ours, running, instance, args, kwargs), ours.yields)
-        ours.end(running, instance, args, kwargs, result, None)
+                if is_stream(result, ours.yields):
+                    return kept(
+                        result, Steps(running.context), Reading(ours, running, instance, args, kwargs), ours.yields
+                    )
+            ours.end(running, instance, args, kwargs, result, None)
+        except Exception as failure:  # noqa: BLE001 - the host has its result
+            ours.failed(failure)
         return result
 
     def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not ours.on:
             return wrapped(*args, **kwargs)
         # Called here, so that wrong arguments raise where they did before.
-        return _named_as(wrapped, awaited(wrapped(*args, **kwargs), flows.Asked(), instance, args, kwargs))
+        inner = wrapped(*args, **kwargs)
+        try:
+            return _named_as(wrapped, awaited(inner, flows.Asked(), instance, args, kwargs))
+        except Exception as error:  # noqa: BLE001 - the host awaits its own
+            ours.failed(error)
+            return inner
 
     return call
 
@@ -237,18 +282,25 @@ def _of_generator_function(ours: Interception, as_steps: Callable[..., Any]) -> 
         if not ours.on:
             return wrapped(*args, **kwargs)
 
-        asked = flows.Asked()
-
-        def start() -> tuple[Steps, Reading]:
-            with asked:
-                running = ours.begin(instance, args, kwargs)
-                # Of a call that means nothing by itself, as one within its own cascade, the steps are whose the first one was, too.
-                around = flows.current_context()
-            if running is None and around.get(WORK_KEY) is not None:
-                return Steps(around), Reading(ours, None, instance, args, kwargs)
+        def start(asked: flows.Asked) -> tuple[Steps, Reading]:
+            try:
+                with asked:
+                    running = ours.begin(instance, args, kwargs)
+                    # Of a call that means nothing by itself, as one within its own cascade, the steps are whose the first one was, too.
+                    around = flows.current_context()
+                if running is None and around.get(WORK_KEY) is not None:
+                    return Steps(around), Reading(ours, None, instance, args, kwargs)
+            except Exception as error:  # noqa: BLE001 - the host's generator begins
+                ours.failed(error)
+                running = None
             return Steps(None if running is None else running.context), Reading(ours, running, instance, args, kwargs)
 
-        return _named_as(wrapped, as_steps(wrapped(*args, **kwargs), start))
+        inner = wrapped(*args, **kwargs)
+        try:
+            return _named_as(wrapped, as_steps(inner, functools.partial(start, flows.Asked())))
+        except Exception as error:  # noqa: BLE001 - the host reads its own
+            ours.failed(error)
+            return inner
 
     return call
 

@@ -20,6 +20,7 @@ from rvbbit_otel.collecting import afterwards, apart
 from rvbbit_otel.driven import Frames
 from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.handling import Running
+from rvbbit_otel.telemetry import failed
 from rvbbit_otel.work import WORK_KEY, Work
 
 
@@ -63,16 +64,24 @@ class Reading:
 
     def saw(self, item: Any) -> None:
         """An item was read."""
-        if self._running is not None:
+        if self._running is None:
+            return
+        try:
             self._ours.saw(self._seen, item)
+        except Exception as error:  # noqa: BLE001 - the host has its item
+            failed("streams.saw", error)
 
     def end(self, error: BaseException | None = None, result: Any = None) -> None:
         """It was read to its end, closed, abandoned, or it broke."""
         running, self._running = self._running, None
         whole, self._object = self._object, None
-        if running is not None:
-            result = whole if result is None else result
+        if running is None:
+            return
+        result = whole if result is None else result
+        try:
             self._ours.end(running, self._instance, self._args, self._kwargs, result, error, self._seen)
+        except Exception as failure:  # noqa: BLE001 - the host has its end
+            failed("streams.end", failure)
 
 
 class Steps:
@@ -91,9 +100,13 @@ class Steps:
         self.frames = Frames(now if isinstance(now, Work) else None)
 
     def __enter__(self) -> None:
-        context = self._context
-        if context is None:
-            return
+        try:
+            if self._context is not None:
+                self._enter(self._context)
+        except Exception as error:  # noqa: BLE001 - the host's step is made, for whoever it finds
+            failed("streams.enter", error)
+
+    def _enter(self, context: Context) -> None:
         work = context.get(WORK_KEY)
         if isinstance(work, Work) and not work.here and not work.ended:
             # Driven by another line of execution than the one it began in, which is told by this whose work it does.
@@ -102,12 +115,41 @@ class Steps:
 
     def __exit__(self, *_: object) -> None:
         token, self._token = self._token, None
-        if token is not None:
+        if token is None:
+            return
+        try:
             self._context = get_current()
             flows.leave(token)
+        except Exception as error:  # noqa: BLE001 - the host's step was made
+            failed("streams.leave", error)
 
 
-Start = Callable[[], tuple[Steps, Reading]]
+class _Nothing:
+    """Stands for the steps and the reading of a call of which nothing of ours could begin."""
+
+    frames = Frames(None)
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def saw(self, item: Any) -> None:
+        """An item was read."""
+
+    def end(self, error: BaseException | None = None, result: Any = None) -> None:
+        """It was read to its end."""
+
+
+Begun = tuple["Steps | _Nothing", "Reading | _Nothing"]
+Start = Callable[[], Begun]
+
+
+def _begun(start: Start) -> Begun:
+    try:
+        return start()
+    except Exception as error:  # noqa: BLE001 - the host's generator begins
+        failed("streams.start", error)
+        return _Nothing(), _Nothing()
 
 
 def is_stream(result: object, told: bool = False) -> bool:
@@ -145,7 +187,7 @@ def kept(result: Any, steps: Steps, reading: Reading, told: bool = False) -> Any
 
 def read(inner: Generator[Any, Any, Any], start: Start) -> Generator[Any, Any, Any]:
     """A generator's steps; `start` is called with the first."""
-    steps, reading = start()
+    steps, reading = _begun(start)
     frames = steps.frames
     advance: Any = inner.send
     given: Any = None
@@ -178,7 +220,7 @@ def read(inner: Generator[Any, Any, Any], start: Start) -> Generator[Any, Any, A
         frames.forget()
 
 
-def _close(inner: Generator[Any, Any, Any], steps: Steps, reading: Reading) -> None:
+def _close(inner: Generator[Any, Any, Any], steps: Steps | _Nothing, reading: Reading | _Nothing) -> None:
     with steps:
         inner.close()
     reading.end()
@@ -186,7 +228,7 @@ def _close(inner: Generator[Any, Any, Any], steps: Steps, reading: Reading) -> N
 
 async def read_async(inner: AsyncGenerator[Any, Any], start: Start) -> AsyncGenerator[Any, Any]:
     """An async generator's steps; `start` is called with the first."""
-    steps, reading = start()
+    steps, reading = _begun(start)
     frames = steps.frames
     advance: Any = inner.asend
     given: Any = None

@@ -216,8 +216,8 @@ def _snapshot() -> Any:
 
 
 def _thresholds(prices: Any) -> list[int]:
-    tiers = [getattr(prices, name, None) for name in _UNITS]
-    return sorted({0} | {tier.start for price in tiers if hasattr(price, "tiers") for tier in price.tiers})
+    priced: list[Any] = [getattr(prices, name, None) for name in _UNITS]
+    return sorted({0} | {tier.start for price in priced for tier in getattr(price, "tiers", ())})
 
 
 def _at(price: Any, over: int) -> int:
