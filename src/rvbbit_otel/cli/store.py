@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rvbbit_otel.cli import budgets as budget_options
 from rvbbit_otel.cli import options, window
+from rvbbit_otel.cli.budgets import budgets_file as budgets_option
+from rvbbit_otel.cli.budgets import checked, refuse_beside_name
+from rvbbit_otel.cli.budgets import finding as budgets_finding
+from rvbbit_otel.cli.budgets import state as state_option
 from rvbbit_otel.cli.output import print_json, print_table, records, say, tell
 
 if TYPE_CHECKING:
@@ -55,8 +58,8 @@ def demo(clients: int, rows: int, as_json: bool) -> None:
     help="Look at the last seconds, minutes, hours or days only: 90s, 30m, 24h, 7d.",
 )
 @click.option("--list", "as_list", is_flag=True, help="List every audit, its parameters and what it is for.")
-@budget_options.budgets_file
-@budget_options.state
+@budgets_option
+@state_option
 @options.dsn
 @options.as_json
 def audit(
@@ -97,7 +100,7 @@ def audit(
     asked = [find_audit(name)] if name is not None else [each for each in load_audits() if each.is_rule]
     database = ClickHouseDatabase(dsn)
     if name is not None:
-        budget_options.refuse_beside_name()
+        refuse_beside_name()
     findings = []
     for each in asked:
         whole = time is not None and not each.has_window
@@ -105,7 +108,7 @@ def audit(
         if whole:
             tell(f"rvbbit-otel: {each.name} looks at all rows, whenever they came: it takes no time")
     if budgets_file:
-        findings.append(budget_options.finding(budget_options.checked(database, budgets_file, None, state)))
+        findings.append(budgets_finding(checked(database, budgets_file, None, state)))
     # A report is no verdict: a time without rows is an answer too.
     within = SINCE in values and findings[0].audit.is_rule
     tried = has_rows(database, values[SINCE]) if within else has_rows(database)
