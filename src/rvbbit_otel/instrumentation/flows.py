@@ -16,7 +16,7 @@ from rvbbit_otel.lines import here
 from rvbbit_otel.propagation import caller_id_of, effective, handed_over
 from rvbbit_otel.telemetry import failed
 
-__all__ = ["Asked", "Job", "RenewedLock", "code_of", "current_context", "enter", "here", "leave"]
+__all__ = ["Asked", "Job", "RenewedLock", "Within", "code_of", "current_context", "enter", "here", "leave"]
 
 # The current context without the API's two calls around it, which cost a UDF a microsecond; the API's own where a runtime of another kind is set, or
 # it is kept elsewhere.
@@ -41,6 +41,33 @@ def leave(token: Token[Context]) -> None:
     except (ValueError, RuntimeError, AttributeError):
         # A generator or a coroutine that is closed by the garbage collector, anywhere. `opentelemetry.context.detach` would log an error.
         return
+
+
+class Within:
+    """A block that runs in another context, None for the one that it finds; whatever goes wrong with that, the block runs and has its result."""
+
+    __slots__ = ("_context", "_token")
+
+    def __init__(self, context: Context | None) -> None:
+        """In this one."""
+        self._context = context
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> None:
+        """Attach it."""
+        try:
+            if self._context is not None:
+                self._token = enter(self._context)
+        except Exception as error:  # noqa: BLE001 - the host's block runs, for whoever it finds
+            failed("flows.enter", error)
+
+    def __exit__(self, *_: object) -> None:
+        """Put back what was there."""
+        try:
+            if self._token is not None:
+                leave(self._token)
+        except Exception as error:  # noqa: BLE001 - and has what it has
+            failed("flows.leave", error)
 
 
 class Job:

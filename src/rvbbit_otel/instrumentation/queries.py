@@ -183,10 +183,14 @@ class Queries:
             try:
                 return function(*args)
             finally:
-                if current_context() is not current:
-                    self._tidy()
-                    flows.enter(current)
-                frames.pop()
+                try:
+                    if current_context() is not current:
+                        self._tidy()
+                        flows.enter(current)
+                except Exception as error:  # noqa: BLE001 - the host's result goes back whatever we find
+                    self._counters.error("queries.udf", error)
+                finally:
+                    frames.pop()
 
         setattr(call, _OURS, self)
         return call
@@ -216,9 +220,12 @@ class Queries:
         finally:
             self._tidy()
             frames.pop()
-            flows.leave(token)
-            if context is not None:
-                go_on(fresh)
+            try:
+                flows.leave(token)
+                if context is not None:
+                    go_on(fresh)
+            except Exception as error:  # noqa: BLE001 - the host's result goes back whatever we find
+                self._counters.error("queries.udf", error)
 
     def _tidy(self) -> None:
         try:

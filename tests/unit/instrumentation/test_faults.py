@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import signal
+import threading
 import types
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
@@ -13,7 +15,7 @@ from opentelemetry.context import get_current
 
 from rvbbit_otel import called_by, scope
 from rvbbit_otel.driven import Frames
-from rvbbit_otel.instrumentation import calls, flows
+from rvbbit_otel.instrumentation import RvbbitInstrumentor, calls, flows
 from rvbbit_otel.instrumentation.calls import Interception, wrapper_for
 from rvbbit_otel.instrumentation.handling import Running
 from rvbbit_otel.instrumentation.paths import Arguments
@@ -118,6 +120,40 @@ def test_an_error_of_ours_is_counted(monkeypatch: pytest.MonkeyPatch, holder: An
     monkeypatch.setattr(holder, name, broken)
     assert [ours(1), ours(2)] == [2, 3]
     assert counters.snapshot() == {"errors.hook.cell": 2}
+
+
+@pytest.mark.parametrize("number", [1, -1])
+@pytest.mark.parametrize("name", ["enter", "leave"])
+def test_what_is_handed_over_runs_whatever_becomes_of_its_context(
+    monkeypatch: pytest.MonkeyPatch, name: str, number: int
+) -> None:
+    """A thread, a task, a pool's job, a timer and a main task, while the instrumentation is on."""
+
+    async def main() -> list[tuple[str, Any]]:
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+        loop.call_later(0, done.set)
+        await done.wait()
+        in_thread = await asyncio.gather(loop.run_in_executor(None, function, number), return_exceptions=True)
+        in_task = await asyncio.gather(asyncio.create_task(coroutine(number)), return_exceptions=True)
+        return [(type(each).__name__, str(each)) for each in (*in_thread, *in_task)]
+
+    def host() -> object:
+        seen: queue.SimpleQueue[object] = queue.SimpleQueue()
+        thread = threading.Thread(target=lambda: seen.put(outcome(lambda: function(number))))
+        thread.start()
+        thread.join()
+        with called_by("web-1"):
+            return seen.get(), asyncio.run(main())
+
+    expected = host()
+    RvbbitInstrumentor().instrument()
+    try:
+        assert host() == expected
+        monkeypatch.setattr(flows, name, broken)
+        assert host() == expected
+    finally:
+        monkeypatch.undo()
+        RvbbitInstrumentor().uninstrument()
 
 
 @pytest.mark.parametrize("number", [1, -1])

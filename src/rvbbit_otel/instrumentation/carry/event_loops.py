@@ -11,8 +11,9 @@ from opentelemetry.context import Context, get_current
 from rvbbit_otel import work
 from rvbbit_otel.instrumentation.carry.threads import for_nobody, timer_context
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
-from rvbbit_otel.instrumentation.flows import Job, enter, leave
+from rvbbit_otel.instrumentation.flows import Job, Within
 from rvbbit_otel.propagation import with_work
+from rvbbit_otel.telemetry import failed
 from rvbbit_otel.work import WORK_KEY, work_of
 
 _OPENING: Final = (
@@ -75,19 +76,19 @@ class EventLoops:
                     self._wrapping.counters.error("carry.event_loop", error)
             if context is None:
                 return wrapped(*args, **kwargs)
-            token = enter(context)
-            try:
+            with Within(context):
                 return wrapped(*args, **kwargs)
-            finally:
-                leave(token)
 
         return call
 
     def _opening(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         """Opening a server or a connection, in nobody's context."""
         opened = wrapped(*args, **kwargs)
-        if self._wrapping.on and get_current().get(WORK_KEY) is not None and inspect.isawaitable(opened):
-            return _within(opened, for_nobody())
+        try:
+            if self._wrapping.on and get_current().get(WORK_KEY) is not None and inspect.isawaitable(opened):
+                return _within(opened, for_nobody())
+        except Exception as error:  # noqa: BLE001 - the host opens what it opens
+            self._wrapping.counters.error("carry.event_loop", error)
         return opened
 
     def remove(self) -> None:
@@ -102,24 +103,25 @@ class EventLoops:
 
 
 async def _within(opening: Awaitable[Any], context: Context) -> Any:
-    token = enter(context)
-    try:
+    with Within(context):
         return await opening
-    finally:
-        leave(token)
 
 
 async def _going_on(main: Coroutine[Any, Any, Any], context: Context) -> Any:
-    around = work_of(context)
-    if around is not None:
-        context = with_work(context, around.go_on_here())
-    fresh = work.begin_afresh()
-    token = enter(context)
+    fresh = None
     try:
-        return await main
+        around = work_of(context)
+        if around is not None:
+            context = with_work(context, around.go_on_here())
+        fresh = work.begin_afresh()
+    except Exception as error:  # noqa: BLE001 - the host's main task runs, for whoever it finds
+        failed("carry.event_loop", error)
+    try:
+        with Within(context):
+            return await main
     finally:
-        leave(token)
-        work.go_on(fresh)
+        if fresh is not None:
+            work.go_on(fresh)
 
 
 def _of_task(args: Any, kwargs: Any) -> Context | None:

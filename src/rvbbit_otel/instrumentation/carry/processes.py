@@ -22,6 +22,7 @@ from rvbbit_otel.propagation import (
     with_work,
     without_attribution,
 )
+from rvbbit_otel.telemetry import failed
 from rvbbit_otel.work import Work, work_of
 
 _CARRIED: Final = "_rvbbit_environment"
@@ -42,11 +43,13 @@ class CarriedCall:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
-        token = flows.enter(_context_in_child(self.environment))
+        context = None
         try:
+            context = _context_in_child(self.environment)
+        except Exception as error:  # noqa: BLE001 - the host's function runs, for whoever it finds
+            failed("carry.process", error)
+        with flows.Within(context):
             return self.function(*args, **kwargs)
-        finally:
-            flows.leave(token)
 
 
 class Processes:
@@ -79,18 +82,17 @@ class Processes:
     def _bootstrap(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         if not self._wrapping.on:
             return wrapped(*args, **kwargs)
-        token = None
+        context = None
         try:
             environment = getattr(instance, _CARRIED, None)
             if environment is not None:
-                token = flows.enter(_context_in_child(environment))
+                context = _context_in_child(environment)
         except Exception as error:  # noqa: BLE001 - the host's process runs whatever we find
             self._wrapping.counters.error("carry.bootstrap", error)
         try:
-            return wrapped(*args, **kwargs)
+            with flows.Within(context):
+                return wrapped(*args, **kwargs)
         finally:
-            if token is not None:
-                flows.leave(token)
             _flush()
 
     def _hand_over(self, instance: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:

@@ -242,8 +242,11 @@ class Taking:
 
     def _received(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         item = wrapped(*args, **kwargs)
-        if self._wrapping.on and not _waits_for_its_own(sys._getframe(1)):
-            took()
+        try:
+            if self._wrapping.on and not _waits_for_its_own(sys._getframe(1)):
+                took()
+        except Exception as error:  # noqa: BLE001 - the host gets its item whatever we find
+            self._wrapping.counters.error("carry.received", error)
         return item
 
     def _made(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
@@ -295,30 +298,39 @@ class Taking:
         plain = module.SimpleQueue
         put_by, took_from, wrapping = self._owners.put, self._owners.taken, self._wrapping
 
+        def taken(queue: Any, item: Any) -> None:
+            took(took_from(queue, item))
+
+        def told(tell: Callable[[Any, Any], object], queue: Any, item: Any) -> None:
+            try:
+                tell(queue, item)
+            except Exception as error:  # noqa: BLE001 - the host's queue works whatever we find
+                wrapping.counters.error("carry.SimpleQueue", error)
+
         class SimpleQueue(plain):  # type: ignore[misc, valid-type]
             __doc__ = plain.__doc__
             __slots__ = ()
 
             def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
                 if wrapping.on:
-                    put_by(self, item)
+                    told(put_by, self, item)
                 super().put(item, block, timeout)
 
             def put_nowait(self, item: Any) -> None:
                 if wrapping.on:
-                    put_by(self, item)
+                    told(put_by, self, item)
                 super().put_nowait(item)
 
             def get(self, block: bool = True, timeout: float | None = None) -> Any:
                 item = super().get(block, timeout)
                 if wrapping.on:
-                    took(took_from(self, item))
+                    told(taken, self, item)
                 return item
 
             def get_nowait(self) -> Any:
                 item = super().get_nowait()
                 if wrapping.on:
-                    took(took_from(self, item))
+                    told(taken, self, item)
                 return item
 
         SimpleQueue.__module__, SimpleQueue.__qualname__ = plain.__module__, plain.__qualname__

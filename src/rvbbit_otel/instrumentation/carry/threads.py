@@ -12,7 +12,7 @@ from opentelemetry.context import Context, get_current
 
 from rvbbit_otel.instrumentation.carry.taking import is_take, took
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
-from rvbbit_otel.instrumentation.flows import Job, code_of, enter, leave
+from rvbbit_otel.instrumentation.flows import Job, Within, code_of
 from rvbbit_otel.instrumentation.spans import without_span
 from rvbbit_otel.propagation import without_attribution
 from rvbbit_otel.work import work_of
@@ -41,11 +41,8 @@ def as_job(function: Callable[..., Any]) -> Callable[..., Any]:
         return job.run(function, *args, **kwargs)
 
     async def call_coroutine(*args: Any, **kwargs: Any) -> Any:
-        token = enter(job.context)
-        try:
+        with Within(job.context):
             return await function(*args, **kwargs)
-        finally:
-            leave(token)
 
     made = call_coroutine if inspect.iscoroutinefunction(function) else call
     return functools.wraps(function, updated=())(made)
@@ -87,20 +84,18 @@ class Threads:
         wrapping.before("starlette.background", "BackgroundTask.__init__", self._hand_over)
 
     def _start(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
-        token = None
+        context = None
         if self._wrapping.on:
             try:
-                token = enter(self._carry_into(instance))
+                context = self._carry_into(instance)
             except Exception as error:  # noqa: BLE001 - the host starts its thread whatever we find
                 self._wrapping.counters.error("carry.Thread.start", error)
         try:
-            return wrapped(*args, **kwargs)
+            with Within(context):
+                return wrapped(*args, **kwargs)
         except BaseException:
             vars(instance).pop("run", None)
             raise
-        finally:
-            if token is not None:
-                leave(token)
 
     def _carry_into(self, thread: threading.Thread) -> Context:
         """Let a thread run in the context of the job that it is, and return that."""
@@ -117,12 +112,8 @@ class Threads:
 
         def run_as_job() -> None:
             vars(thread).pop("run", None)
-            token = enter(context) if on.on else None
-            try:
+            with Within(context if on.on else None):
                 run()
-            finally:
-                if token is not None:
-                    leave(token)
 
         thread.run = run_as_job  # type: ignore[method-assign]
         return context
