@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rvbbit_otel.cli import budgets as budget_options
 from rvbbit_otel.cli import options
+from rvbbit_otel.cli.budgets import budgets_file, checked, over_budgets, refuse_beside_name, state_file
 from rvbbit_otel.cli.output import print_json, print_table, records, say, tell
 
 if TYPE_CHECKING:
@@ -43,15 +43,15 @@ def demo(clients: int, rows: int, as_json: bool) -> None:
     "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of the audit; may be repeated."
 )
 @click.option("--list", "as_list", is_flag=True, help="List every audit, its parameters and what it is for.")
-@budget_options.budgets_file
-@budget_options.state
+@budgets_file
+@state_file
 @options.dsn
 @options.as_json
 def audit(
     name: str | None,
     parameters: tuple[str, ...],
     as_list: bool,
-    budgets_file: Path | None,
+    budgets: Path | None,
     state: Path | None,
     dsn: str,
     as_json: bool,
@@ -75,14 +75,14 @@ def audit(
         values[key] = value
     database = ClickHouseDatabase(dsn)
     if name is not None:
-        budget_options.refuse_beside_name()
+        refuse_beside_name()
         findings = [run_audit(database, find_audit(name), values)]
     else:
         if values:
             raise click.UsageError("--param goes with the NAME of an audit")
         findings = [run_audit(database, each) for each in load_audits() if each.is_rule]
-        if budgets_file:
-            findings.append(budget_options.finding(budget_options.checked(database, budgets_file, None, state)))
+        if budgets:
+            findings.append(over_budgets(checked(database, budgets, None, state)))
     # A report is no verdict: a time without rows is an answer too.
     window = [values["since"]] if "since" in values and findings[0].audit.is_rule else []
     tried = has_rows(database, *window)

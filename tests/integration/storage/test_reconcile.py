@@ -128,6 +128,22 @@ def test_calls_that_were_told_and_not_counted_are_named_and_fit_exactly(store: S
     assert compared(store, usage(tmp_path, used(1, 10, 4))).differing == []
 
 
+def test_calls_that_were_counted_in_part_are_named(store: Store, tmp_path: Path) -> None:
+    # The call inside came first and counts; of the one around it only what is more.
+    trace = (8).to_bytes(16, "big")
+    outer, inner = call(1, 100, 10, took=10), call(2, 60, 5, took=5)
+    store.send(
+        traces(
+            SpanRecord(
+                2, inner.attributes, at=inner.at + 10**9, took=inner.took, trace=trace, parent=(2).to_bytes(8, "big")
+            )
+        )
+    )
+    store.send(traces(SpanRecord(1, outer.attributes, at=outer.at, took=outer.took, trace=trace)))
+    assert compared(store, usage(tmp_path, used(2, 100, 10))).differing == []
+    assert reasons(compared(store, usage(tmp_path, used(2, 160, 15)))) == [("counted-in-part", 1, True)]
+
+
 def test_calls_without_a_price_make_ours_a_lower_bound(store: Store, tmp_path: Path) -> None:
     store.send(traces(call(1, 10, 4, "0.5"), call(2, 20, 6, model=MODEL)))
     seen = compared(store, usage(tmp_path, used(2, 30, 10)), costs(tmp_path, (MODEL, "0.75")))
