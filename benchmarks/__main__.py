@@ -14,7 +14,21 @@ from pathlib import Path
 from benchmarks.harness import ROUNDS, report
 
 # larsql needs what `make test-runners` installs, so it is not one of all.
-ALL = ("stamp", "udf", "host", "registry", "start", "fresh", "storage", "query", "audit", "ingest", "overload", "soak")
+ALL = (
+    "stamp",
+    "udf",
+    "leaving",
+    "host",
+    "registry",
+    "start",
+    "fresh",
+    "storage",
+    "query",
+    "audit",
+    "ingest",
+    "overload",
+    "soak",
+)
 NAMES = (*ALL, "larsql")
 
 

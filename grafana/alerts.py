@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grafana.panels import METRICS, STORE, TABLE, StoreQuery, audit_sql, sql
-from rvbbit_otel.storage.audits import Audit, load_audits
+from rvbbit_otel.storage.audits import SINCE, Audit, load_audits
 
 # Seconds that a rule looks back. The rules that look at all there is ignore it.
 _WINDOW = 900
@@ -13,7 +13,7 @@ _RUNBOOK = "docs/how-to/runbook.md"
 def rules() -> dict[str, object]:
     """The whole file."""
     audits = [audit for audit in load_audits() if audit.is_rule]
-    recent = [audit for audit in audits if any(each.name == "since" for each in audit.parameters)]
+    recent = [audit for audit in audits if audit.has_window and not audit.hourly]
     whole = [audit for audit in audits if audit not in recent]
     coverage = _rule("coverage", "Rows whose caller is known are below 100 %", sql("alerts/coverage"), "lt", 100, "5m")
     return {
@@ -64,8 +64,10 @@ def _group(name: str, interval: str, members: list[dict[str, object]]) -> dict[s
 
 
 def _of_audit(audit: Audit) -> dict[str, object]:
-    query = f"SELECT count() AS findings FROM ({audit_sql(audit)})"
-    return _rule(audit.name, audit.title, query, "gt", 0, "0s" if audit.parameters else "1h", audit.finding)
+    query = f"SELECT count() AS findings FROM ({audit_sql(audit, audit.hourly)})"
+    # One with a patience of its own has waited by then.
+    patient = any(parameter.name != SINCE for parameter in audit.parameters)
+    return _rule(audit.name, audit.title, query, "gt", 0, "1h" if audit.hourly and not patient else "0s", audit.finding)
 
 
 def _rule(

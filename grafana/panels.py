@@ -12,7 +12,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.common import BigValueGraphMode, LegendDisplayMode, LegendPlacement, StackingMode
 from grafana_foundation_sdk.models.dashboard import DataSourceRef, DynamicConfigValue, Panel
 
-from rvbbit_otel.storage.audits import Audit
+from rvbbit_otel.storage.audits import SINCE, Audit
 
 STORE = DataSourceRef(type_val="grafana-clickhouse-datasource", uid="rvbbit-clickhouse")
 METRICS = DataSourceRef(type_val="prometheus", uid="rvbbit-prometheus")
@@ -57,11 +57,13 @@ def quoted(text: str) -> str:
     return f"'{doubled}'"
 
 
-def audit_sql(audit: Audit) -> str:
-    """An audit over the time that the dashboard shows, where it looks at a time at all."""
+def audit_sql(audit: Audit, whole: bool = False) -> str:
+    """An audit over the time that the dashboard shows, or over all rows (`whole`)."""
     text = audit.sql.rstrip(";")
     for parameter in audit.parameters:
-        value = "$__fromTime" if parameter.name == "since" else parameter.default
+        value = parameter.default
+        if parameter.name == SINCE:
+            value = f"toDateTime({quoted(parameter.default)})" if whole else "$__fromTime"
         text = text.replace(f"{{{parameter.name}:{parameter.type}}}", value)
     return text
 

@@ -37,15 +37,18 @@ def clean(value: _T) -> _T:
 def clean_attributes(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """The attributes of a span, an event, a link or a record, with their limits and what was dropped; the same object where all are fit."""
     cleaned = clean(attributes)
-    if cleaned is attributes:
-        return attributes
+    return attributes if cleaned is attributes else with_entries(attributes, cleaned or {})
+
+
+def with_entries(attributes: Mapping[str, Any] | None, entries: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Attributes with these entries, which are fit, and with the limits of `attributes` and what was dropped of them."""
     limits = getattr(attributes, "maxlen", None), getattr(attributes, "max_value_len", None)
     bounded = BoundedAttributes(limits[0], immutable=False, max_value_len=limits[1])
-    entries: dict[str, Any] | None = getattr(bounded, "_dict", None)
-    if entries is None:
-        bounded.update(cleaned or {})
+    inner: dict[str, Any] | None = getattr(bounded, "_dict", None)
+    if inner is None:
+        bounded.update(entries)
     else:
-        entries.update(cleaned or {})  # The public way cleans once more, and drops what has an empty key inside a map.
+        inner.update(entries)  # The public way cleans once more, and drops what has an empty key inside a map.
     bounded.dropped = getattr(attributes, "dropped", 0)
     return bounded
 

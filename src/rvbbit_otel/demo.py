@@ -17,6 +17,7 @@ from rvbbit_otel.errors import RvbbitOtelError
 from rvbbit_otel.storage.audits import Finding, load_audits, run_audit
 from rvbbit_otel.storage.client import ClickHouseDatabase
 from rvbbit_otel.storage.database import Database
+from rvbbit_otel.storage.files import read
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 # The three questions of the acceptance, and how many rows each must give for one query over three rows.
@@ -137,7 +138,7 @@ def _ask(dsn: str, query: str) -> list[tuple[str, str]]:
 
 
 def _sql(question: str) -> str:
-    return next(audit.sql for audit in load_audits() if audit.name == question)
+    return read(f"acceptance/{question}.sql")
 
 
 def _curl(url: str, query: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rvbbit_otel.telemetry import failed
 from rvbbit_otel.work import Work, reads
 
 
@@ -18,6 +19,12 @@ class Frames:
 
     def of(self, generator: Any) -> None:
         """It is suspended now."""
+        try:
+            self._note(generator)
+        except Exception as error:  # noqa: BLE001 - the host's item is on its way
+            failed("frames", error)
+
+    def _note(self, generator: Any) -> None:
         while self._work is not None and generator is not None:
             frame = getattr(generator, "gi_frame", None) or getattr(generator, "ag_frame", None)
             if frame is not None and id(frame) not in self._known:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from rvbbit_otel.clean_spans import cleaned_span
 from rvbbit_otel.telemetry import Counters
 
 # Of the 4 MiB (4,194,304 bytes) that a gRPC server takes unless it is told otherwise, and so the collector's receiver.
@@ -65,28 +66,33 @@ def quicken(exporter: object) -> Callable[[], None] | None:
 
 
 def in_parts(spans: Sequence[ReadableSpan], counters: Counters) -> Iterator[Sequence[ReadableSpan]]:
-    """The spans in their order, each part encoded and not over MOST_BYTES; one span that is larger goes alone.
+    """The spans in their order, each part encoded and not over MOST_BYTES; a span that is larger goes alone, and last, since it may well be refused.
 
     A part is for the exporter's `export`, on this thread, before the next one is asked for. What ours fails on is counted, and encoded by theirs.
     """
-    from rvbbit_otel import otlp_encoding  # It imports the protocol, which a process with such an exporter has loaded.
+    large: list[ReadableSpan] = []
+    yield from _in_parts(spans, counters, MOST_BYTES, large)
+    for span in large:
+        yield from _in_parts([span], counters, None, large)
 
-    def lost(error: Exception) -> None:
-        counters.error("encoder.span", error)
-        counters.add("dropped.not_encodable")
 
+def _in_parts(
+    spans: Sequence[ReadableSpan], counters: Counters, most: int | None, large: list[ReadableSpan]
+) -> Iterator[Sequence[ReadableSpan]]:
     try:
-        encoded = otlp_encoding.encoded(spans, lost)
-        request = otlp_encoding.as_request(encoded) if len(encoded) <= MOST_BYTES or len(spans) == 1 else None
+        request = _request(spans, counters, most)
     except Exception as error:  # noqa: BLE001 - spans are exported whatever becomes of a shortcut
         counters.error("encoder", error)
         yield spans
         return
+    if request is None and len(spans) == 1:
+        large.append(spans[0])
+        return
     if request is None:
         counters.add("split.too_large")
         middle = len(spans) // 2
-        yield from in_parts(spans[:middle], counters)
-        yield from in_parts(spans[middle:], counters)
+        yield from _in_parts(spans[:middle], counters, most, large)
+        yield from _in_parts(spans[middle:], counters, most, large)
         return
     _ready.spans, _ready.request = spans, request
     try:
@@ -95,9 +101,32 @@ def in_parts(spans: Sequence[ReadableSpan], counters: Counters) -> Iterator[Sequ
         _ready.spans = _ready.request = None
 
 
-def _cleaned(spans: Sequence[ReadableSpan]) -> Sequence[ReadableSpan]:
-    from rvbbit_otel.otlp_encoding import cleaned_span
+def _request(spans: Sequence[ReadableSpan], counters: Counters, most: int | None) -> Any:
+    """The spans as one request, None where that has too many bytes. By theirs where another version lacks what ours is made of: slower."""
 
+    def lost(error: Exception) -> None:
+        counters.error("encoder.span", error)
+        counters.add("dropped.not_encodable")
+
+    try:
+        from rvbbit_otel import (
+            otlp_encoding,  # It imports the protocol, which a process with such an exporter has loaded.
+        )
+
+        encoded = otlp_encoding.encoded(spans, lost)
+        return otlp_encoding.as_request(encoded) if most is None or len(encoded) <= most else None
+    except (ImportError, AttributeError) as error:
+        counters.error("encoder", error)
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+    try:
+        request = encode_spans(spans)
+    except Exception:  # noqa: BLE001 - as in `quicken`
+        request = encode_spans(_cleaned(spans))
+    return request if most is None or request.ByteSize() <= most else None
+
+
+def _cleaned(spans: Sequence[ReadableSpan]) -> Sequence[ReadableSpan]:
     return [cleaned_span(span) for span in spans]
 
 

@@ -9,7 +9,6 @@ are those of opentelemetry-proto 1.x, ``trace.proto`` and ``common.proto``, whic
 
 from __future__ import annotations
 
-import copy
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -24,11 +23,12 @@ from opentelemetry.exporter.otlp.proto.common._internal.trace_encoder import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from rvbbit_otel.clean_text import clean, clean_attributes, clean_text
+from rvbbit_otel.clean_spans import cleaned_event, cleaned_link, cleaned_scope, cleaned_span
+from rvbbit_otel.clean_text import clean, clean_text
 
 # Attributes that are kept as bytes, and the longest text among them: about a megabyte at most. When it is full it starts anew.
 _MOST_KEPT: Final = 4096
@@ -103,38 +103,6 @@ def _encoded(span: ReadableSpan) -> bytes:
         return encoded
 
 
-def cleaned_span(span: ReadableSpan) -> ReadableSpan:
-    """The span with every text fit for OTLP: a copy, since an ended span can't be changed."""
-    cleaned = copy.copy(span)
-    cleaned._name = clean_text(span.name)
-    cleaned._attributes = clean_attributes(span._attributes)
-    cleaned._events = [_cleaned_event(event) for event in span.events]
-    cleaned._links = [_cleaned_link(link) for link in span.links]
-    if span.status.description:
-        cleaned._status = Status(span.status.status_code, clean_text(span.status.description))
-    if span.instrumentation_scope is not None:
-        cleaned._instrumentation_scope = cleaned_scope(span.instrumentation_scope)
-    return cleaned
-
-
-def cleaned_scope(scope: InstrumentationScope) -> InstrumentationScope:
-    """The scope with every text fit for OTLP; the same object where it is already."""
-    parts = scope.name, scope.version, scope.schema_url, scope.attributes
-    cleaned = clean(parts)
-    return scope if cleaned is parts else InstrumentationScope(*cleaned)
-
-
-def _cleaned_event(event: Event) -> Event:
-    attributes = clean_attributes(event.attributes)
-    name = clean_text(event.name)
-    return event if attributes is event.attributes and name is event.name else Event(name, attributes, event.timestamp)
-
-
-def _cleaned_link(link: Link) -> Link:
-    attributes = clean_attributes(link.attributes)
-    return link if attributes is link.attributes else Link(link.context, attributes)
-
-
 def _span(span: ReadableSpan) -> bytes:
     context, parent, status = span.context, span.parent, span.status
     trace_id = context.trace_id
@@ -155,10 +123,10 @@ def _span(span: ReadableSpan) -> bytes:
             kept = _kept.get((key, value, type(value))) if type(value) in _PLAIN else None
             parts.append(_attribute(key, value) if kept is None else kept)
     if span._events:
-        events = [_cleaned_event(event) for event in span.events]
+        events = [cleaned_event(event) for event in span.events]
         parts += [_delimited(11, event.SerializeToString()) for event in _encode_events(events) or ()]
     if span._links:
-        links = [_cleaned_link(link) for link in span.links]
+        links = [cleaned_link(link) for link in span.links]
         parts += [_delimited(13, link.SerializeToString()) for link in _encode_links(links) or ()]
     dropped = (10, span.dropped_attributes), (12, span.dropped_events), (14, span.dropped_links)
     parts += [_varint(field << 3) + _varint(count) for field, count in dropped if count]

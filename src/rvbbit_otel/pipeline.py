@@ -5,24 +5,31 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import propagate
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
 from rvbbit_otel.drops import CountingDrops
 from rvbbit_otel.encoder import in_parts, quicken
+from rvbbit_otel.ending import Noting, Patience, end_with, hold_less
 from rvbbit_otel.processor import CallerSpanProcessor
 from rvbbit_otel.propagation import GuardedPropagator
+from rvbbit_otel.redaction.records import Redactor
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.repair import RepairingSpanExporter
 from rvbbit_otel.sampler import AttributionSampler
 from rvbbit_otel.settings import Settings
+from rvbbit_otel.short_answers import shorten
 from rvbbit_otel.telemetry import Counters, Once, observe
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LoggerProvider
+
+# Of these we know that they export.
+_EXPORTING: Final = (BatchSpanProcessor, SimpleSpanProcessor)
 
 
 class Pipeline:
@@ -38,12 +45,14 @@ class Pipeline:
         self.registry = registry
         self.settings = settings
         self.counters = counters or registry.counters
+        self.redactor = Redactor(settings, self.counters) if settings.redaction else None
         self._undo: list[Callable[[], None]] = []
         self._installed: weakref.WeakSet[Any] = weakref.WeakSet()
         self._once = Once()
+        self.patience = Patience(settings.exit_patience)
 
     def install_tracing(self, provider: TracerProvider) -> None:
-        """Stamp the spans of a provider, mend them before its exporters, and never sample a row away."""
+        """Stamp the spans of a provider, mend and redact them before its exporters, and never sample a row away."""
         if self._is_installed(provider):
             return
         processor = CallerSpanProcessor(self.registry, self.counters)
@@ -54,12 +63,12 @@ class Pipeline:
         self._attempt("sampler", lambda: self._wrap_sampler(provider))
 
     def install_logging(self, provider: LoggerProvider) -> None:
-        """Stamp the log records of a provider."""
+        """Stamp the log records of a provider, and redact them before its exporters."""
         if self._is_installed(provider):
             return
-        from rvbbit_otel.log_processor import (
-            CallerLogRecordProcessor,
-        )  # It imports the SDK of logs, which not every host uses.
+        # They import the SDK of logs, which not every host uses.
+        from rvbbit_otel.log_processor import CallerLogRecordProcessor
+        from rvbbit_otel.redaction.logs import redacting
 
         processor = CallerLogRecordProcessor(self.registry, self.counters)
         provider.add_log_record_processor(processor)
@@ -71,8 +80,12 @@ class Pipeline:
 
         # Ahead of the one that queues the record for export, or a fast exporter would win the race.
         self._attempt("logging", put_first)
+        self._attempt("log_exporters", lambda: self._watch_log_exporters(provider))
         self._undo.append(lambda: self._take_out(processors, "_log_record_processors", processor))
         self._undo.append(processor.shutdown)
+        if self.redactor is not None:
+            around = partial(redacting, redactor=self.redactor, counters=self.counters)
+            self._attempt("log_exporters", lambda: self._wrap_log_exporters(provider, around))
 
     def install_propagation(self) -> None:
         """Guard the global propagator."""
@@ -112,37 +125,91 @@ class Pipeline:
             self.counters.error(f"pipeline.{what}", error)
 
     def _wrap_exporters(self, provider: TracerProvider) -> None:
+        self._with_each_added(provider, "add_span_processor", self._wrap_exporter)
         for processor in provider._active_span_processor._span_processors:
-            self._wrap_exporter(processor)
-        add = provider.add_span_processor
+            self._attempt("exporters", partial(self._wrap_exporter, processor))
 
-        def add_span_processor(span_processor: SpanProcessor) -> None:
-            self._attempt("exporters", lambda: self._wrap_exporter(span_processor))
-            add(span_processor)
+    def _wrap_log_exporters(self, provider: LoggerProvider, around: Callable[[Any], Any]) -> None:
+        def wrap(processor: object) -> None:
+            holder, name = _where_exporter_is(processor, "_exporter")
+            ours = around(getattr(holder, name, None))
+            if ours is not None:
+                self._put(holder, name, ours)
 
-        provider.add_span_processor = add_span_processor  # type: ignore[method-assign]
-        self._undo.append(lambda: vars(provider).pop("add_span_processor", None))
+        self._with_each_added(provider, "add_log_record_processor", wrap)
+        for processor in provider._multi_log_record_processor._log_record_processors:
+            self._attempt("log_exporters", partial(wrap, processor))
+
+    def _with_each_added(self, provider: object, name: str, wrap: Callable[[Any], None]) -> None:
+        """Wrap what is added to a provider later."""
+        add = getattr(provider, name)
+
+        def adding(processor: Any) -> None:
+            self._attempt("exporters", lambda: wrap(processor))
+            add(processor)
+
+        setattr(provider, name, adding)
+        self._undo.append(lambda: vars(provider).pop(name, None))
 
     def _wrap_exporter(self, processor: SpanProcessor) -> None:
-        # The batch processor shows its exporter as a property; where it is kept is an object behind that.
-        holder, name = (
-            (processor._batch_processor, "_exporter")
-            if hasattr(processor, "_batch_processor")
-            else (processor, "span_exporter")
-        )
+        holder, name = _where_exporter_is(processor, "span_exporter")
         inner = getattr(holder, name, None)
+        if inner is None and isinstance(processor, _EXPORTING):
+            raise LookupError(f"where {type(processor).__name__} keeps its exporter: what it sends is not redacted")
         if inner is None or isinstance(inner, RepairingSpanExporter):
             return
-        repairing = RepairingSpanExporter(inner, self.registry, self.counters)
+        repairing = RepairingSpanExporter(
+            inner, self.registry, self.counters, self.redactor, self.patience.acknowledged
+        )
         self._attempt("encoder", lambda: self._quicken(inner, repairing))
-        setattr(holder, name, repairing)
+        self._put(holder, name, repairing)
+        self._attempt("drops", lambda: self._count_drops(holder))
+        self._be_patient(processor, inner)
+
+    def _put(self, holder: object, name: str, ours: Any) -> None:
+        """Put ours in the place of an exporter, until `uninstall`."""
+        setattr(holder, name, ours)
 
         def undo() -> None:
-            if getattr(holder, name) is repairing:
-                setattr(holder, name, inner)
+            if getattr(holder, name) is ours:
+                setattr(holder, name, ours.inner)
 
         self._undo.append(undo)
-        self._attempt("drops", lambda: self._count_drops(holder))
+
+    def _watch_log_exporters(self, provider: LoggerProvider) -> None:
+        for processor in provider._multi_log_record_processor._log_record_processors:
+            self._watch_log_exporter(processor)
+        self._with_each_added(provider, "add_log_record_processor", self._watch_log_exporter)
+
+    def _watch_log_exporter(self, processor: Any) -> None:
+        queue = getattr(processor, "_batch_processor", None)
+        inner = getattr(queue, "_exporter", None)
+        if queue is None or inner is None or isinstance(inner, Noting):
+            return
+        noting = Noting(inner, self.patience)
+        queue._exporter = noting
+
+        def undo() -> None:
+            if queue._exporter is noting:
+                queue._exporter = inner
+
+        self._undo.append(undo)
+        self._be_patient(processor, getattr(inner, "inner", inner))  # One that redacts may be around it already.
+
+    def _be_patient(self, processor: Any, exporter: object) -> None:
+        """What a target that is down, hangs or floods may cost the host: two seconds at its end, and little memory."""
+
+        def end() -> None:
+            if hasattr(processor, "_batch_processor"):
+                self._undo.append(end_with(processor._batch_processor, self.patience))
+
+        def hold() -> None:
+            if hasattr(processor, "_batch_processor"):
+                self._undo.append(hold_less(processor._batch_processor, self.patience))
+
+        self._attempt("ending", end)
+        self._attempt("queue", hold)
+        self._attempt("answers", lambda: self._undo.append(shorten(exporter)))
 
     def _count_drops(self, holder: Any) -> None:
         # Only a processor with a queue of its own has these.
@@ -170,3 +237,9 @@ class Pipeline:
     @staticmethod
     def _take_out(holder: object, name: str, processor: object) -> None:
         setattr(holder, name, tuple(each for each in getattr(holder, name) if each is not processor))
+
+
+def _where_exporter_is(processor: object, otherwise: str) -> tuple[object, str]:
+    # A batch processor shows its exporter as a property; where it is kept is an object behind that.
+    batch = getattr(processor, "_batch_processor", None)
+    return (processor, otherwise) if batch is None else (batch, "_exporter")

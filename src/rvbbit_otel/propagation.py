@@ -12,7 +12,6 @@ from typing import Final, cast
 from urllib.parse import urlsplit
 
 from opentelemetry import baggage, trace
-from opentelemetry.baggage import _BAGGAGE_KEY
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context, get_current
 from opentelemetry.propagators.textmap import (
@@ -24,11 +23,12 @@ from opentelemetry.propagators.textmap import (
     default_setter,
 )
 from opentelemetry.semconv.attributes import server_attributes, url_attributes
-from opentelemetry.trace.propagation import _SPAN_KEY
+from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from rvbbit_otel.attributes import CALLER_DIGEST, CALLER_ID, SESSION_ID
 from rvbbit_otel.caller import Caller, CallerId, SessionId, parse_session_id, valid_caller_id
+from rvbbit_otel.context_keys import BAGGAGE_KEY, SPAN_KEY
 from rvbbit_otel.echo import Echo
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.settings import Settings
@@ -39,13 +39,15 @@ BAGGAGE_KEYS: Final = (CALLER_ID, CALLER_DIGEST, SESSION_ID)
 # Older names are still written by clients that did not opt in to the stable HTTP conventions.
 _HOST_ATTRIBUTES: Final = (server_attributes.SERVER_ADDRESS, "net.peer.name")
 _URL_ATTRIBUTES: Final = (url_attributes.URL_FULL, "http.url")
+# What a server's span or one of the application's own says of a host is its own address, or any; these two say where a request goes.
+_LEAVING: Final = frozenset({SpanKind.CLIENT, SpanKind.PRODUCER})
 _NOTHING: Final[Mapping[str, object]] = {}
 
 
 def with_work(context: Context | None, work: Work) -> Context:
     """A context that speaks for this work, and tells other processes so."""
     context = get_current() if context is None else context
-    pairs = {**cast("Mapping[str, object]", context.get(_BAGGAGE_KEY) or _NOTHING)}
+    pairs = {**cast("Mapping[str, object]", context.get(BAGGAGE_KEY) or _NOTHING)}
     for key in BAGGAGE_KEYS:
         pairs.pop(key, None)
     if work.caller is not None:
@@ -53,7 +55,7 @@ def with_work(context: Context | None, work: Work) -> Context:
         pairs[CALLER_DIGEST] = work.caller.digest
     if work.session_id is not None:
         pairs[SESSION_ID] = work.session_id
-    return Context({**context, WORK_KEY: work, _BAGGAGE_KEY: pairs})
+    return Context({**context, WORK_KEY: work, BAGGAGE_KEY: pairs})
 
 
 def with_caller(context: Context | None, caller: Caller) -> Context:
@@ -98,7 +100,7 @@ def handed_over(context: Context, code: CodeType | None = None) -> Context:
         # It waits and hands itself over again: a loop, whose next turn may find anybody's work.
         return without_attribution(context, work.caller.id if work.caller is not None else work.candidate)
     job = work.job(code)
-    job.span = context.get(_SPAN_KEY)
+    job.span = context.get(SPAN_KEY)
     if work is context.get(WORK_KEY):
         return Context({**context, WORK_KEY: job})
     return with_work(context, job)
@@ -153,7 +155,7 @@ def block_session_of(context: Context | None) -> SessionId | None:
 
 def foreign_caller_id(context: Context) -> CallerId | None:
     """The caller id that somebody else put into the context's baggage: another process, or code that writes baggage by hand."""
-    pairs = context.get(_BAGGAGE_KEY)  # As `get_baggage` does, without its copies: this runs for every span.
+    pairs = context.get(BAGGAGE_KEY)  # As `get_baggage` does, without its copies: this runs for every span.
     stated = pairs.get(CALLER_ID) if pairs else None  # type: ignore[attr-defined]
     if stated is None:
         return None
@@ -167,7 +169,7 @@ def foreign_caller_id(context: Context) -> CallerId | None:
 
 def foreign_session_id(context: Context) -> SessionId | None:
     """The session id in the context's baggage, None if there is none, it is malformed, or it stands for work of this process."""
-    pairs = context.get(_BAGGAGE_KEY)
+    pairs = context.get(BAGGAGE_KEY)
     stated = pairs.get(SESSION_ID) if pairs else None  # type: ignore[attr-defined]
     if stated is None:
         return None
@@ -203,7 +205,8 @@ def context_from_environment(environ: Mapping[str, str]) -> Context:
 class GuardedPropagator(TextMapPropagator):
     """Any propagator, with our baggage kept from hosts that are not allowed and from senders that are not trusted.
 
-    The destination of a request is what its client span says (`server.address`, `url.full`); a request without such a span carries nothing of ours.
+    The destination of a request is what its span says, of kind CLIENT or PRODUCER (`server.address`, `url.full`); every host that it names has to be
+    allowed. A request without such a span carries nothing of ours.
     """
 
     def __init__(self, inner: TextMapPropagator, settings: Settings, counters: Counters) -> None:
@@ -224,7 +227,8 @@ class GuardedPropagator(TextMapPropagator):
         """Write headers; ours only for an allowed host."""
         context = get_current() if context is None else context
         try:
-            allowed = self._is_allowed(_destination(context))
+            hosts = _destinations(context)
+            allowed = bool(hosts) and all(self._is_allowed(host) for host in hosts)
             context = effective(context) if allowed else without_baggage(context)
         except Exception as error:  # noqa: BLE001 - a request of the host must go out whatever we find
             self._counters.error("propagation.inject", error)
@@ -245,22 +249,21 @@ class GuardedPropagator(TextMapPropagator):
             self._counters.error("propagation.extract", error)
             return before
 
-    def _is_allowed(self, host: str | None) -> bool:
-        if host is None:
-            return False
+    def _is_allowed(self, host: str) -> bool:
         host = host.lower()
         return any(host == entry or (entry.startswith("*.") and host.endswith(entry[1:])) for entry in self._allowed)
 
 
-def _destination(context: Context) -> str | None:
-    attributes = getattr(trace.get_current_span(context), "attributes", None) or {}
-    for name in _HOST_ATTRIBUTES:
-        if isinstance(host := attributes.get(name), str) and host:
-            return host
-    for name in _URL_ATTRIBUTES:
-        if isinstance(url := attributes.get(name), str):
-            return urlsplit(url).hostname
-    return None
+def _destinations(context: Context) -> list[str]:
+    """Every host that the request's span names; empty where there is no such span, or where one of its addresses can't be read."""
+    span = trace.get_current_span(context)
+    if getattr(span, "kind", None) not in _LEAVING:
+        return []
+    attributes = getattr(span, "attributes", None) or {}
+    hosts = [host for name in _HOST_ATTRIBUTES if isinstance(host := attributes.get(name), str) and host]
+    urls = [url for name in _URL_ATTRIBUTES if isinstance(url := attributes.get(name), str)]
+    found = [*hosts, *(urlsplit(url).hostname for url in urls)]
+    return [] if None in found else [host for host in found if host is not None]
 
 
 def _checked(context: Context, counters: Counters | None) -> Context:

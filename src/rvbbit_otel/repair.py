@@ -1,4 +1,4 @@
-"""The last look at a span before it leaves: what could not be known when it started, and what the SDK dropped since."""
+"""The last look at a span before it leaves: what could not be known when it started, what the SDK dropped since, and what may not leave."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from opentelemetry.util.types import AnyValue
 
 from rvbbit_otel.attributes import CALLER_CONFLICT, CALLER_ID, CALLER_SOURCE, CONTENT_KEYS, SESSION_ID
 from rvbbit_otel.caller import valid_caller_id
+from rvbbit_otel.redaction.records import Redactor
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.stamping import DISOWNED_SLOT, OWN_SLOT, RUN_SLOT, STAMP_SLOT, Stamper
 from rvbbit_otel.telemetry import Counters
@@ -24,14 +25,23 @@ class RepairingSpanExporter(SpanExporter):
 
     A stamp that was made at the start is final. What is mended, by a copy of the span, since an ended span can't be changed: a session id that was
     set after the start on a span of nobody's (source ``repair``), a caller that was set after the start (``explicit``), and what the SDK
-    evicted or cut by its limits (source as it was).
+    evicted or cut by its limits (source as it was). Then what may not leave is taken out, by a copy, too.
     """
 
-    def __init__(self, inner: SpanExporter, registry: EchoRegistry, counters: Counters | None = None) -> None:
-        """Mend by the sessions of `registry`, then hand over to `inner`, in the parts that `parts` makes of a batch."""
+    def __init__(
+        self,
+        inner: SpanExporter,
+        registry: EchoRegistry,
+        counters: Counters | None = None,
+        redactor: Redactor | None = None,
+        on_success: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Mend by the sessions of `registry`, redact, then hand over to `inner`, in the parts that `parts` makes of a batch; each success is told."""
         self.inner = inner
+        self.redactor = redactor
         self.parts: Parts = lambda spans: (spans,)
         self._counters = counters or registry.counters
+        self._on_success = on_success
         self._stamper = Stamper(registry, self._counters)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -40,12 +50,18 @@ class RepairingSpanExporter(SpanExporter):
         What the exporter raises is raised once every part was tried.
         """
         failed, raised = 0, None
-        for part in self.parts([self._mended(span) for span in spans]):
+        leaving = [self._mended(span) for span in spans]
+        if self.redactor is not None:
+            leaving = [self.redactor.span(span) for span in leaving]
+        for part in self.parts(leaving):
             try:
                 done = self.inner.export(part) is not SpanExportResult.FAILURE
             except Exception as error:  # noqa: BLE001 - raised below, unchanged
                 done, raised = False, error
-            failed += 0 if done else len(part)
+            if done:
+                self._on_success()
+            else:
+                failed += len(part)
         if failed:
             self._counters.add("dropped.export_failed", failed)
         if raised is not None:

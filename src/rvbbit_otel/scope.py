@@ -18,6 +18,7 @@ from rvbbit_otel.caller import Caller, SessionId, parse_session_id
 from rvbbit_otel.driven import Frames
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.propagation import caller_of, effective, with_work
+from rvbbit_otel.telemetry import failed
 from rvbbit_otel.work import WORK_KEY, Work, say_whose_run_it_is_in, work_of
 
 # Closes a block; the error that left it, None if none did.
@@ -70,12 +71,18 @@ class called_by:  # noqa: N801 - used as a function
         self._origin = origin
         self._session = session
         self._name: str | None = None
-        self._entered: list[tuple[Context, Work, Close]] = []
+        self._entered: list[tuple[Context, Work, Close] | None] = []
 
     def __enter__(self) -> None:
         """Begin the block."""
+        try:
+            self._enter(sys._getframe(1))
+        except Exception as error:  # noqa: BLE001 - what is in the block runs, as if there were none
+            self._entered.append(None)
+            failed("called_by.enter", error)
+
+    def _enter(self, frame: FrameType) -> None:
         before = get_current()
-        frame = sys._getframe(1)
         opening = Opening(self._caller(), self._session_id(), self._name or _name_of(frame))
         work, context, close = (_openers[-1] if _openers else _plain)(opening, effective(before))
         generator = _generator_around(frame)
@@ -92,15 +99,29 @@ class called_by:  # noqa: N801 - used as a function
         traceback: TracebackType | None,
     ) -> None:
         """End the block."""
-        if not self._entered:
+        entered = self._entered.pop() if self._entered else None
+        if entered is None:
             return
-        before, work, close = self._entered.pop()
+        try:
+            self._exit(*entered, error)
+        except Exception as failure:  # noqa: BLE001 - what was in the block has its result
+            failed("called_by.exit", failure)
+
+    @staticmethod
+    def _exit(before: Context, work: Work, close: Close, error: BaseException | None) -> None:
         inner = get_current().get(WORK_KEY)
         # Somebody else's context is left as it is: a consumer's, or what was attached on another thread. What has ended there says nothing any more.
         mine = work.frame is None and isinstance(inner, Work) and inner.is_within(work)
-        close(error)
-        if mine:
-            attach(before)
+        try:
+            close(error)
+        finally:
+            if mine:
+                attach(before)
+
+    def frames(self) -> Frames | None:
+        """Those that the generator in the block runs, None where the block could not begin."""
+        entered = self._entered[-1]
+        return Frames(entered[1].go_on_here()) if entered is not None else None
 
     def __call__(self, function: _Function) -> _Function:
         """Decorate: every call of the function is such a block, from its begin to its end."""
@@ -222,14 +243,15 @@ def _in_block(inner: Generator[Any, Any, Any], block: Callable[[], called_by]) -
     given: Any = None
     scope = block()
     with scope:
-        frames = Frames(scope._entered[-1][1].go_on_here())
+        frames = scope.frames()
         try:
             while True:
                 try:
                     item = advance(given)
                 except StopIteration as stop:
                     return stop.value
-                frames.of(inner)
+                if frames is not None:
+                    frames.of(inner)
                 try:
                     given, advance = (yield item), inner.send
                 except GeneratorExit:
@@ -237,7 +259,8 @@ def _in_block(inner: Generator[Any, Any, Any], block: Callable[[], called_by]) -
                 except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the generator gets
                     given, advance = error, inner.throw
         finally:
-            frames.forget()
+            if frames is not None:
+                frames.forget()
             inner.close()
 
 
@@ -246,14 +269,15 @@ async def _in_block_async(inner: AsyncGenerator[Any, Any], block: Callable[[], c
     given: Any = None
     scope = block()
     with scope:
-        frames = Frames(scope._entered[-1][1].go_on_here())
+        frames = scope.frames()
         try:
             while True:
                 try:
                     item = await advance(given)
                 except StopAsyncIteration:
                     return
-                frames.of(inner)
+                if frames is not None:
+                    frames.of(inner)
                 try:
                     given, advance = (yield item), inner.asend
                 except GeneratorExit:
@@ -261,5 +285,6 @@ async def _in_block_async(inner: AsyncGenerator[Any, Any], block: Callable[[], c
                 except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the generator gets
                     given, advance = error, inner.athrow
         finally:
-            frames.forget()
+            if frames is not None:
+                frames.forget()
             await inner.aclose()

@@ -14,7 +14,10 @@ from rvbbit_otel.errors import ConfigurationError
 
 PREFIX: Final = "OTEL_PYTHON_RVBBIT_"
 Content = Literal["off", "truncated", "full"]
+CallerSql = Literal["off", "shape", "full"]
 
+# Letters, digits and signs of a key, and `*` for any run of them.
+_KEY = re.compile(r"[^\s,]{1,256}")
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.:-]*[A-Za-z0-9_])?", re.ASCII)
 
 
@@ -31,7 +34,13 @@ class Settings:
     mend_runner: whether a runner that asks itself who its caller is gets our answer instead of its guess, so that its own tables are right too.
     max_sessions: live and recently ended sessions remembered at most; the oldest is forgotten first.
     session_ttl: seconds for which an ended session is remembered, for rows that are logged late.
+    exit_patience: seconds for which the end of a process waits for a target that has acknowledged nothing for five; what is queued then is lost.
     runner_files: TOML files with a RunnerSpec each; one goes before an installed runner of the same name.
+    redaction: whether spans and log records leave without secrets, and while content is off without content that other instrumentations wrote.
+    redact_keys: attributes that never leave, beside those of the table; ``*`` stands for any run of characters.
+    keep_keys: attributes that leave as they are, whatever the table says; of two patterns the longer says what is done.
+    caller_sql: what leaves of a caller's SQL text while content is off: nothing, its shape (literals are ``?``, cut to `content_limit`
+    characters), or all of it up to 1 MiB.
     """
 
     content: Content = "off"
@@ -42,24 +51,38 @@ class Settings:
     mend_runner: bool = True
     max_sessions: int = 100_000
     session_ttl: float = 900.0
+    exit_patience: float = 1.0
     runner_files: tuple[str, ...] = ()
+    redaction: bool = True
+    redact_keys: tuple[str, ...] = ()
+    keep_keys: tuple[str, ...] = ()
+    caller_sql: CallerSql = "shape"
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError, naming the field, for a value that it can't have."""
         if self.content not in ("off", "truncated", "full"):
             raise ConfigurationError(f"content is {self.content!r}; it is one of off, truncated, full")
+        if self.caller_sql not in ("off", "shape", "full"):
+            raise ConfigurationError(f"caller_sql is {self.caller_sql!r}; it is one of off, shape, full")
         _check_number("content_limit", self.content_limit, 1, 1_048_576, int)
         _check_number("max_sessions", self.max_sessions, 1, 10_000_000, int)
         _check_number("session_ttl", self.session_ttl, 0.0, 86_400.0, float)
-        for name in ("trust_inbound", "mend_runner"):
+        _check_number("exit_patience", self.exit_patience, 0.0, 3_600.0, float)
+        for name in ("trust_inbound", "mend_runner", "redaction"):
             value = getattr(self, name)
             if not isinstance(value, bool):
                 raise ConfigurationError(f"{name} is {value!r}; it is true or false")
-        for name in ("runners", "propagate_hosts", "runner_files"):
+        for name in ("runners", "propagate_hosts", "runner_files", "redact_keys", "keep_keys"):
             value = getattr(self, name)
             if isinstance(value, str) or not all(isinstance(item, str) and item for item in value):
                 raise ConfigurationError(f"{name} is {value!r}; it is a list of names")
             object.__setattr__(self, name, tuple(value))
+        for name in ("redact_keys", "keep_keys"):
+            for key in getattr(self, name):
+                if not _KEY.fullmatch(key):
+                    raise ConfigurationError(
+                        f"{name} has {key!r}; an entry is an attribute's name, at most 256 characters, such as app.note or app.*"
+                    )
         for host in self.propagate_hosts:
             if not _HOST.fullmatch(host):
                 raise ConfigurationError(
@@ -145,5 +168,10 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "mend_runner": _boolean,
     "max_sessions": _integer,
     "session_ttl": _number,
+    "exit_patience": _number,
     "runner_files": _names,
+    "redaction": _boolean,
+    "redact_keys": _names,
+    "keep_keys": _names,
+    "caller_sql": str.lower,
 }

@@ -12,11 +12,11 @@ from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context, get_current
-from opentelemetry.trace.propagation import _SPAN_KEY
 from opentelemetry.util.types import AnyValue
 
 from rvbbit_otel.attributes import CALLER_CONFLICT, CALLER_ID, CALLER_SOURCE, SESSION_ID
 from rvbbit_otel.caller import parse_session_id, valid_caller_id
+from rvbbit_otel.context_keys import SPAN_KEY
 from rvbbit_otel.echo import Echo
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.propagation import foreign_caller_id, foreign_session_id
@@ -54,7 +54,7 @@ class Stamper:
         ambient = foreign_caller_id(context)
         if stated is None and ambient is None:
             if work is None:
-                if context.get(_SPAN_KEY) is None:
+                if context.get(SPAN_KEY) is None:
                     return self._by_itself(attributes)
             elif CALLER_ID not in attributes:
                 echo = self._run_of(work)
@@ -192,7 +192,7 @@ def _parent_stamp(context: Context) -> Mapping[str, str] | None:
 
     Some libraries start spans in a context of their own making that holds the parent span and nothing else.
     """
-    if context.get(_SPAN_KEY) is None:
+    if context.get(SPAN_KEY) is None:
         return None
     attributes = getattr(
         trace.get_current_span(context), "_attributes", None

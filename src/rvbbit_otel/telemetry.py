@@ -10,6 +10,8 @@ from typing import Final
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
+from rvbbit_otel.host_signals import from_handler
+
 _logger = logging.getLogger("rvbbit_otel")
 
 # The name of a counter is `family` or `family.label`; each family is one OpenTelemetry metric.
@@ -19,6 +21,7 @@ FAMILIES: Final[Mapping[str, str]] = {
     "repaired": "Spans whose stamp was set or restored at export",
     "conflicts": "Spans or sessions for which two answers differed",
     "invalid_ids": "Caller or session ids that broke their format and were not used",
+    "invalid_usage": "Tokens and costs that can't be and were not used, by field",
     "mended": "Answers and arguments of the runner that were filled with its caller, by place",
     "evicted": "Sessions forgotten because the registry was full",
     "errors": "Errors of our own, caught, by place",
@@ -49,7 +52,12 @@ class Counters:
             counts[name] = counts.get(name, 0) + amount
 
     def error(self, where: str, error: BaseException) -> None:
-        """Count an error of ours, and log it the first time that its type is seen at this place."""
+        """Count an error of ours, and log it the first time that its type is seen at this place.
+
+        What the host's own signal handler raised is none of ours: it is raised again.
+        """
+        if from_handler(error):
+            raise error
         self.add(f"errors.{where}")
         key = (where, type(error).__name__)
         if key not in self._told and len(self._told) < 1000:
@@ -65,6 +73,26 @@ class Counters:
             for name, amount in list(counts.items()):
                 total[name] = total.get(name, 0) + amount
         return total
+
+
+def failed(where: str, error: BaseException) -> None:
+    """Count an error of a part that knows no counters, with those of the instrumentation that is on."""
+    (_at_work[-1] if _at_work else _nobodys).error(where, error)
+
+
+def count_with(counters: Counters) -> Callable[[], None]:
+    """Let `failed` count with these from here on; call what is returned to end that."""
+    _at_work.append(counters)
+
+    def end() -> None:
+        if counters in _at_work:
+            _at_work.remove(counters)
+
+    return end
+
+
+_at_work: Final[list[Counters]] = []
+_nobodys: Final = Counters()
 
 
 class Once:

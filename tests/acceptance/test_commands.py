@@ -90,6 +90,30 @@ def test_a_rule_over_a_time_without_rows_is_no_verdict(server: AllInOne) -> None
     assert "unified_logs has no rows since 2100-01-01 00:00:00" in seen.stderr
 
 
+def test_every_rule_is_asked_of_the_time_that_is_named(server: AllInOne) -> None:
+    dsn = ("--dsn", server.clickhouse)
+    rules = [audit.name for audit in load_audits() if audit.is_rule]
+    for time in (["--last", "1h"], ["--since", "2000-01-01 00:00:00"]):
+        seen = run("audit", *time, *dsn)
+        verdicts = [line for line in seen.stdout.splitlines() if line.startswith("holds ")]
+        assert (seen.returncode, len(verdicts)) == (0, len(rules))
+    later = run("audit", "--since", "2100-01-01 00:00:00", "--json", *dsn)
+    nothing = "unified_logs has no rows since 2100-01-01 00:00:00 UTC"
+    assert (later.returncode, nothing in later.stderr) == (2, True)
+    assert [(each["audit"], each["holds"], each["nothing"]) for each in json.loads(later.stdout)] == [
+        (name, None, nothing) for name in rules
+    ]
+
+
+def test_a_report_is_asked_of_the_time_that_is_named(server: AllInOne) -> None:
+    send(server, row(7, "s7", "web-1", rvbbit__session__event="end"))
+    asked = ("audit", "by-caller", "--json", "--dsn", server.clickhouse)
+    (recent,) = json.loads(run(*asked, "--last", "1h").stdout)
+    assert {"caller_id": "web-1", "row_count": 1, "session_count": 1} in recent["rows"]
+    later = run(*asked, "--since", "2100-01-01 00:00:00")
+    assert (later.returncode, json.loads(later.stdout)[0]["rows"]) == (0, [])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -120,10 +144,21 @@ def test_doctor_walks_the_chain_and_follows_a_span_into_the_store(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer-hidden-word")
     finished = run("doctor", "--dsn", server.clickhouse, "--json")
     links = {link["name"]: link for link in json.loads(finished.stdout)}
-    names = ("settings", "SDK", "instrumentation", "runner langgraph", "endpoint", "store", "schema", "probe")
+    names = (
+        "settings",
+        "SDK",
+        "instrumentation",
+        "what leaves",
+        "runner langgraph",
+        "endpoint",
+        "store",
+        "schema",
+        "probe",
+    )
     assert {name: links[name]["state"] for name in names} == dict.fromkeys(names, "ok")
     probe = links["probe"]["details"]
     assert (probe["instrumented"], probe["processor"], probe["stamped"]) == (True, True, True)
+    assert probe["unredacted"] == []
     assert 0 < probe["latency_ms"] < 15_000
     found = ClickHouseDatabase(server.clickhouse).query(
         "SELECT SpanName, caller_id LIKE 'doctor-%' FROM otel_traces WHERE TraceId = {trace:String}",
@@ -158,6 +193,23 @@ def test_doctor_says_what_is_broken_and_sends_nothing_where_nothing_would_arrive
     assert (links["probe"]["state"], "store would stop it" in links["probe"]["seen"]) == ("note", True)
     without = run("doctor", "--dsn", server.clickhouse, "--no-probe", "--json")
     assert "probe" not in {link["name"] for link in json.loads(without.stdout)}
+
+
+def test_doctor_prints_each_key_that_is_redacted_and_the_hosts_that_get_baggage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_PYTHON_RVBBIT_REDACT_KEYS", "app.note")
+    monkeypatch.setenv("OTEL_PYTHON_RVBBIT_PROPAGATE_HOSTS", "a.org")
+    monkeypatch.setenv("COLUMNS", "10000")
+    seen = run("doctor", "--dsn", "http://127.0.0.1:9", "--no-probe").stdout
+    for each in (
+        "redacted: app.note; baggage to a.org",
+        "gen_ai.*",
+        "http.request.header.*",
+        "... api_key",
+        "url.full",
+    ):
+        assert each in seen
 
 
 def test_doctor_looks_at_one_runner_hook_by_hook(tmp_path: Path) -> None:

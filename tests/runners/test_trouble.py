@@ -44,7 +44,7 @@ def test_a_runner_that_is_killed_leaves_its_query_and_its_running_session(larsql
     # The model never answers, so the session is in the middle of its work.
     with running_all_in_one(tmp_path / "store") as store, stub.serving(delay_seconds=600) as model:
         installed = Larsql(larsql, workspace.make(tmp_path / "workspace", model.url))
-        more = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{store.otlp_grpc}"}
+        more = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{store.otlp_grpc}", "OTEL_PYTHON_RVBBIT_CALLER_SQL": "full"}
         database = ClickHouseDatabase(store.clickhouse)
         with server.serving(installed, tmp_path / "log", True, more) as served:
             ((statement, _),) = MAP.statements(MAP, 0)

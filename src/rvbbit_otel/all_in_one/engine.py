@@ -26,8 +26,13 @@ from rvbbit_otel.storage.files import read
 # Seconds that a query which was told to stop may take to do so.
 _CLOSE_SECONDS = 2
 # The tables behind a landing table are written side by side; and a block is not merged with itself before it is written, for its views leave no two
-# rows of one key in it (ADR 60).
-_WRITING: Mapping[str, int] = {"parallel_view_processing": 1, "optimize_on_insert": 0}
+# rows of one key in it (ADR 60). Every insert plans all the views anew, and half of that time went into looking for more conditions in each AND.
+_WRITING: Mapping[str, int] = {
+    "parallel_view_processing": 1,
+    "optimize_on_insert": 0,
+    "optimize_and_compare_chain": 0,
+    "optimize_extract_common_expressions": 0,
+}
 # No setting of a client's changes these. Formatting in one thread keeps a piece of the answer in memory, not one for each thread; a statement may be
 # longer, and deeper in brackets, once the engine has written it anew; a pattern may not be so large that compiling it goes past the time limit.
 _READING: Mapping[str, int | float | str] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
 from opentelemetry.instrumentation.environment_variables import (
     OTEL_PYTHON_CONFIGURATOR,
     OTEL_PYTHON_DISABLED_INSTRUMENTATIONS,
@@ -15,20 +15,34 @@ from opentelemetry.instrumentation.environment_variables import (
 )
 from opentelemetry.sdk.environment_variables import OTEL_CONFIG_FILE, OTEL_SDK_DISABLED
 
+from rvbbit_otel.checkup.instrumentations import GROUP, OURS, disabled, others
+from rvbbit_otel.checkup.leaving import leaving
 from rvbbit_otel.checkup.links import Link
 from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation.specfile import load_spec
 from rvbbit_otel.settings import Settings
 
-NAME: Final = "rvbbit"
-_GROUP: Final = "opentelemetry_instrumentor"
 _SECTION: Final = "instrumentation/development"
 
 
 def links(environ: Mapping[str, str]) -> list[Link]:
     """Each link of this part, in order."""
     listed, file = _configuration_file(environ)
-    return [_settings(environ), _sdk(environ), *file, _instrumentation(environ, listed), _others(environ)]
+    wired = [_settings(environ), _sdk(environ), *file, _instrumentation(environ, listed), others(environ)]
+    return [*wired, leaving(_effective(environ, listed))]
+
+
+def _effective(environ: Mapping[str, str], listed: Mapping[str, Any] | None) -> Settings:
+    """The settings that a launcher would use: a configuration file's go before the environment's."""
+    settings, _ = Settings.lenient(environ)
+    try:
+        return replace(settings, **_options(listed or {}))
+    except (ConfigurationError, TypeError):
+        return settings  # Another link says what is wrong.
+
+
+def _options(listed: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in (listed.get(OURS) or {}).items() if key != "enabled"}
 
 
 def _settings(environ: Mapping[str, str]) -> Link:
@@ -82,63 +96,39 @@ def _configuration_file(environ: Mapping[str, str]) -> tuple[Mapping[str, Any] |
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the file is what there is to say
         reason = " ".join(str(error).split())[:300]
         return None, [Link("configuration file", "broken", f"{name} can't be used: {reason}", "correct the file")]
-    options = {key: value for key, value in listed.get(NAME, {}).items() if key != "enabled"}
+    options = _options(listed)
     try:
         Settings.from_options(options)
     except (ConfigurationError, TypeError) as error:
-        seen = f"{name}: {NAME}: {error}; the launcher goes on with defaults and environment"
-        return listed, [Link("configuration file", "broken", seen, f"correct {NAME} in {_SECTION}.python")]
-    if NAME not in listed:
-        return listed, [Link("configuration file", "ok", f"{name} does not name {NAME}; the launcher switches it on")]
-    seen = f"{name} switches {NAME} on" + (f", {', '.join(sorted(options))} set" if options else "")
+        seen = f"{name}: {OURS}: {error}; the launcher goes on with defaults and environment"
+        return listed, [Link("configuration file", "broken", seen, f"correct {OURS} in {_SECTION}.python")]
+    if OURS not in listed:
+        return listed, [Link("configuration file", "ok", f"{name} does not name {OURS}; the launcher switches it on")]
+    seen = f"{name} switches {OURS} on" + (f", {', '.join(sorted(options))} set" if options else "")
     return listed, [Link("configuration file", "ok", seen)]
 
 
 def _instrumentation(environ: Mapping[str, str], listed: Mapping[str, Any] | None) -> Link:
-    if NAME not in _entry_points(_GROUP):
+    if OURS not in _entry_points(GROUP):
         return Link(
             "instrumentation",
             "broken",
-            f"the entry point {NAME} is not installed",
+            f"the entry point {OURS} is not installed",
             "install rvbbit-otel in this environment",
         )
-    disabled = _disabled(environ) & {NAME, "*"}
-    in_file = listed is not None and NAME in listed and listed[NAME].get("enabled", True) is not False
-    if disabled and in_file:
+    off = disabled(environ) & {OURS, "*"}
+    in_file = listed is not None and OURS in listed and listed[OURS].get("enabled", True) is not False
+    if off and in_file:
         seen = f"{OTEL_PYTHON_DISABLED_INSTRUMENTATIONS} does not stop what the configuration file switches on"
-        return Link("instrumentation", "note", seen, f"to switch it off, write `enabled: false` for {NAME} in the file")
-    if disabled:
-        seen = f"{' and '.join(sorted(disabled))} is in {OTEL_PYTHON_DISABLED_INSTRUMENTATIONS}"
+        return Link("instrumentation", "note", seen, f"to switch it off, write `enabled: false` for {OURS} in the file")
+    if off:
+        seen = f"{' and '.join(sorted(off))} is in {OTEL_PYTHON_DISABLED_INSTRUMENTATIONS}"
         return Link("instrumentation", "broken", seen, "take it out of the list")
-    if listed is not None and NAME in listed and not in_file:
+    if listed is not None and OURS in listed and not in_file:
         seen = "the configuration file says `enabled: false`, and the launcher switches it on all the same"
-        remedy = f"to switch it off, add {NAME} to {OTEL_PYTHON_DISABLED_INSTRUMENTATIONS}"
+        remedy = f"to switch it off, add {OURS} to {OTEL_PYTHON_DISABLED_INSTRUMENTATIONS}"
         return Link("instrumentation", "note", seen, remedy)
-    return Link("instrumentation", "ok", f"the entry point {NAME} is installed and enabled")
-
-
-def _others(environ: Mapping[str, str]) -> Link:
-    """Instrumentations beside ours that a launcher skips without a word."""
-    disabled = _disabled(environ)
-    skipped, used = [], []
-    for point in sorted(importlib.metadata.entry_points(group=_GROUP), key=lambda point: point.name):
-        if point.name == NAME:
-            continue
-        conflict = None if point.dist is None else get_dist_dependency_conflicts(point.dist)
-        if "*" in disabled or point.name in disabled:
-            skipped.append(f"{point.name} (disabled)")
-        elif conflict is not None:
-            skipped.append(f"{point.name} ({conflict})")
-        else:
-            used.append(point.name)
-    seen = f"beside ours: {', '.join(used) or 'none'}"
-    if skipped:
-        return Link("other instrumentations", "note", f"{seen}; the launcher skips {'; '.join(skipped)}")
-    return Link("other instrumentations", "ok", seen)
-
-
-def _disabled(environ: Mapping[str, str]) -> set[str]:
-    return {name.strip() for name in environ.get(OTEL_PYTHON_DISABLED_INSTRUMENTATIONS, "").split(",")} - {""}
+    return Link("instrumentation", "ok", f"the entry point {OURS} is installed and enabled")
 
 
 def _entry_points(group: str) -> dict[str, str]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
+from rvbbit_otel.settings import PREFIX
+
 _SECRET_NAME: Final = re.compile(r"key|token|secret|passw|credential|headers|auth", re.IGNORECASE)
 _URL_LOGIN: Final = re.compile(r"//[^/@\s]*@")
 # Shorter values are words that may stand anywhere.
@@ -28,7 +30,8 @@ class Link:
         secrets = [
             value.strip()
             for name, value in environ.items()
-            if _SECRET_NAME.search(name) and len(value.strip()) >= _SHORTEST_SECRET
+            # Our own, such as KEEP_KEYS, name attributes and hold no secret.
+            if _SECRET_NAME.search(name) and not name.startswith(PREFIX) and len(value.strip()) >= _SHORTEST_SECRET
         ]
         return replace(
             self,

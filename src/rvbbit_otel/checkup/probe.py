@@ -24,6 +24,7 @@ from rvbbit_otel.checkup.processes import run_module
 from rvbbit_otel.errors import RvbbitOtelError
 from rvbbit_otel.instrumentation import probing
 from rvbbit_otel.instrumentation.launcher import environment_for, protocol_for
+from rvbbit_otel.settings import Settings
 from rvbbit_otel.storage.client import ClickHouseDatabase
 from rvbbit_otel.storage.files import read
 
@@ -88,10 +89,11 @@ def probe(database: ClickHouseDatabase, environ: Mapping[str, str], before: list
             f"does {OTEL_EXPORTER_OTLP_PROTOCOL} fit the port? what does the log of the store or the collector say?"
         )
         return Link("probe", "broken", f"the span {what}", remedy, seen)
-    return _arrival(database, caller_id, seen)
+    redaction = Settings.lenient(environ)[0].redaction
+    return _arrival(database, caller_id, seen, seen["unredacted"] if redaction else [])
 
 
-def _arrival(database: ClickHouseDatabase, caller_id: str, seen: dict[str, object]) -> Link:
+def _arrival(database: ClickHouseDatabase, caller_id: str, seen: dict[str, object], unredacted: list[str]) -> Link:
     sql, parameters = read("probe_arrived.sql"), {"trace_id": seen["trace_id"], "caller_id": caller_id}
     deadline = time.monotonic() + _ARRIVAL_SECONDS
     while time.monotonic() < deadline:
@@ -102,7 +104,12 @@ def _arrival(database: ClickHouseDatabase, caller_id: str, seen: dict[str, objec
         if arrived:
             milliseconds = max(0.0, (time.time() - float(str(seen["ended"]))) * 1000)
             text = f"our processor is in place; a span was a row with its caller {milliseconds:.0f} ms after it ended"
-            return Link("probe", "ok", text, details={**seen, "latency_ms": round(milliseconds, 1)})
+            details = {**seen, "latency_ms": round(milliseconds, 1)}
+            if unredacted:
+                return Link(
+                    "probe", "note", f"{text}; what {', '.join(unredacted)} may send is not redacted", details=details
+                )
+            return Link("probe", "ok", text, details=details)
         time.sleep(_POLL_SECONDS)
     return Link(
         "probe",

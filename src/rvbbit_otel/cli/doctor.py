@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def doctor(dsn: str, runners: tuple[str, ...], files: tuple[str, ...], probe: bool, as_json: bool) -> None:
     """Walk the chain from the runner to the store, and say of each link whether it is wired and what to do.
 
-    Each runner is imported, in a process of its own. Nothing secret is printed.
+    Each runner is imported, in a process of its own. What would leave a process with these settings is listed. Nothing secret is printed.
 
     Exit status 0: everything is wired; 1: something is not; 2: it could not be found out (a DSN or a spec that can't be one).
     """
@@ -52,9 +52,18 @@ def doctor(dsn: str, runners: tuple[str, ...], files: tuple[str, ...], probe: bo
             ("link", "state", "what was seen", "what to do"),
             [(each.name, each.state, each.seen, each.remedy) for each in links],
         )
-        for link in links if only else ():
-            _print_hooks(link)
+        for link in links:
+            _print_keys(link)
+            if only:
+                _print_hooks(link)
     sys.exit(1 if any(each.state == "broken" for each in links) else 0)
+
+
+def _print_keys(link: Link) -> None:
+    keys = link.details.get("keys", {})
+    if keys:
+        rows = [(done, ", ".join(patterns)) for done, patterns in keys.items()]
+        print_table(("these", "attributes; of two patterns the longer says what is done"), rows, title=link.name)
 
 
 def _print_hooks(link: Link) -> None:

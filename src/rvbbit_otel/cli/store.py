@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rvbbit_otel.cli import options
+from rvbbit_otel.cli import options, window
 from rvbbit_otel.cli.budgets import budgets_file, checked, over_budgets, refuse_beside_name, state_file
 from rvbbit_otel.cli.output import print_json, print_table, records, say, tell
 
 if TYPE_CHECKING:
     from rvbbit_otel.demo import Demo
-    from rvbbit_otel.storage.audits import Finding
+    from rvbbit_otel.storage.audits import Audit, Finding
 
 
 @click.command(epilog="Example: rvbbit-otel demo --json")
@@ -37,10 +37,22 @@ def demo(clients: int, rows: int, as_json: bool) -> None:
     sys.exit(0 if seen.holds else 1)
 
 
-@click.command(epilog="Example: rvbbit-otel audit cost-by-caller --param 'since=2026-01-01 00:00:00' --json")
+@click.command(epilog="Example: rvbbit-otel audit cost-by-caller --last 24h --json")
 @click.argument("name", required=False)
 @click.option(
     "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of the audit; may be repeated."
+)
+@click.option(
+    "--since",
+    callback=window.since,
+    metavar="MOMENT",
+    help="Look at what was seen since then only, in UTC: --since '2026-01-31 18:00:00'.",
+)
+@click.option(
+    "--last",
+    callback=window.last,
+    metavar="TIME",
+    help="Look at the last seconds, minutes, hours or days only: 90s, 30m, 24h, 7d.",
 )
 @click.option("--list", "as_list", is_flag=True, help="List every audit, its parameters and what it is for.")
 @budgets_file
@@ -50,6 +62,8 @@ def demo(clients: int, rows: int, as_json: bool) -> None:
 def audit(
     name: str | None,
     parameters: tuple[str, ...],
+    since: window.Window | None,
+    last: window.Window | None,
     as_list: bool,
     budgets: Path | None,
     state: Path | None,
@@ -59,9 +73,9 @@ def audit(
     """Run the audit NAME, or every rule.
 
     A rule prints the rows that break it, and what to do; a report prints its answer. Exit status 0: rules hold; 1: rows break one; 2: could not run,
-    or the store has no rows, so that there is nothing to hold, or damaged parts, so that rows are missing.
+    or there are no rows in the store, or in the time that is asked for, so that there is nothing to hold, or damaged parts, so that rows are missing.
     """
-    from rvbbit_otel.storage.audits import SET_ASIDE, find_audit, has_rows, load_audits, run_audit
+    from rvbbit_otel.storage.audits import SET_ASIDE, SINCE, find_audit, has_rows, load_audits, run_audit
     from rvbbit_otel.storage.client import ClickHouseDatabase
 
     if as_list:
@@ -73,21 +87,31 @@ def audit(
         if not equals:
             raise click.BadParameter(f"{parameter!r} is not NAME=VALUE", param_hint="--param")
         values[key] = value
+    if values and name is None:
+        raise click.UsageError("--param goes with the NAME of an audit")
+    time = since or last
+    if time is not None:
+        if (since and last) or SINCE in values:
+            raise click.UsageError("--since, --last and --param since=... say the same: give one of them")
+        values[SINCE] = time.value
+    asked = [find_audit(name)] if name is not None else [each for each in load_audits() if each.is_rule]
     database = ClickHouseDatabase(dsn)
     if name is not None:
         refuse_beside_name()
-        findings = [run_audit(database, find_audit(name), values)]
-    else:
-        if values:
-            raise click.UsageError("--param goes with the NAME of an audit")
-        findings = [run_audit(database, each) for each in load_audits() if each.is_rule]
-        if budgets:
-            findings.append(over_budgets(checked(database, budgets, None, state)))
+    findings = []
+    for each in asked:
+        whole = time is not None and not each.has_window
+        findings.append(run_audit(database, each, {} if whole else values))
+        if whole:
+            tell(f"rvbbit-otel: {each.name} looks at all rows, whenever they came: it takes no time")
+    if budgets and name is None:
+        findings.append(over_budgets(checked(database, budgets, None, state)))
     # A report is no verdict: a time without rows is an answer too.
-    window = [values["since"]] if "since" in values and findings[0].audit.is_rule else []
-    tried = has_rows(database, *window)
+    within = SINCE in values and findings[0].audit.is_rule
+    tried = has_rows(database, values[SINCE]) if within else has_rows(database)
+    nothing = f"unified_logs has no rows{f' since {time.text if time else values[SINCE]}' if within else ''}"
     if as_json:
-        print_json([_finding_json(finding, tried) for finding in findings])
+        print_json([_finding_json(finding, "" if tried else nothing) for finding in findings])
     else:
         for finding in findings:
             _show_finding(finding, tried)
@@ -101,10 +125,7 @@ def audit(
         )
         sys.exit(2)
     if not tried:
-        when = f" since {window[0]}" if window else ""
-        tell(
-            f"rvbbit-otel: nothing was audited: unified_logs has no rows{when}. Is anything sent to this store? See `rvbbit-otel doctor`"
-        )
+        tell(f"rvbbit-otel: nothing was audited: {nothing}. Is anything sent to this store? See `rvbbit-otel doctor`")
         sys.exit(2)
 
 
@@ -153,20 +174,25 @@ def _list_audits(as_json: bool) -> None:
     if as_json:
         print_json([asdict(each) for each in load_audits()])
         return
-    rows = [(each.name, each.kind, each.title, ", ".join(p.name for p in each.parameters)) for each in load_audits()]
+    rows = [(each.name, each.kind, each.title, _takes(each)) for each in load_audits()]
     print_table(("audit", "kind", "what it shows", "parameters"), rows)
 
 
-def _finding_json(finding: Finding, tried: bool = True) -> dict[str, object]:
-    """`tried`: whether there was any row to look at; without one, and without findings, `holds` is null and `nothing` says why."""
+def _takes(audit: Audit) -> str:
+    names = [parameter.name for parameter in audit.parameters]
+    return ", ".join(names if audit.has_window else [*names, "no time: it looks at all rows"])
+
+
+def _finding_json(finding: Finding, nothing: str = "") -> dict[str, object]:
+    """`nothing`: that there was no row to look at; then, and without findings, `holds` is null."""
     shown: dict[str, object] = {
         "audit": finding.audit.name,
         "kind": finding.audit.kind,
         "holds": finding.holds,
         "rows": records(finding.columns, finding.rows) if finding.rows else [],
     }
-    if finding.holds and not tried:
-        shown |= {"holds": None, "nothing": "unified_logs has no rows"}
+    if finding.holds and nothing:
+        shown |= {"holds": None, "nothing": nothing}
     return shown
 
 

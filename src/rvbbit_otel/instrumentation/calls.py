@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextvars import Token
 from typing import Any, Final
 
 import wrapt
+from opentelemetry.context import Context
 
 from rvbbit_otel.collecting import apart, collecting
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.handling import Enter, Running
-from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, bind_all, uses_items, uses_result
+from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, bind_all, of_items, uses_result
 from rvbbit_otel.instrumentation.spec import FIELDS, IDENTIFYING, REPLACED_FIELD, Hook
 from rvbbit_otel.instrumentation.streams import Reading, Steps, is_stream, kept, read, read_async
 from rvbbit_otel.telemetry import Counters
@@ -40,7 +42,11 @@ class Interception:
         self._counters = counters
         self._not_errors = frozenset(hook.not_errors)
         self.lost: dict[str, str] = {}
-        self._before, self._after, self._of_items = self._getters(hook, arguments)
+        self._before, self._after, self._of_each = self._getters(hook, arguments)
+        # What it returns is a stream, unless the spec knows of an answer that comes whole, too.
+        self.yields = bool(self._of_each) and not {name for name, _ in self._of_each} & {
+            name for name, _ in self._after
+        }
         self._read = bind_all({name: hook.fields[name] for name, _ in self._before}, arguments)
         self._when = bind(hook.when, arguments) if hook.when is not None else None
         self.on = True
@@ -48,19 +54,22 @@ class Interception:
     def _getters(self, hook: Hook, arguments: Arguments) -> tuple[_Getters, _Getters, _Getters]:
         before: list[tuple[str, Getter]] = []
         after: list[tuple[str, Getter]] = []
-        of_items: list[tuple[str, Getter]] = []
+        of_each: list[tuple[str, Getter]] = []
         for name, expression in hook.fields.items():
             try:
-                getter = bind(expression, arguments)
+                items, rest = of_items(expression)
+                item = bind(items, arguments) if items else None
+                getter = bind(rest, arguments) if rest else None
             except SpecError as error:
                 if name in FIELDS[hook.role].required | IDENTIFYING:
                     raise
                 self.lost[name] = str(error)
-            else:
-                if name != REPLACED_FIELD:
-                    when = of_items if uses_items(expression) else after if uses_result(expression) else before
-                    when.append((name, getter))
-        return tuple(before), tuple(after), tuple(of_items)
+                continue
+            if item is not None:
+                of_each.append((name, item))
+            if getter is not None and name != REPLACED_FIELD:
+                (after if uses_result(rest) else before).append((name, getter))
+        return tuple(before), tuple(after), tuple(of_each)
 
     def begin(self, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Running | None:
         """Before the host's call."""
@@ -84,12 +93,22 @@ class Interception:
 
     def saw(self, seen: dict[str, Any], item: Any) -> None:
         """An item that a generator yields: what it says goes into `seen`, for `end`."""
-        try:
-            for name, getter in self._of_items:
-                if (value := getter(None, (), _NOTHING, item)) is not None:
-                    seen[name] = value
-        except Exception as error:  # noqa: BLE001 - never into the host
-            self._counters.error(self._where, error)
+        said = self._said(self._of_each, None, (), _NOTHING, item)
+        seen.update((name, value) for name, value in said.items() if value is not None)
+
+    def _said(
+        self, getters: _Getters, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any
+    ) -> dict[str, Any]:
+        """These fields. One that can't be read costs itself only, unless it says whose all the others are."""
+        said = {}
+        for name, getter in getters:
+            try:
+                said[name] = getter(instance, args, kwargs, result)
+            except Exception as error:
+                if name in IDENTIFYING:
+                    raise
+                self._counters.error(self._where, error)
+        return said
 
     def end(
         self,
@@ -101,18 +120,22 @@ class Interception:
         error: BaseException | None,
         seen: Mapping[str, Any] = _NOTHING,
     ) -> None:
-        """After it returned, or raised `error`; `seen` is what its items said."""
+        """After it returned, or raised `error`. `seen` is what its items said; that counts however it ended."""
         try:
             if error is not None and self._not_errors and self._steers(error):
                 error = None
             values = _NOTHING
-            if self._after and error is None:
-                values = {name: getter(instance, args, kwargs, result) for name, getter in self._after}
+            if self._after and (error is None or result is not None):
+                values = self._said(self._after, instance, args, kwargs, result)
             if seen:
                 values = {**values, **seen}
             running.finish(values, error)
         except Exception as failure:  # noqa: BLE001 - never into the host
             self._counters.error(self._where, failure)
+
+    def failed(self, error: BaseException) -> None:
+        """A part of ours, around the host's call, has raised."""
+        self._counters.error(self._where, error)
 
     def _steers(self, error: BaseException) -> bool:
         return any(f"{kind.__module__}:{kind.__qualname__}" in self._not_errors for kind in type(error).__mro__)
@@ -159,56 +182,95 @@ def _of_function(ours: Interception) -> Wrapper:
         )
 
     def intercepted(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        running = ours.begin(instance, args, kwargs)
+        running = token = None
+        try:
+            running = ours.begin(instance, args, kwargs)
+            if running is not None and running.context is not None:
+                token = flows.enter(running.context)
+        except Exception as error:  # noqa: BLE001 - the host's call goes on
+            ours.failed(error)
         if running is None:
             return wrapped(*args, **kwargs)
-        token = flows.enter(running.context) if running.context is not None else None
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as error:
+            _over(ours, token, running, instance, args, kwargs, error)
+            raise
+        try:
             if token is not None:
                 flows.leave(token)
-            ours.end(running, instance, args, kwargs, None, error)
-            raise
-        if token is not None:
-            flows.leave(token)
-            if is_stream(result):
-                # What it does is done while it is read: each step of that is a part of the call.
-                return kept(result, Steps(running.context), Reading(ours, running, instance, args, kwargs))
-        ours.end(running, instance, args, kwargs, result, None)
+                if is_stream(result, ours.yields):
+                    # What it does is done while it is read: each step of that is a part of the call.
+                    return kept(
+                        result, Steps(running.context), Reading(ours, running, instance, args, kwargs), ours.yields
+                    )
+            ours.end(running, instance, args, kwargs, result, None)
+        except Exception as failure:  # noqa: BLE001 - the host has its result
+            ours.failed(failure)
         return result
 
     return call
+
+
+def _over(
+    ours: Interception,
+    token: Token[Context] | None,
+    running: Running,
+    instance: Any,
+    args: Any,
+    kwargs: Any,
+    error: BaseException,
+) -> None:
+    """The host's call has raised; so it does, whatever becomes of this."""
+    try:
+        if token is not None:
+            flows.leave(token)
+        ours.end(running, instance, args, kwargs, None, error)
+    except Exception as failure:  # noqa: BLE001 - the host has its error
+        ours.failed(failure)
 
 
 def _of_coroutine_function(ours: Interception) -> Wrapper:
     async def awaited(
         inner: Coroutine[Any, Any, Any], asked: flows.Asked, instance: Any, args: Any, kwargs: Any
     ) -> Any:
-        with asked:
-            running = ours.begin(instance, args, kwargs)
+        running = token = None
+        try:
+            with asked:
+                running = ours.begin(instance, args, kwargs)
+            if running is not None and running.context is not None:
+                token = flows.enter(running.context)
+        except Exception as error:  # noqa: BLE001 - the host's call goes on
+            ours.failed(error)
         if running is None:
             return await inner
-        token = flows.enter(running.context) if running.context is not None else None
         try:
             result = await inner
         except BaseException as error:
+            _over(ours, token, running, instance, args, kwargs, error)
+            raise
+        try:
             if token is not None:
                 flows.leave(token)
-            ours.end(running, instance, args, kwargs, None, error)
-            raise
-        if token is not None:
-            flows.leave(token)
-            if is_stream(result):
-                return kept(result, Steps(running.context), Reading(ours, running, instance, args, kwargs))
-        ours.end(running, instance, args, kwargs, result, None)
+                if is_stream(result, ours.yields):
+                    return kept(
+                        result, Steps(running.context), Reading(ours, running, instance, args, kwargs), ours.yields
+                    )
+            ours.end(running, instance, args, kwargs, result, None)
+        except Exception as failure:  # noqa: BLE001 - the host has its result
+            ours.failed(failure)
         return result
 
     def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not ours.on:
             return wrapped(*args, **kwargs)
         # Called here, so that wrong arguments raise where they did before.
-        return _named_as(wrapped, awaited(wrapped(*args, **kwargs), flows.Asked(), instance, args, kwargs))
+        inner = wrapped(*args, **kwargs)
+        try:
+            return _named_as(wrapped, awaited(inner, flows.Asked(), instance, args, kwargs))
+        except Exception as error:  # noqa: BLE001 - the host awaits its own
+            ours.failed(error)
+            return inner
 
     return call
 
@@ -220,18 +282,25 @@ def _of_generator_function(ours: Interception, as_steps: Callable[..., Any]) -> 
         if not ours.on:
             return wrapped(*args, **kwargs)
 
-        asked = flows.Asked()
-
-        def start() -> tuple[Steps, Reading]:
-            with asked:
-                running = ours.begin(instance, args, kwargs)
-                # Of a call that means nothing by itself, as one within its own cascade, the steps are whose the first one was, too.
-                around = flows.current_context()
-            if running is None and around.get(WORK_KEY) is not None:
-                return Steps(around), Reading(ours, None, instance, args, kwargs)
+        def start(asked: flows.Asked) -> tuple[Steps, Reading]:
+            try:
+                with asked:
+                    running = ours.begin(instance, args, kwargs)
+                    # Of a call that means nothing by itself, as one within its own cascade, the steps are whose the first one was, too.
+                    around = flows.current_context()
+                if running is None and around.get(WORK_KEY) is not None:
+                    return Steps(around), Reading(ours, None, instance, args, kwargs)
+            except Exception as error:  # noqa: BLE001 - the host's generator begins
+                ours.failed(error)
+                running = None
             return Steps(None if running is None else running.context), Reading(ours, running, instance, args, kwargs)
 
-        return _named_as(wrapped, as_steps(wrapped(*args, **kwargs), start))
+        inner = wrapped(*args, **kwargs)
+        try:
+            return _named_as(wrapped, as_steps(inner, functools.partial(start, flows.Asked())))
+        except Exception as error:  # noqa: BLE001 - the host reads its own
+            ours.failed(error)
+            return inner
 
     return call
 

@@ -8,17 +8,20 @@ from contextvars import Token
 from types import CodeType
 from typing import Any, Final
 
-from opentelemetry.context import _RUNTIME_CONTEXT, Context, attach, get_current
+from opentelemetry import context as context_api
+from opentelemetry.context import Context, attach, get_current
 
 from rvbbit_otel import work
 from rvbbit_otel.lines import here
 from rvbbit_otel.propagation import caller_id_of, effective, handed_over
+from rvbbit_otel.telemetry import failed
 
 __all__ = ["Asked", "Job", "RenewedLock", "code_of", "current_context", "enter", "here", "leave"]
 
-# The current context without the API's two calls around it, which cost a UDF a microsecond; the API's own where a runtime of another kind is set.
+# The current context without the API's two calls around it, which cost a UDF a microsecond; the API's own where a runtime of another kind is set, or
+# it is kept elsewhere.
 current_context: Final[Callable[[], Context]] = getattr(
-    getattr(_RUNTIME_CONTEXT, "_current_context", None), "get", get_current
+    getattr(getattr(context_api, "_RUNTIME_CONTEXT", None), "_current_context", None), "get", get_current
 )
 
 
@@ -51,13 +54,22 @@ class Job:
 
     def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a function as this job."""
-        fresh = work.begin_afresh()
-        token = enter(self.context)
+        fresh = token = None
+        try:
+            fresh = work.begin_afresh()
+            token = enter(self.context)
+        except Exception as error:  # noqa: BLE001 - the host's function runs, for whoever it finds
+            failed("flows.job", error)
         try:
             return function(*args, **kwargs)
         finally:
-            leave(token)
-            work.go_on(fresh)
+            try:
+                if token is not None:
+                    leave(token)
+                if fresh is not None:
+                    work.go_on(fresh)
+            except Exception as error:  # noqa: BLE001 - and gives what it gives
+                failed("flows.job", error)
 
 
 class Asked:

@@ -7,11 +7,12 @@ from typing import Final
 
 from opentelemetry.context import get_current
 
-from rvbbit_otel.instrumentation import queries, rows
+from rvbbit_otel.instrumentation import flows, queries, rows, telling
 from rvbbit_otel.instrumentation.handling import Enter, Note, Running, Toolbox
 from rvbbit_otel.instrumentation.paths import uses_result
 from rvbbit_otel.instrumentation.spans import Values, without_span
 from rvbbit_otel.instrumentation.spec import Hook, Role
+from rvbbit_otel.instrumentation.usage import USED
 from rvbbit_otel.propagation import without_attribution
 
 
@@ -22,8 +23,10 @@ def handler_for(hook: Hook, tools: Toolbox) -> Enter:
         return _afterwards(note(hook, tools), also_when_it_raised)
     if hook.role in _BEFORE:
         note = _BEFORE[hook.role]
-        known_later = any(uses_result(expression) for expression in hook.fields.values())
-        return _afterwards(note(hook, tools), False) if known_later else _at_once(note(hook, tools))
+        late = {name for name, expression in hook.fields.items() if uses_result(expression)}
+        if hook.accounts and late & USED:
+            return _around_what_it_tells_of(note(hook, tools))
+        return _afterwards(note(hook, tools), False) if late else _at_once(note(hook, tools))
     return _AROUND[hook.role](hook, tools)
 
 
@@ -41,6 +44,27 @@ def _afterwards(note: Note, also_when_it_raised: bool) -> Enter:
                 note({**before, **after})
 
         return Running(None, finish)
+
+    return enter
+
+
+def _around_what_it_tells_of(note: Note) -> Enter:
+    """A log call whose result says what was used is that very call to a model: what tells of it inside counts, and else the row does."""
+
+    def enter(before: Values) -> Running:
+        call = telling.begin(get_current())
+        context = call.within(get_current())
+
+        def finish(after: Values, error: BaseException | None) -> None:
+            token = flows.enter(context)
+            try:
+                if error is None:
+                    note({**before, **after})
+            finally:
+                flows.leave(token)
+                call.over = True
+
+        return Running(context, finish)
 
     return enter
 

@@ -12,6 +12,7 @@ from rvbbit_otel.instrumentation.queries import Queries
 from rvbbit_otel.instrumentation.sessions import Sessions
 from rvbbit_otel.instrumentation.spans import Spans, Values
 from rvbbit_otel.instrumentation.unpriced import UnpricedCalls
+from rvbbit_otel.instrumentation.usage import UsageReader
 from rvbbit_otel.work import WORK_KEY, Work
 
 
@@ -51,3 +52,4 @@ class Toolbox:
     sessions: Sessions
     queries: Queries
     unpriced: UnpricedCalls
+    usage: UsageReader

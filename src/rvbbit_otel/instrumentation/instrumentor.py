@@ -38,12 +38,13 @@ from rvbbit_otel.instrumentation.sessions import Sessions
 from rvbbit_otel.instrumentation.spans import Spans
 from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
 from rvbbit_otel.instrumentation.unpriced import UnpricedCalls
+from rvbbit_otel.instrumentation.usage import UsageReader
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.propagation import caller_id_of, context_from_environment
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.scope import open_scopes_with
 from rvbbit_otel.settings import PREFIX, Settings
-from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.telemetry import Counters, count_with
 from rvbbit_otel.work import believe_inherited_for
 
 _logger = logging.getLogger("rvbbit_otel")
@@ -71,7 +72,9 @@ class Instrumentation:
         self._blocks = Blocks(callers, spans, self.counters)
         queries = Queries(self.counters, callers.left_behind)
         self.renewals.append(queries.renew_locks)
-        self.tools = Toolbox(spans, callers, sessions, queries, UnpricedCalls(self.counters))
+        self.tools = Toolbox(
+            spans, callers, sessions, queries, UnpricedCalls(self.counters), UsageReader(self.counters)
+        )
         mending = Mending(callers, sessions, self.counters, settings.mend_runner)
         self.hooks = Hooks(Makers(self._enter_of, self._carry_of, mending), self._patches, self.counters)
         self._watch = Providers(self.pipeline, self._patches, self.counters)
@@ -79,6 +82,7 @@ class Instrumentation:
         self._event_loops = EventLoops(self._wrapping)
         self._inherited: tuple[Context, Context] | None = None
         self._no_more_scopes: Callable[[], None] = lambda: None
+        self._no_more_counts: Callable[[], None] = lambda: None
         self._no_more_collections: Callable[[], None] = lambda: None
 
     def start(self, specs: list[RunnerSpec], asked: frozenset[str]) -> None:
@@ -88,6 +92,7 @@ class Instrumentation:
         """
         believe_inherited_for(self.settings.session_ttl)
         self._no_more_collections = collecting.watch()
+        self._no_more_counts = count_with(self.counters)
         try:
             self._watch.install(*self._given)
             Threads(self._wrapping).install()
@@ -111,6 +116,7 @@ class Instrumentation:
         self.tools.queries.on = False
         self._no_more_scopes()
         self._no_more_collections()
+        self._no_more_counts()
         self._watch.remove()
         self.tools.callers.end_all()
         self._wrapping.on = False

@@ -22,14 +22,13 @@ from opentelemetry.sdk.environment_variables import (
     OTEL_SERVICE_NAME,
 )
 
+from rvbbit_otel.ending import MOST_QUEUED
 from rvbbit_otel.errors import ConfigurationError
 from rvbbit_otel.instrumentation.specfile import load_spec
 from rvbbit_otel.settings import PREFIX, Settings
 
 RUNNER_FILES: Final = f"{PREFIX}RUNNER_FILES"
 _HTTP_PORT: Final = re.compile(r":4318(/|$)")
-# A query of a thousand rows is 20,000 spans within seconds; the SDK's default of 2,048 would drop most of them. About 2 KB a span.
-_QUEUE_SIZE: Final = "65536"
 # One batch is on its way at a time, and to be stored costs it much the same whatever its size: with the SDK's default of 512 a store that takes a
 # tenth of a second for each keeps up with 5,000 spans a second. One that is too large for a receiver goes in parts (`encoder`).
 BATCH_SIZE: Final = 2048
@@ -82,7 +81,7 @@ def environment_for(command: Sequence[str], environ: Mapping[str, str], endpoint
         OTEL_TRACES_EXPORTER: "otlp",
         OTEL_LOGS_EXPORTER: "otlp",
         OTEL_METRICS_EXPORTER: "none",
-        OTEL_BSP_MAX_QUEUE_SIZE: _QUEUE_SIZE,
+        OTEL_BSP_MAX_QUEUE_SIZE: str(MOST_QUEUED),
         OTEL_BSP_SCHEDULE_DELAY: str(SCHEDULE_DELAY_MS),
     }
     if not _RESOURCE_SERVICE.search(environment.get("OTEL_RESOURCE_ATTRIBUTES", "")):

@@ -40,6 +40,9 @@ _ACCOUNTS: Final = ", nor are their tokens and cost"
 _FIELD: Final[Mapping[str, str]] = {
     "tokens_in": "tokens",
     "tokens_out": "tokens",
+    "tokens_cached": "tokens",
+    "tokens_cache_write": "tokens",
+    "tokens_reasoning": "tokens",
     "metadata": "metadata",
     "input": "content",
     "content": "content",

@@ -1,6 +1,6 @@
 """Where a value comes from, as a small path: ``connection_id``, ``self.session_id``, ``result.2``, ``literal:sql``.
 
-A path starts at an argument of the call, at ``self``, at ``result``, at ``yielded`` (of what a generator yields, the last that has it), at
+A path starts at an argument of the call, at ``self``, at ``result``, at ``yielded`` (of what a stream yields, the last that has it), at
 ``ambient`` (what the context already knows: ``ambient.caller_id``, ``ambient.session_id``), at ``literal:`` or at ``new:`` (an id that is made
 for this call). It goes on by attributes, mapping keys, indexes and ``*``, which goes on from each item of a sequence. ``a|b`` is the first that
 is not None.
@@ -77,9 +77,11 @@ def uses_result(expression: str) -> bool:
     return any(path.root == "result" for path in parse(expression))
 
 
-def uses_items(expression: str) -> bool:
-    """Whether the value is looked for in each item that a generator yields."""
-    return any(path.root == "yielded" for path in parse(expression))
+def of_items(expression: str) -> tuple[str, str]:
+    """The alternatives that are looked for in each item that a stream yields, and the others; either may be empty."""
+    parts = [part.strip() for part in expression.split("|")]
+    items = [part for part in parts if _parse_one(part).root == "yielded"]
+    return "|".join(items), "|".join(part for part in parts if part not in items)
 
 
 class Arguments:

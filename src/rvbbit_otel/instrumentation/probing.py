@@ -28,7 +28,8 @@ FLUSH_MILLISECONDS = 10_000
 def probe(caller_id: str) -> dict[str, Any]:
     """Make a span of this caller, without a session, and wait until it has left the process.
 
-    ``{"provider": class name, "instrumented", "processor", "stamped", "flushed": booleans, "trace_id": hex, "ended": seconds since the epoch}``
+    ``{"provider": class name, "instrumented", "processor", "stamped", "flushed": booleans, "trace_id": hex, "ended": seconds since the epoch,
+    "unredacted": class names of the processors that may export without redaction}``
     """
     provider = trace.get_tracer_provider()
     sdk = isinstance(provider, TracerProvider)
@@ -42,11 +43,19 @@ def probe(caller_id: str) -> dict[str, Any]:
         "provider": type(provider).__name__,
         "instrumented": RvbbitInstrumentor().current is not None,
         "processor": any(isinstance(each, CallerSpanProcessor) for each in processors),
+        "unredacted": [type(each).__name__ for each in processors if not _is_redacted(each)],
         "stamped": stamp.get(CALLER_ID) == caller_id,
         "trace_id": trace.format_trace_id(span.get_span_context().trace_id),
         "ended": ended,
         "flushed": provider.force_flush(FLUSH_MILLISECONDS) if sdk else False,  # type: ignore[attr-defined]
     }
+
+
+def _is_redacted(processor: object) -> bool:
+    """Whether what this processor sends is redacted before; true of ours, which sends nothing."""
+    holder = getattr(processor, "_batch_processor", processor)
+    exporter = getattr(holder, "_exporter", None) or getattr(holder, "span_exporter", None)
+    return isinstance(processor, CallerSpanProcessor) or getattr(exporter, "redactor", None) is not None
 
 
 if __name__ == "__main__":

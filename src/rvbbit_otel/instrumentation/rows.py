@@ -22,6 +22,7 @@ from rvbbit_otel.attributes import (
     GEN_AI_OUTPUT_TOKENS,
     GEN_AI_PROVIDER_NAME,
     GEN_AI_REQUEST_MODEL,
+    GEN_AI_RESPONSE_ID,
     GEN_AI_RESPONSE_MODEL,
     GEN_AI_TOOL_NAME,
     LOG_CONTENT,
@@ -32,13 +33,15 @@ from rvbbit_otel.attributes import (
     SESSION_PARENT_ID,
     TAKE_INDEX,
     USAGE_COST,
-    USAGE_COUNTED,
+    USAGE_COST_AWAITED,
 )
 from rvbbit_otel.caller import SessionId
+from rvbbit_otel.instrumentation import telling
 from rvbbit_otel.instrumentation.handling import Enter, Note, Running, Toolbox
 from rvbbit_otel.instrumentation.spans import Attributes, Values, put, put_integer, put_number
 from rvbbit_otel.instrumentation.spec import Hook
 from rvbbit_otel.instrumentation.unpriced import Unpriced
+from rvbbit_otel.instrumentation.usage import TOKENS, spends, stated
 
 
 def log(hook: Hook, tools: Toolbox) -> Note:
@@ -59,9 +62,15 @@ def log(hook: Hook, tools: Toolbox) -> Note:
         put_number(attributes, DURATION_MS, get("duration_ms"))
         put(attributes, GEN_AI_PROVIDER_NAME, get("provider"))
         put(attributes, GEN_AI_REQUEST_MODEL, get("model"))
-        _put_usage(attributes, values, hook.accounts)
-        if get("request_id") is not None and get("cost") is None:
-            tools.unpriced.put(get("request_id"), Unpriced(dict(attributes), hook.accounts))
+        # By this a store knows that two rows tell of one call.
+        put(attributes, GEN_AI_RESPONSE_ID, get("response_id") or get("request_id"))
+        used = tools.usage.read(values)
+        accounts = hook.accounts and _row_counts(spends(used))
+        if get("request_id") is not None and USAGE_COST not in used:
+            tools.unpriced.put(get("request_id"), Unpriced({**attributes, **used}, accounts))
+            if used:
+                attributes[USAGE_COST_AWAITED] = True
+        attributes.update(stated(used, accounts))
         if content.allowed:
             _put_content(attributes, LOG_CONTENT, content.text(LOG_CONTENT, get("content")))
             _put_content(attributes, LOG_METADATA, content.text(LOG_METADATA, get("metadata")))
@@ -77,18 +86,18 @@ def usage(hook: Hook, tools: Toolbox) -> Note:
     """The price of a call that was logged before comes as a row of its own: a row that was written is never changed."""
 
     def note(values: Values) -> None:
-        if values.get("cost") is None:
+        used = tools.usage.read(values)
+        if USAGE_COST not in used:
             return
         known = tools.unpriced.take(values.get("request_id"))
         if known is None:
             return
         attributes = known.attributes
-        if GEN_AI_INPUT_TOKENS in attributes or GEN_AI_OUTPUT_TOKENS in attributes:
-            values = {name: value for name, value in values.items() if name not in ("tokens_in", "tokens_out")}
-        for name in (GEN_AI_INPUT_TOKENS, GEN_AI_OUTPUT_TOKENS, USAGE_COUNTED):
-            attributes.pop(name, None)
+        told = {name for name in TOKENS.values() if attributes.pop(name, None) is not None}
+        if told & {GEN_AI_INPUT_TOKENS, GEN_AI_OUTPUT_TOKENS}:
+            told |= {GEN_AI_INPUT_TOKENS, GEN_AI_OUTPUT_TOKENS}
+        attributes.update(stated({name: value for name, value in used.items() if name not in told}, known.accounts))
         attributes[LOG_ROLE] = attributes[LOG_NODE_TYPE] = "usage"
-        _put_usage(attributes, values, known.accounts)
         session_id = tools.sessions.id_of(attributes.get(SESSION_ID))
         context = get_current() if session_id is None else tools.sessions.context_for(session_id)
         now = time.time_ns()
@@ -100,6 +109,7 @@ def usage(hook: Hook, tools: Toolbox) -> Note:
 def cascade(hook: Hook, tools: Toolbox) -> Enter:
     """The cascade of a session, and the session's end with it."""
     spans, sessions = tools.spans, tools.sessions
+    unnamed = hook.qualname  # As of a block of the application's, which is a cascade too.
 
     def enter(values: Values) -> Running | None:
         session_id = sessions.id_of(values.get("session_id"))
@@ -107,9 +117,10 @@ def cascade(hook: Hook, tools: Toolbox) -> Enter:
             return None
         given = values.get("cascade_file")
         file = as_word(given) if isinstance(given, str | PurePath) else None  # Some take a definition in its place.
-        cascade_id = as_word(values.get("cascade_id")) or (PurePath(file).stem if file else None)
-        if sessions.is_running(session_id, cascade_id):
+        named = as_word(values.get("cascade_id")) or (PurePath(file).stem if file else None)
+        if sessions.is_running(session_id, named):
             return Running(sessions.said_here(), lambda after, error: None)
+        cascade_id = named or sessions.cascade_of(session_id) or unnamed
         echo = sessions.open(
             session_id,
             parent=values.get("parent_session_id"),
@@ -125,7 +136,7 @@ def cascade(hook: Hook, tools: Toolbox) -> Enter:
         put_integer(attributes, CASCADE_DEPTH, values.get("depth"))
         _put_content(attributes, CASCADE_INPUT, spans.content.text(CASCADE_INPUT, values.get("input")))
         context = sessions.cascade_context(echo)
-        span = spans.start(f"cascade {cascade_id or 'unnamed'}"[:256], "cascade", context, attributes)
+        span = spans.start(f"cascade {cascade_id}"[:256], "cascade", context, attributes)
         run = sessions.begin(echo, span, cascade_id)
 
         def finish(after: Values, error: BaseException | None) -> None:
@@ -165,7 +176,7 @@ def tool(hook: Hook, tools: Toolbox) -> Enter:
         put(attributes, CELL_NAME, values.get("cell_name"))
         _put_content(attributes, LOG_CONTENT, tools.spans.content.text(LOG_CONTENT, values.get("input")))
         name = f"execute_tool {attributes.get(GEN_AI_TOOL_NAME, '')}".strip()[:256]
-        return _around(tools, name, "tool", values, attributes)
+        return _around(tools, name, "tool", values, attributes, telling.apart)
 
     return enter
 
@@ -182,13 +193,24 @@ def llm(hook: Hook, tools: Toolbox) -> Enter:
         _put_content(attributes, LOG_CONTENT, tools.spans.content.text(LOG_CONTENT, values.get("input")))
         name = f"{operation} {attributes.get(GEN_AI_REQUEST_MODEL, '')}".strip()[:256]
 
-        def answered(span: Span, after: Values) -> None:
-            late: Attributes = {}
-            put(late, GEN_AI_RESPONSE_MODEL, after.get("response_model"))
-            _put_usage(late, after, hook.accounts)
-            tools.spans.add(span, late)
+        call = telling.begin(get_current())
 
-        return _around(tools, name, "llm", values, attributes, answered, SpanKind.CLIENT)
+        def answered(span: Span, after: Values, error: BaseException | None) -> None:
+            try:
+                # Of a call that failed counts what it said itself, in what it gave before.
+                said = after if error is not None else {**values, **after}
+                late: Attributes = {}
+                put(late, GEN_AI_RESPONSE_MODEL, said.get("response_model"))
+                put(late, GEN_AI_RESPONSE_ID, said.get("response_id"))
+                used = tools.usage.read(said)
+                if used:
+                    accounts = hook.accounts and (call.call_counts() if spends(used) else not call.told_inside)
+                    late.update(stated(used, accounts))
+                tools.spans.add(span, late)
+            finally:
+                call.over = True
+
+        return _around(tools, name, "llm", values, attributes, call.within, answered, SpanKind.CLIENT)
 
     return enter
 
@@ -199,7 +221,8 @@ def _around(
     kind: Any,
     values: Values,
     attributes: Attributes,
-    answered: Callable[[Span, Values], None] | None = None,
+    inside: Callable[[Context], Context] = lambda context: context,
+    answered: Callable[[Span, Values, BaseException | None], None] | None = None,
     span_kind: SpanKind = SpanKind.INTERNAL,
 ) -> Running:
     spans, sessions = tools.spans, tools.sessions
@@ -214,12 +237,12 @@ def _around(
         try:
             if error is not None:
                 spans.fail(span, error)
-            elif answered is not None:
-                answered(span, after)
+            if answered is not None:
+                answered(span, after, error)
         finally:
             span.end()
 
-    return Running(_with(span, sessions.attached(session_id, context)), finish)
+    return Running(inside(_with(span, sessions.attached(session_id, context))), finish)
 
 
 def _with(span: Span, context: Context) -> Context:
@@ -227,13 +250,12 @@ def _with(span: Span, context: Context) -> Context:
     return set_span_in_context(span, context) if from_here.is_valid else context
 
 
-def _put_usage(attributes: Attributes, values: Values, accounts: bool) -> None:
-    before = len(attributes)
-    put_integer(attributes, GEN_AI_INPUT_TOKENS, values.get("tokens_in"))
-    put_integer(attributes, GEN_AI_OUTPUT_TOKENS, values.get("tokens_out"))
-    put_number(attributes, USAGE_COST, values.get("cost"))
-    if len(attributes) > before:
-        attributes[USAGE_COUNTED] = accounts
+def _row_counts(spending: bool) -> bool:
+    """Whether a log row accounts for the call that it is about, if that is one of ours."""
+    call = telling.telling_of(get_current())
+    if call is None:
+        return True
+    return call.row_counts() if spending else not call.told_inside
 
 
 def _put_content(attributes: Attributes, name: str, text: str | None) -> None:

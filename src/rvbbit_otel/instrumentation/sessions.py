@@ -192,12 +192,17 @@ class Sessions:
         return with_work(context, Work(work.caller, work, session_id=work.session_id, echo=work.echo))
 
     def is_running(self, session_id: SessionId, cascade_id: str | None) -> bool:
-        """Whether this context is within that very cascade of the session: some runners have several ways in, one calling the other."""
+        """Whether this context is within that cascade of the session, or any (None): some runners have several ways in, one calling the other."""
         work = work_of(get_current())
         if work is None or work.echo is None or work.session_id != session_id:
             return False
         run = self._runs.get(work.echo.run)
-        return run is not None and run.cascade_id == cascade_id
+        return run is not None and cascade_id in (None, run.cascade_id)
+
+    def cascade_of(self, session_id: SessionId) -> str | None:
+        """The cascade that whoever opened the session said it is for."""
+        echo = self.registry.get(session_id)
+        return echo.cascade_id if echo is not None and echo.ended is None else None
 
     def begin(self, echo: Echo, span: Span, cascade_id: str | None) -> Run | None:
         """The run's cascade starts now; None if it has one already, which makes this one a part of that."""

@@ -59,7 +59,7 @@ def _fields(required: str, optional: str = "") -> Fields:
     return Fields(frozenset(required.split()), frozenset(optional.split()))
 
 
-_USAGE: Final = "model tokens_in tokens_out cost"
+_USAGE: Final = "model tokens_in tokens_out tokens_cached tokens_cache_write tokens_reasoning cost response_id"
 FIELDS: Final[Mapping[Role, Fields]] = MappingProxyType(
     {
         Role.CALLER_SET: _fields("caller_id", "metadata origin connection_id query"),
@@ -110,7 +110,7 @@ _TARGET = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*(\(\))?", 
 _RETURNED: Final = "()"
 _AROUND_A_CALL: Final = (Role.CASCADE, Role.CELL, Role.TOOL, Role.LLM)
 # What a model says of its answer, and may say in the middle of a stream.
-_ANSWERED: Final = ("response_model", "tokens_in", "tokens_out", "cost")
+_ANSWERED: Final = ("response_model", *(name for name in _USAGE.split() if name != "model"))
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*", re.ASCII)
 
@@ -177,10 +177,12 @@ class Hook:
                 parsed = paths.parse(expression)
             except SpecError as error:
                 raise SpecError(f"{where}, field {name}: {error}") from None
-            of_items = {path.root == "yielded" for path in parsed}
-            if True in of_items and (self.role is not Role.LLM or name not in _ANSWERED or False in of_items):
+            roots = {path.root for path in parsed}
+            if "yielded" in roots and (
+                self.role is not Role.LLM or name not in _ANSWERED or roots - {"yielded", "result"}
+            ):
                 raise SpecError(
-                    f"{where}, field {name}: what is yielded is for {', '.join(_ANSWERED)} of an llm, and has no other kind of path beside it"
+                    f"{where}, field {name}: what is yielded is for {', '.join(_ANSWERED)} of an llm, and has no path beside it but of a result"
                 )
             plain = len(parsed) == 1 and not parsed[0].steps and parsed[0].root not in ("self", "result", "yielded")
             if name == REPLACED_FIELD and not plain:

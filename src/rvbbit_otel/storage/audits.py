@@ -10,11 +10,13 @@ header of comments::
     -- remedy: what to do about it
     -- parameter: since DateTime = 1970-01-01 00:00:00
 
-A parameter stands in the statement as ``{since:DateTime}`` and has a default.
+A parameter stands in the statement as ``{since:DateTime}`` and has a default. ``-- alert: ...`` stands in a rule that can't be asked of the last
+minutes alone: what it compares arrives by turns.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,6 +26,8 @@ from rvbbit_otel.errors import ConfigurationError
 from rvbbit_otel.storage.database import Database
 from rvbbit_otel.storage.files import read, sql_files
 
+SINCE: Final = "since"
+_PARAMETER: Final = re.compile(r"\{(\w+):")
 # Before any row.
 _EVER: Final = "1970-01-01 00:00:00"
 # The rule about what no other can see.
@@ -51,6 +55,12 @@ class Audit:
     remedy: str
     sql: str
     parameters: tuple[Parameter, ...] = field(default=())
+    hourly: bool = False
+
+    @property
+    def has_window(self) -> bool:
+        """Whether it can be asked of a time only."""
+        return any(parameter.name == SINCE for parameter in self.parameters)
 
     @property
     def is_rule(self) -> bool:
@@ -124,6 +134,8 @@ def _parse(file_name: str, text: str) -> Audit:
         raise ConfigurationError(
             f"the header of the audit {file_name} lacks or mistakes {', '.join(sorted(missing)) or 'its name or kind'}"
         )
+    if missing := ({parameter.name for parameter in parameters} ^ set(_PARAMETER.findall(text))):
+        raise ConfigurationError(f"the audit {file_name} declares or uses {', '.join(sorted(missing))}, and not both")
     sql = "\n".join(line for line in lines if not line.startswith("-- ")).strip()
     return Audit(
         facts["name"],
@@ -133,4 +145,5 @@ def _parse(file_name: str, text: str) -> Audit:
         facts["remedy"],
         sql,
         tuple(parameters),
+        hourly="alert" in facts,
     )

@@ -87,6 +87,12 @@ def rates_of(provider: str, model: str, own: Sequence[OwnPrice] = ()) -> list[Ra
     return [rate for rate in _published(provider, model) if first is None or rate.since < first] + mine
 
 
+def published() -> str:
+    """Name and version of the published table; raises ConfigurationError where it is not installed."""
+    _snapshot()
+    return f"genai-prices {version('genai-prices')}"
+
+
 def read_prices(file: Path) -> list[OwnPrice]:
     """The prices of a user's file; raises ConfigurationError that says which entry is wrong, and how.
 
@@ -153,11 +159,10 @@ def _published(provider: str, model: str) -> Iterator[Rate]:
     found = _find(provider, model)
     if found is None:
         return
-    source = f"genai-prices {version('genai-prices')}"
-    priced = found.prices if isinstance(found.prices, list) else [None]
-    for number, conditional in enumerate(priced):
-        prices = found.prices if conditional is None else conditional.prices
-        constraint = None if conditional is None else conditional.constraint
+    conditionals = found.prices if isinstance(found.prices, list) else [None]
+    for number, conditional in enumerate(conditionals):
+        prices: Any = found.prices if conditional is None else conditional.prices
+        constraint: Any = None if conditional is None else conditional.constraint
         if prices.input_mtok is None and prices.output_mtok is None:
             continue  # It is sold by the hour, the page or the picture.
         # Where none holds yet, the first does.
@@ -169,7 +174,7 @@ def _published(provider: str, model: str) -> Iterator[Rate]:
                     for name, rate in _UNITS.items()
                     if getattr(prices, name, None) is not None
                 }
-                yield replace(_rate(given, source), since=since, day_from=day_from, day_to=day_to, over=over)
+                yield replace(_rate(given, published()), since=since, day_from=day_from, day_to=day_to, over=over)
 
 
 _UNITS: Final[Mapping[str, str]] = {
@@ -211,14 +216,14 @@ def _snapshot() -> Any:
 
 
 def _thresholds(prices: Any) -> list[int]:
-    tiers = [getattr(prices, name, None) for name in _UNITS]
-    return sorted({0} | {tier.start for price in tiers if hasattr(price, "tiers") for tier in price.tiers})
+    priced: list[Any] = [getattr(prices, name, None) for name in _UNITS]
+    return sorted({0} | {tier.start for price in priced for tier in getattr(price, "tiers", ())})
 
 
 def _at(price: Any, over: int) -> int:
-    if hasattr(price, "tiers"):
-        price = next((tier.price for tier in reversed(price.tiers) if over >= tier.start), price.base)
-    return int((price * _PICO).to_integral_value())
+    tiers: Any = getattr(price, "tiers", None)
+    dollars = price if tiers is None else next((t.price for t in reversed(tiers) if over >= t.start), price.base)
+    return int((dollars * _PICO).to_integral_value())
 
 
 def _hours(constraint: Any) -> list[tuple[int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -16,7 +17,13 @@ from langgraph.prebuilt import ToolNode
 from langgraph.types import Command, interrupt
 from opentelemetry import trace
 
-USAGE = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
+USAGE = {
+    "input_tokens": 7,
+    "output_tokens": 3,
+    "total_tokens": 10,
+    "input_token_details": {"cache_read": 4, "cache_creation": 2},
+    "output_token_details": {"reasoning": 1},
+}
 
 
 class StubModel(BaseChatModel):
@@ -31,7 +38,8 @@ class StubModel(BaseChatModel):
 
     def _answer(self, messages: list[BaseMessage]) -> dict[str, Any]:
         last = messages[-1]
-        said = {"response_metadata": {"model_name": "stub/1-1", "model_provider": "stub"}, "usage_metadata": USAGE}
+        metadata = {"id": f"answer-{uuid4()}", "model_name": "stub/1-1", "model_provider": "stub"}
+        said = {"response_metadata": metadata, "usage_metadata": USAGE}
         marker = str(last.content).split()[-1]
         self.tracer.start_span(f"http {marker}").end()
         if isinstance(last, HumanMessage):

@@ -176,7 +176,15 @@ def test_every_span_of_every_session_has_the_caller_whose_marker_it_carries(
     )
     counted = [said(span) for span in stage.spans if said(span).get("rvbbit.usage.counted")]
     assert len(counted) == 2 * len(everyone)
-    assert {(row["gen_ai.usage.input_tokens"], row["gen_ai.usage.output_tokens"]) for row in counted} == {(7, 3)}
+    told = (
+        "input_tokens",
+        "output_tokens",
+        "cache_read.input_tokens",
+        "cache_creation.input_tokens",
+        "reasoning.output_tokens",
+    )
+    assert {tuple(row[f"gen_ai.usage.{name}"] for name in told) for row in counted} == {(7, 3, 4, 2, 1)}
+    assert len({row["gen_ai.response.id"] for row in counted}) == len(counted)
     counters = RvbbitInstrumentor().current.counters.snapshot()
     assert counters.keys() <= {"stamped.explicit", "stamped.echo", "stamped.baggage"}
 

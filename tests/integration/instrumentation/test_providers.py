@@ -33,7 +33,9 @@ def work():
     for span in exporter.get_finished_spans(): print(span.name, span.attributes.get("rvbbit.caller.source"))
     for record in records.get_finished_logs(): print(record.log_record.body, record.log_record.attributes["rvbbit.caller.id"])
 """
-EXPECTED = "caller start explicit\nsession start echo\nthird baggage\ncaller unknown explicit\nhello c-1\n"
+EXPECTED = (
+    "caller start explicit\nsession start echo\nthird baggage\ncaller unknown explicit\n[redacted, 5 characters] c-1\n"
+)
 
 
 def program(run: Run, body: str, **more: str) -> tuple[int, str, str]:
@@ -84,7 +86,7 @@ def test_a_mistyped_option_raises_and_leaves_nothing_in_place(run: Run) -> None:
     """
     code, out, err = program(run, body)
     assert (code, err) == (0, "")
-    assert out.startswith("ConfigurationError contents is no setting; there are content, content_limit,")
+    assert out.startswith("ConfigurationError contents is no setting; there are caller_sql, content,")
     assert out.endswith("None False\n")
 
 

@@ -10,7 +10,8 @@ from tests.conftest import Store
 from tests.support.otlp import NOW, SpanRecord, Value, logs, row, traces
 
 from rvbbit_otel.errors import ConfigurationError
-from rvbbit_otel.storage.audits import find_audit, load_audits, run_audit
+from rvbbit_otel.storage.audits import _parse, find_audit, load_audits, run_audit
+from rvbbit_otel.storage.files import read
 from rvbbit_otel.storage.repair import repair
 
 SECOND = 10**9
@@ -129,6 +130,41 @@ def set_aside(store: Store) -> None:
     store.engine.command("ALTER TABLE schema_migrations DETACH PARTITION ID 'all'")
 
 
+def counted_twice(store: Store) -> None:
+    """Two instrumentations tell of one call, by two inserts that do not see each other."""
+    usage: dict[str, Value] = {"gen_ai__operation__name": "chat", "gen_ai__usage__input_tokens": 4}
+    for number, scope in ((50, "framework"), (51, "client")):
+        store.send(traces(row(number, "s1", **usage), scope_name=scope))
+    wait = "SETTINGS mutations_sync = 2"
+    store.engine.command(f"ALTER TABLE calls_told UPDATE counted_in = told_in WHERE told_in = 4 {wait}")
+    store.engine.command(
+        f"ALTER TABLE unified_logs UPDATE tokens_in = 4, usage_counted = true WHERE told_tokens_in = 4 {wait}"
+    )
+
+
+def counted_in_the_agents_sum_too(store: Store) -> None:
+    usage: dict[str, Value] = {"gen_ai.usage.input_tokens": 4, "session.id": "s1", **STAMP}
+    for number, told, parent in ((50, 4, 52), (51, 5, 52), (52, 9, 0)):
+        span = SpanRecord(
+            number,
+            {**usage, "gen_ai.usage.input_tokens": told},
+            trace=b"agent".ljust(16, b"."),
+            parent=own_id(parent) if parent else b"",
+        )
+        store.send(traces(span))
+    wait = "SETTINGS mutations_sync = 2"
+    store.engine.command(f"ALTER TABLE calls_told UPDATE counted_in = told_in WHERE told_in = 9 {wait}")
+    store.engine.command(
+        f"ALTER TABLE unified_logs UPDATE tokens_in = 9, usage_counted = true WHERE told_tokens_in = 9 {wait}"
+    )
+
+
+def not_counted(store: Store) -> None:
+    """A stream whose client did not ask for its usage; a call of the same session an hour ago told its own."""
+    store.send(traces(row(50, "s1", gen_ai__operation__name="chat", at=NOW - HOUR)))
+
+
+STAMP: dict[str, Value] = {"rvbbit.caller.id": "sql-fox", "rvbbit.caller.source": "echo"}
 BREAKS: dict[str, tuple[Callable[[Store], None], set[str]]] = {
     "parts-set-aside": (set_aside, {"parts-set-aside"}),
     "rows-without-caller": (without_caller, {"rows-without-caller"}),
@@ -141,6 +177,8 @@ BREAKS: dict[str, tuple[Callable[[Store], None], set[str]]] = {
     "parents-with-another-caller": (parents_caller, {"parents-with-another-caller"}),
     "rows-with-another-caller": (another_caller, {"rows-with-another-caller"}),
     "conflicts": (conflict, {"conflicts"}),
+    "counted-twice": (counted_twice, {"counted-twice", "totals-differ"}),
+    "not-counted": (not_counted, {"not-counted"}),
     "rejected-spans": (rejected, {"rejected-spans"}),
     "caller-differs-between-tables": (
         lambda store: store.engine.command(
@@ -344,7 +382,8 @@ def test_the_reports_add_up_with_what_nobody_claims_as_a_row_of_its_own(store: S
         )
     )
     costs = run_audit(store.engine, find_audit("cost-by-caller"))
-    assert [(row[0], row[2], row[3], row[4], row[6]) for row in costs.rows] == [
+    where = [costs.columns.index(name) for name in ("caller_id", "sessions", "rows", "tokens_in", "cost")]
+    assert [tuple(row[each] for each in where) for row in costs.rows] == [
         ("", 1, 1, 0, 2.0),
         ("sql-fox", 1, 3, 3, 0.5),
         ("sql-owl", 1, 3, 3, 0.5),
@@ -355,14 +394,14 @@ def test_the_reports_add_up_with_what_nobody_claims_as_a_row_of_its_own(store: S
 
 
 def test_the_three_questions_are_word_for_word_those_of_the_acceptance() -> None:
-    assert find_audit("by-caller").sql == (
+    assert read("acceptance/by-caller.sql").strip() == (
         "SELECT caller_id, COUNT(*) as row_count, COUNT(DISTINCT session_id) as session_count\n"
         "FROM unified_logs WHERE caller_id LIKE 'sql-%' AND timestamp > now() - INTERVAL 5 MINUTE GROUP BY caller_id;"
     )
-    assert find_audit("sessions").sql == (
+    assert read("acceptance/sessions.sql").strip() == (
         "SELECT caller_id, session_id, status FROM session_state\nWHERE caller_id LIKE 'sql-%' ORDER BY started_at DESC LIMIT 10;"
     )
-    assert find_audit("cascades").sql == (
+    assert read("acceptance/cascades.sql").strip() == (
         "SELECT caller_id, session_id, cascade_id FROM cascade_sessions\nWHERE caller_id LIKE 'sql-%' ORDER BY created_at DESC LIMIT 10;"
     )
 
@@ -395,3 +434,101 @@ def test_repair_gives_stragglers_their_sessions_caller_and_never_guesses(store: 
     store.send(traces(straggler))
     assert repair(store.engine).rows == 0
     assert store.one("SELECT count() FROM unified_logs WHERE session_id = 's1'") == 4
+
+
+def seconds(time: int) -> str:
+    """A moment as the commands give it: seconds since 1970, whichever zone the server is in."""
+    return str(time // SECOND)
+
+
+@pytest.mark.parametrize("name", [name for name in BREAKS if find_audit(name).has_window])
+def test_a_rule_looks_at_the_time_that_it_is_asked_for_and_at_no_other(store: Store, name: str) -> None:
+    store.send(traces(*healthy("s1", 1), *healthy("s2", 10)))
+    BREAKS[name][0](store)
+    audit = find_audit(name)
+    whole = run_audit(store.engine, audit)
+    within = run_audit(store.engine, audit, {"since": seconds(NOW - 3 * HOUR)})
+    assert whole.rows
+    # What is found, and where; of spans that begin at the same moment any may be the example.
+    assert [found[:2] for found in within.rows] == [found[:2] for found in whole.rows]
+    after = NOW - HOUR if name == "sessions-never-ended" else NOW + HOUR
+    assert run_audit(store.engine, audit, {"since": seconds(after)}).rows == []
+
+
+def test_a_session_that_went_on_into_the_time_is_looked_at_as_a_whole(store: Store) -> None:
+    """Else what it did before would be missing, and every rule that compares two tables would be broken by that."""
+    old = [replace(span, at=NOW - 2 * HOUR) for span in healthy("s1", 1)]
+    store.send(traces(*old, *healthy("s1", 10), *healthy("s2", 20, "s1")))
+    for audit in load_audits():
+        if audit.is_rule and audit.has_window:
+            assert run_audit(store.engine, audit, {"since": seconds(NOW - HOUR)}).rows == [], audit.name
+
+
+def test_every_audit_can_be_asked_of_a_time(store: Store) -> None:
+    store.send(traces(*healthy("s1", 1)))
+    # What is set aside is out of every table, whenever it came.
+    assert [audit.name for audit in load_audits() if not audit.has_window] == ["parts-set-aside"]
+    reports = [audit for audit in load_audits() if not audit.is_rule]
+    of_now = {audit.name: run_audit(store.engine, audit, {"since": seconds(NOW - HOUR)}).rows for audit in reports}
+    assert of_now == {audit.name: run_audit(store.engine, audit).rows for audit in reports}
+    assert of_now["candidates"] == []
+    assert len(of_now["by-caller"]) == len(of_now["sessions"]) == len(of_now["cascades"]) == 1
+    later = [run_audit(store.engine, audit, {"since": seconds(NOW + HOUR)}).rows for audit in reports]
+    assert later == [[]] * len(reports)
+
+
+def test_reports_know_every_kind_of_caller_and_what_nobody_claims(store: Store) -> None:
+    callers = ("web-1", "sql-fox", "cron:nightly")
+    for number, caller in enumerate(callers):
+        store.send(traces(*healthy(f"s{number}", 10 * number, caller=caller)))
+    store.send(traces(row(50, "lost", "")))
+    by_caller = run_audit(store.engine, find_audit("by-caller"))
+    assert by_caller.columns == ("caller_id", "row_count", "session_count")
+    assert by_caller.rows == [("cron:nightly", 3, 1), ("sql-fox", 3, 1), ("web-1", 3, 1), ("", 1, 1)]
+    sessions = run_audit(store.engine, find_audit("sessions")).rows
+    assert sorted((caller, session) for caller, session, _ in sessions) == [
+        ("", "lost"),
+        ("cron:nightly", "s2"),
+        ("sql-fox", "s1"),
+        ("web-1", "s0"),
+    ]
+    cascades = run_audit(store.engine, find_audit("cascades")).rows
+    assert sorted(cascades) == [("cron:nightly", "s2", "c"), ("sql-fox", "s1", "c"), ("web-1", "s0", "c")]
+
+
+def test_a_header_that_does_not_fit_its_statement_is_refused() -> None:
+    facts = "-- name: x\n-- kind: rule\n-- title: t\n-- finding: f\n-- remedy: r\n"
+    with pytest.raises(ConfigurationError, match=r"x\.sql declares or uses since, and not both"):
+        _parse("x.sql", f"{facts}SELECT {{since:DateTime}}")
+    with pytest.raises(ConfigurationError, match=r"x\.sql declares or uses since, and not both"):
+        _parse("x.sql", f"{facts}-- parameter: since DateTime = 1970-01-01 00:00:00\nSELECT 1")
+
+
+def test_a_call_that_counts_in_an_agents_sum_too_is_found(store: Store) -> None:
+    counted_in_the_agents_sum_too(store)
+    (finding,) = (rows for name, rows in broken_rules(store).items() if name == "counted-twice")
+    assert [(row[0], row[6]) for row in finding] == [("one in the other", tokens) for tokens in (4, 5, 9)]
+
+
+def test_calls_that_are_told_of_properly_break_no_rule(store: Store) -> None:
+    """A client's span without usage beside the framework's that tells it; an agent that knows of a call more than others told."""
+    usage: dict[str, Value] = {"gen_ai__operation__name": "chat", "gen_ai__usage__input_tokens": 4}
+    store.send(traces(*healthy("s1", 1)))
+    store.send(
+        traces(row(50, "s1", **usage), scope_name="framework") + traces(row(51, "s1", gen_ai__operation__name="chat"))
+    )
+    assert "counted-twice" not in broken_rules(store)
+    assert "not-counted" not in broken_rules(store)
+
+
+def test_models_without_a_price_are_listed_and_make_a_sum_a_lower_bound(store: Store) -> None:
+    usage: dict[str, Value] = {
+        "gen_ai__operation__name": "chat",
+        "gen_ai__request__model": "mine",
+        "gen_ai__usage__input_tokens": 4,
+    }
+    store.send(traces(row(50, "s1", **usage), row(51, "s1", gen_ai__usage__cost=0.25, gen_ai__usage__input_tokens=7)))
+    unpriced = run_audit(store.engine, find_audit("unpriced-models"))
+    assert [row[:7] for row in unpriced.rows] == [("", "mine", 1, 1, 4, 0, 0)]
+    (by_caller,) = run_audit(store.engine, find_audit("cost-by-caller")).rows
+    assert by_caller[-3:-2] == ("at least $0.25",)

@@ -71,7 +71,9 @@ HTTP = Told("http", "http", 1.6, 2.4, tokens=None, within="chat-cl", more={"gen_
 
 @pytest.mark.parametrize("order", list(itertools.permutations([AGENT, BY_FRAMEWORK, BY_CLIENT])), ids=str)
 @pytest.mark.parametrize("batches", [1, 3])
-def test_an_agent_a_framework_and_a_client_tell_of_one_call(store: Store, order: tuple[Told, ...], batches: int) -> None:
+def test_an_agent_a_framework_and_a_client_tell_of_one_call(
+    store: Store, order: tuple[Told, ...], batches: int
+) -> None:
     spans = [list(order)] if batches == 1 else [[span] for span in order]
     assert sent(store, *spans) == [("web-1", 100, 20, "0")]
     assert store.one("SELECT sum(tokens_in) FROM cascade_sessions") == 0  # No cascade ran.
@@ -84,7 +86,9 @@ def test_what_is_counted_is_the_innermost_call(store: Store) -> None:
 
 
 @pytest.mark.parametrize("batches", [1, 5])
-def test_an_agents_sum_does_not_count_beside_its_calls_through_spans_that_tell_nothing(store: Store, batches: int) -> None:
+def test_an_agents_sum_does_not_count_beside_its_calls_through_spans_that_tell_nothing(
+    store: Store, batches: int
+) -> None:
     calls = [
         Told(f"chat-{number}", "client", 1 + number, 1.5 + number, (10 * number + 1, number), within="tool")
         for number in range(3)

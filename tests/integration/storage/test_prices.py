@@ -44,8 +44,12 @@ def test_a_model_met_for_the_first_time_is_priced_once_it_is_looked_for(store: S
     assert store.rows(COST) == [("gpt-4o-mini", "0", "unpriced"), ("nobody-knows", "0", "unpriced")]
     assert price_new(store.engine) == [("openai", "nobody-knows")]
     assert costs(store) == [("gpt-4o-mini", "0.75"), ("nobody-knows", "0")]
-    assert store.rows("SELECT match(cost_source, '^computed genai-prices [0-9.]+$') FROM unified_logs WHERE cost > 0") == [(True,)]
-    assert store.rows("SELECT caller_id, toString(cost), tokens_in FROM cascade_sessions") == [("web-1", "0.75", 1_000_005)]
+    assert store.rows(
+        "SELECT match(cost_source, '^computed genai-prices [0-9.]+$') FROM unified_logs WHERE cost > 0"
+    ) == [(True,)]
+    assert store.rows("SELECT caller_id, toString(cost), tokens_in FROM cascade_sessions") == [
+        ("web-1", "0.75", 1_000_005)
+    ]
     # From now on at insert.
     store.send(traces(call(3, "gpt-4o-mini", 10, 0)))
     assert costs(store) == [("gpt-4o-mini", "0.0000015"), ("gpt-4o-mini", "0.75"), ("nobody-knows", "0")]
@@ -76,7 +80,9 @@ def test_at_insert_and_later_a_call_costs_the_same(store: Store) -> None:
     assert (costs(store), len(late)) == (late, 4)
 
 
-def test_a_price_of_the_users_holds_from_its_day_on_and_shows_first_what_it_changes(store: Store, tmp_path: Path) -> None:
+def test_a_price_of_the_users_holds_from_its_day_on_and_shows_first_what_it_changes(
+    store: Store, tmp_path: Path
+) -> None:
     day = NOW - NOW % (86_400 * 10**9)
     before = SpanRecord(9, call(9, "gpt-4o", 1_000_000, 0).attributes, at=day - 10**9)
     store.send(traces(before, call(1, "gpt-4o", 2_000_000, 0), call(2, "mine-7b", 1_000_000, 0)))
@@ -122,3 +128,12 @@ def test_a_file_of_prices_that_is_wrong_says_where(tmp_path: Path, text: str, sa
 
     with pytest.raises(ConfigurationError, match=said):
         own(tmp_path, text)
+
+
+def test_the_file_that_the_page_shows_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "prices.md").read_text()
+    prices = own(tmp_path, page.split("```toml\n")[1].split("```")[0])
+    assert [(price.provider, price.model, price.rate.rate_in) for price in prices] == [
+        ("my-gateway", "mine-*", 200_000),
+        ("*", "gpt-4o", 2_000_000),
+    ]

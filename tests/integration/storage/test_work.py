@@ -11,6 +11,7 @@ from tests.conftest import Store
 
 from rvbbit_otel.all_in_one.engine import as_parameters
 from rvbbit_otel.storage.audits import load_audits, run_audit
+from rvbbit_otel.storage.files import read as packaged
 
 GRANULE = 8192
 GRANULE_OF_SESSIONS = 128
@@ -82,11 +83,10 @@ def test_one_session_is_read_from_the_granules_in_which_it_can_be(store: Store) 
     assert 0 < read <= 2 * GRANULE_OF_SESSIONS
 
 
-def test_the_audit_by_caller_reads_the_last_minutes_and_nothing_older(filled: Store) -> None:
+def test_the_first_question_of_the_acceptance_reads_the_last_minutes_and_nothing_older(filled: Store) -> None:
     _sessions(filled, 10**6, 100)
     filled.engine.command("OPTIMIZE TABLE unified_logs FINAL")
-    audit = next(audit for audit in load_audits() if audit.name == "by-caller")
-    answered, read = _asked(filled, audit.sql)
+    answered, read = _asked(filled, packaged("acceptance/by-caller.sql"))
     assert (answered, read) == (5, 100)
 
 

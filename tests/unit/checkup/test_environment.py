@@ -25,7 +25,7 @@ def told(link: Link) -> tuple[str, str, str]:
 def test_an_environment_that_says_nothing_is_wired() -> None:
     links = environment.links({})
     assert {link.name: link.state for link in links} == dict.fromkeys(
-        ("settings", "SDK", "instrumentation", "other instrumentations"), "ok"
+        ("settings", "SDK", "instrumentation", "other instrumentations", "what leaves"), "ok"
     )
 
 
@@ -81,21 +81,6 @@ def test_the_disable_list_is_looked_at(listed: str) -> None:
     assert (found.state, found.remedy) == ("broken", "take it out of the list")
 
 
-def test_instrumentations_that_the_launcher_skips_are_named_with_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    Points(monkeypatch, opentelemetry_instrumentor=["rvbbit", "flask", "redis"])
-
-    class Distribution:
-        name = "opentelemetry-instrumentation-flask"
-
-    monkeypatch.setattr(importlib.metadata.EntryPoint, "dist", Distribution(), raising=False)
-    monkeypatch.setattr(environment, "get_dist_dependency_conflicts", lambda dist: "flask is not there")
-    found = link("other instrumentations", OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="redis")
-    assert (found.state, found.seen) == (
-        "note",
-        "beside ours: none; the launcher skips flask (flask is not there); redis (disabled)",
-    )
-
-
 @pytest.fixture
 def file(tmp_path: Path) -> Any:
     def file(text: str) -> str:
@@ -117,7 +102,7 @@ def of(options: str) -> str:
         (of("rvbbit:"), "broken", "can't be used: "),
         ('file_format: "1.0"', "ok", " does not name rvbbit; the launcher switches it on"),
         (of("flask: {}"), "ok", " does not name rvbbit; the launcher switches it on"),
-        (of("rvbbit: {contnet: full}"), "broken", "contnet is no setting; there are content"),
+        (of("rvbbit: {contnet: full}"), "broken", "contnet is no setting; there are caller_sql"),
         (of("rvbbit: {content: loud}"), "broken", "content is 'loud'; it is one of off, truncated, full; the launcher goes on"),
         ("a: [", "broken", "can't be used: "),
         (of("rvbbit: 7"), "broken", "can't be used: "),

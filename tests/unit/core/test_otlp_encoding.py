@@ -23,8 +23,9 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from tests.support.otlp import key_value
 
 from rvbbit_otel import otlp_encoding
+from rvbbit_otel.clean_spans import cleaned_span
 from rvbbit_otel.clean_text import clean_text
-from rvbbit_otel.otlp_encoding import cleaned_span, encode_spans
+from rvbbit_otel.otlp_encoding import encode_spans
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.settings import Settings

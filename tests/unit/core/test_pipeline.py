@@ -36,7 +36,7 @@ def test_a_log_record_is_stamped_by_the_context_it_was_emitted_in() -> None:
     registry, exporter = EchoRegistry(), InMemoryLogRecordExporter()
     provider = LoggerProvider(shutdown_on_exit=False)
     provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
-    Pipeline(registry, Settings()).install_logging(provider)
+    Pipeline(registry, Settings(content="full")).install_logging(provider)
     registry.open(SessionId("s1"), FOX)
     logger = provider.get_logger("app")
     logger.emit(body="inside", context=with_session(Context(), SessionId("s1")), attributes={"x": 1})
@@ -62,7 +62,7 @@ def test_a_log_record_with_half_a_character_costs_that_text_and_none_of_its_neig
     exporter = InMemoryLogRecordExporter()
     provider = LoggerProvider(shutdown_on_exit=False)
     provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
-    pipeline = Pipeline(EchoRegistry(), Settings())
+    pipeline = Pipeline(EchoRegistry(), Settings(content="full"))
     pipeline.install_logging(provider)
     body = {"file": "caf\udce9.txt", "sizes": [1, 2**70], "good": "é"}
     provider.get_logger("good").emit(body="good", context=Context(), attributes={"n": 1})

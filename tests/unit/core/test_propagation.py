@@ -39,7 +39,8 @@ def guarded(**options: object) -> GuardedPropagator:
 def request_context(url: str | None = None, host: str | None = None) -> Context:
     context = baggage.set_baggage("theirs", "kept", with_session(with_caller(Context(), FOX), SessionId("s 1")))
     attributes = {key: value for key, value in (("url.full", url), ("server.address", host)) if value}
-    return trace.set_span_in_context(TRACER.start_span("GET", context, attributes=attributes), context)
+    span = TRACER.start_span("GET", context, kind=trace.SpanKind.CLIENT, attributes=attributes)
+    return trace.set_span_in_context(span, context)
 
 
 def sent(propagator: GuardedPropagator, context: Context) -> dict[str, str]:

@@ -9,6 +9,7 @@ from rvbbit_otel.settings import Settings
 def test_the_defaults_are_the_private_ones() -> None:
     settings = Settings()
     assert (settings.content, settings.propagate_hosts, settings.trust_inbound) == ("off", (), False)
+    assert (settings.redaction, settings.keep_keys, settings.caller_sql) == (True, (), "shape")
 
 
 def test_the_environment_sets_every_field() -> None:
@@ -23,6 +24,10 @@ def test_the_environment_sets_every_field() -> None:
             "OTEL_PYTHON_RVBBIT_MAX_SESSIONS": "5",
             "OTEL_PYTHON_RVBBIT_SESSION_TTL": "1.5",
             "OTEL_PYTHON_RVBBIT_RUNNER_FILES": "a.toml, /etc/b.toml",
+            "OTEL_PYTHON_RVBBIT_REDACTION": "false",
+            "OTEL_PYTHON_RVBBIT_REDACT_KEYS": "app.note, app.user.*",
+            "OTEL_PYTHON_RVBBIT_KEEP_KEYS": "log.body",
+            "OTEL_PYTHON_RVBBIT_CALLER_SQL": "Full",
             "OTEL_SERVICE_NAME": "not ours",
         }
     ) == Settings(
@@ -35,6 +40,10 @@ def test_the_environment_sets_every_field() -> None:
         max_sessions=5,
         session_ttl=1.5,
         runner_files=("a.toml", "/etc/b.toml"),
+        redaction=False,
+        redact_keys=("app.note", "app.user.*"),
+        keep_keys=("log.body",),
+        caller_sql="full",
     )
 
 
@@ -53,6 +62,10 @@ def test_an_empty_variable_is_an_unset_one() -> None:
         ("PROPAGATE_HOSTS", "https://a/b", "host name"),
         ("MAX_SESSIONS", "-1", "from 1 to"),
         ("SESSION_TTL", "nan", "from 0 to"),
+        ("REDACTION", "0", "true or false"),
+        ("REDACT_KEYS", "app note", "an attribute's name"),
+        ("KEEP_KEYS", "x" * 257, "an attribute's name"),
+        ("CALLER_SQL", "literals", "one of off, shape, full"),
     ],
 )
 def test_a_wrong_variable_is_named_and_its_default_is_used(variable: str, value: str, said: str) -> None:
@@ -65,13 +78,20 @@ def test_a_wrong_variable_is_named_and_its_default_is_used(variable: str, value:
 
 
 def test_a_mistyped_option_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="contnet is no setting; there are content"):
+    with pytest.raises(ConfigurationError, match="contnet is no setting; there are caller_sql"):
         Settings.from_options({"contnet": "full"})
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"runners": "lars"}, {"trust_inbound": "yes"}, {"mend_runner": 1}, {"max_sessions": True}, {"runners": [""]}],
+    [
+        {"runners": "lars"},
+        {"trust_inbound": "yes"},
+        {"mend_runner": 1},
+        {"max_sessions": True},
+        {"runners": [""]},
+        {"keep_keys": "a"},
+    ],
 )
 def test_an_option_of_the_wrong_type_is_refused(options: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError):

@@ -37,8 +37,8 @@ def test_a_caller_has_one_root_span_with_its_metadata_and_sql(traced: Traced) ->
         "rvbbit.caller.source": "explicit",
         "rvbbit.caller.origin": "sql",
         "rvbbit.caller.digest": "ce357f8da1e8",
-        "rvbbit.caller.metadata": '{"origin": "sql", "sql_query": "SELECT 1"}',
-        "db.query.text": "SELECT 1",
+        "rvbbit.caller.metadata": '{"origin": "sql", "sql_query": "SELECT ?"}',
+        "db.query.text": "SELECT ?",
         "rvbbit.kind": "caller",
     }
 

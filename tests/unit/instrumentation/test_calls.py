@@ -195,7 +195,7 @@ def test_an_item_that_can_not_be_read_is_counted_and_yielded(traced: Traced) -> 
     hostile = Hostile()
     assert list(toy.stream_items("m", [hostile, {"usage": (7, 3)}])) == [hostile, {"usage": (7, 3)}]
     assert late(traced.named("chat m")) == [None, 7, 3]
-    assert traced.errors() == {"errors.hook.llm": 1}
+    assert traced.errors() == {"errors.hook.llm": 2}  # Two fields are of its usage.
 
 
 class Steering(toy.ToyError):

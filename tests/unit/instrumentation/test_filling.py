@@ -35,7 +35,7 @@ class Setup:
         self.provider.add_span_processor(self.noting)
         self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         self.registry = EchoRegistry()
-        Pipeline(self.registry, Settings()).install_tracing(self.provider)
+        Pipeline(self.registry, Settings(content="full")).install_tracing(self.provider)
         self.tracer = self.provider.get_tracer("rvbbit_otel")
         counters = self.registry.counters
         self.spans = Spans(self.tracer, ContentRule(Settings(), counters), counters)

@@ -46,7 +46,7 @@ LOG = Hook(Role.LOG, "m:log", {})
             lambda: Hook(Role.LOG, "m:log", {"cost": "yielded.cost"}),
             "field cost: what is yielded is for response_model,",
         ),
-        (lambda: Hook(Role.LLM, "m:log", {"cost": "yielded.cost|price"}), "has no other kind of path beside it"),
+        (lambda: Hook(Role.LLM, "m:log", {"cost": "yielded.cost|price"}), "has no path beside it but of a result"),
         (
             lambda: Hook(Role.LLM, "m:log", {"model": "yielded.model"}),
             "field model: what is yielded is for response_model",

@@ -15,9 +15,9 @@ from types import FrameType, ModuleType
 from typing import Any, Final
 
 from opentelemetry.context import attach, get_current
-from opentelemetry.trace.propagation import _SPAN_KEY
 
 from rvbbit_otel import work
+from rvbbit_otel.context_keys import SPAN_KEY
 from rvbbit_otel.instrumentation.carry.loops import loop_around
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
 from rvbbit_otel.instrumentation.spans import without_span
@@ -109,7 +109,7 @@ def took(owner: Owner | None = None) -> None:
     else:  # Also where it has let go already, for as long as it is in a loop: what it took it may work on after that.
         work.let_go(inherited)
         context = get_current()
-        if inherited.span is not None and context.get(_SPAN_KEY) is inherited.span:
+        if inherited.span is not None and context.get(SPAN_KEY) is inherited.span:
             attach(without_span(context))  # What it takes up hangs under nothing of whom it inherited from.
 
 

@@ -86,8 +86,13 @@ SPEC: Final = RunnerSpec(
                     "content": f"{_ANSWER}.content",
                     "provider": f"{_ANSWER}.response_metadata.model_provider",
                     "model": f"{_ANSWER}.response_metadata.model_name|response.llm_output.model_name",
+                    # A message has an id too, which may be LangChain's own.
+                    "response_id": f"{_ANSWER}.response_metadata.id",
                     "tokens_in": f"{_ANSWER}.usage_metadata.input_tokens",
                     "tokens_out": f"{_ANSWER}.usage_metadata.output_tokens",
+                    "tokens_cached": f"{_ANSWER}.usage_metadata.input_token_details.cache_read",
+                    "tokens_cache_write": f"{_ANSWER}.usage_metadata.input_token_details.cache_creation",
+                    "tokens_reasoning": f"{_ANSWER}.usage_metadata.output_token_details.reasoning",
                 },
                 accounts=True,
             )

@@ -130,8 +130,12 @@ STEPS: Final = (
             "model": "model",
             "input": "messages",
             "response_model": "result.model",
+            "response_id": "result.id",
             "tokens_in": "result.usage.prompt_tokens",
             "tokens_out": "result.usage.completion_tokens",
+            "tokens_cached": "result.usage.prompt_tokens_details.cached_tokens",
+            "tokens_cache_write": "result.usage.cache_creation_input_tokens",
+            "tokens_reasoning": "result.usage.completion_tokens_details.reasoning_tokens",
         },
     ),
     # The log rows account for tokens and cost: they carry the runner's own price, and some providers tell it later.
@@ -152,6 +156,7 @@ STEPS: Final = (
                 "request_id",
                 "tokens_in",
                 "tokens_out",
+                "tokens_reasoning",
                 "cost",
                 "duration_ms",
                 "metadata",
@@ -178,6 +183,7 @@ STEPS: Final = (
             "cost": "result.cost",
             "tokens_in": "result.tokens_in",
             "tokens_out": "result.tokens_out",
+            "tokens_reasoning": "result.tokens_reasoning",
         },
     ),
 )

@@ -1,7 +1,11 @@
 -- name: by-caller
 -- kind: report
--- title: Rows and sessions of each SQL caller in the last five minutes
--- finding: One row a caller.
+-- title: Rows and sessions of each caller; what nobody claims is a row of its own
+-- finding: One row a caller, most rows first.
 -- remedy: Nothing to do.
-SELECT caller_id, COUNT(*) as row_count, COUNT(DISTINCT session_id) as session_count
-FROM unified_logs WHERE caller_id LIKE 'sql-%' AND timestamp > now() - INTERVAL 5 MINUTE GROUP BY caller_id;
+-- parameter: since DateTime = 1970-01-01 00:00:00
+SELECT caller_id, count() AS row_count, uniqExact(session_id) AS session_count
+FROM unified_logs
+WHERE timestamp >= {since:DateTime}
+GROUP BY caller_id
+ORDER BY row_count DESC, caller_id

@@ -3,6 +3,8 @@
 -- title: Sessions whose callers differ between the tables
 -- finding: The rows of a session and its state do not name the same callers.
 -- remedy: `rvbbit-otel repair` mends what one that was cut off left behind. Else a table was changed by hand: `ALTER TABLE ... UPDATE` does this.
+-- alert: over all rows, once an hour
+-- parameter: since DateTime = 1970-01-01 00:00:00
 SELECT session_id, logs.callers AS in_unified_logs, state.callers AS in_session_state
 FROM (SELECT session_id, arraySort(groupUniqArray(toString(caller_id))) AS callers FROM unified_logs WHERE caller_id != '' GROUP BY session_id) AS logs
 INNER JOIN
@@ -11,6 +13,7 @@ INNER JOIN
     FROM session_state
     WHERE caller_id != ''
     GROUP BY session_id
+    HAVING max(last_seen_at) >= {since:DateTime}
 ) AS state USING (session_id)
 WHERE logs.callers != state.callers
 ORDER BY session_id

@@ -1,7 +1,11 @@
 -- name: cascades
 -- kind: report
--- title: The ten latest cascades of SQL callers
--- finding: One row for each caller of a session that ran a cascade.
+-- title: The ten latest cascades
+-- finding: One row for each caller of a session that ran a cascade, the latest first.
 -- remedy: Nothing to do.
-SELECT caller_id, session_id, cascade_id FROM cascade_sessions
-WHERE caller_id LIKE 'sql-%' ORDER BY created_at DESC LIMIT 10;
+-- parameter: since DateTime = 1970-01-01 00:00:00
+SELECT caller_id, session_id, cascade_id
+FROM cascade_sessions
+WHERE created_at >= {since:DateTime}
+ORDER BY created_at DESC, session_id, caller_id
+LIMIT 10

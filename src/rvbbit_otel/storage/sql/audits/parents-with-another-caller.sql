@@ -3,6 +3,8 @@
 -- title: Sub-sessions whose caller is not their parent's
 -- finding: A session was started by another one, their rows are credited to different callers, and do not say that two answers differed.
 -- remedy: Look at caller_source of the sub-session's rows; a runner that starts it for somebody else must name that caller, or no parent.
+-- alert: over all rows, once an hour
+-- parameter: since DateTime = 1970-01-01 00:00:00
 SELECT child.session_id AS session_id, child.caller_id AS caller_id, parent.session_id AS parent_session_id, parent.callers AS parent_callers
 FROM session_state AS child
 INNER JOIN
@@ -12,6 +14,6 @@ INNER JOIN
     WHERE caller_id != ''
     GROUP BY session_id
 ) AS parent ON child.parent_session_id = parent.session_id
-WHERE child.caller_id != '' AND NOT has(parent.callers, child.caller_id)
+WHERE child.caller_id != '' AND child.last_seen_at >= {since:DateTime} AND NOT has(parent.callers, child.caller_id)
     AND (child.session_id, child.caller_id) NOT IN (SELECT session_id, toString(caller_id) FROM unified_logs WHERE caller_conflict != '')
 ORDER BY session_id, caller_id

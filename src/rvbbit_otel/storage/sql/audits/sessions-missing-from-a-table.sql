@@ -3,6 +3,8 @@
 -- title: Sessions in one table and not in the others
 -- finding: A session has rows in unified_logs and none in session_state or cascade_sessions, or the other way round.
 -- remedy: An insert was cut off and never sent again. Send the spans again if you have them: what is there already is not stored twice.
+-- alert: over all rows, once an hour
+-- parameter: since DateTime = 1970-01-01 00:00:00
 SELECT
     session_id,
     max(logged) AS in_unified_logs,
@@ -11,12 +13,15 @@ SELECT
     max(listed) AS in_cascade_sessions
 FROM
 (
-    SELECT session_id, true AS logged, false AS stated, max(kind = 'cascade') AS ran, false AS listed FROM unified_logs GROUP BY session_id
+    SELECT session_id, true AS logged, false AS stated, max(kind = 'cascade') AS ran, false AS listed, max(timestamp) AS seen_at
+    FROM unified_logs
+    GROUP BY session_id
     UNION ALL
-    SELECT session_id, false, true, false, false FROM session_state
+    SELECT session_id, false, true, false, false, last_seen_at FROM session_state
     UNION ALL
-    SELECT session_id, false, false, false, true FROM cascade_sessions
+    SELECT session_id, false, false, false, true, created_at FROM cascade_sessions
 )
 GROUP BY session_id
-HAVING NOT (in_unified_logs AND in_session_state) OR (ran_a_cascade AND NOT in_cascade_sessions)
+HAVING max(seen_at) >= {since:DateTime}
+    AND (NOT (in_unified_logs AND in_session_state) OR (ran_a_cascade AND NOT in_cascade_sessions))
 ORDER BY session_id

@@ -1,7 +1,11 @@
 -- name: sessions
 -- kind: report
--- title: The ten latest sessions of SQL callers
--- finding: One row for each caller of a session.
+-- title: The ten latest sessions
+-- finding: One row for each caller of a session, the latest first.
 -- remedy: Nothing to do.
-SELECT caller_id, session_id, status FROM session_state
-WHERE caller_id LIKE 'sql-%' ORDER BY started_at DESC LIMIT 10;
+-- parameter: since DateTime = 1970-01-01 00:00:00
+SELECT caller_id, session_id, status
+FROM session_state
+WHERE last_seen_at >= {since:DateTime}
+ORDER BY started_at DESC, session_id, caller_id
+LIMIT 10

@@ -1,0 +1,242 @@
+"""What becomes of a value, by its key. Where that fails the value is dropped, and what it was leaves in no form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from rvbbit_otel.attributes import CALLER_METADATA, DB_QUERY_TEXT
+from rvbbit_otel.redaction import sql, text
+from rvbbit_otel.redaction.rules import Rules
+from rvbbit_otel.redaction.secret_text import without_secrets
+from rvbbit_otel.redaction.table import Action
+from rvbbit_otel.settings import Settings
+from rvbbit_otel.telemetry import Counters
+
+Rule = Callable[[Any], Any]
+
+# Keys and short texts that were looked at lately, at most; when it is full it starts anew.
+_MOST_KEPT: Final = 4096
+_LONGEST_KEPT: Final = 128
+_MAX_DEPTH: Final = 30
+_LONGEST_NAME: Final = 256
+# What a text begins with that may be JSON; an empty one does not.
+_JSON: Final = ("{", "[")
+_FULL_LIMIT: Final = 1_048_576
+# Where the runners that we know put the SQL text of a caller.
+_SQL_MEMBERS: Final = frozenset(
+    {f"{CALLER_METADATA}.sql_query", f"{CALLER_METADATA}.sql.query", f"{CALLER_METADATA}.query"}
+)
+
+
+class _Kept(dict[Any, Any]):
+    """What a function says of its argument, for the arguments seen lately."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, key: Any) -> Any:
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        found = self[key] = self._function(key)
+        return found
+
+
+class Values:
+    """Redacts the values of one process by its settings."""
+
+    def __init__(self, settings: Settings, counters: Counters) -> None:
+        """Errors are counted in `counters`, as ``errors.redaction``."""
+        self._rules = Rules(settings)
+        self._content_off = settings.content == "off"
+        self._caller_sql = settings.caller_sql
+        self._limit = _FULL_LIMIT if settings.content == "full" else settings.content_limit
+        self._counters = counters
+        self._by_key: dict[str, Rule | None] = _Kept(self._rule_for)
+        # The same few kinds of spans come over and over.
+        self._by_keys: dict[tuple[str, ...], list[tuple[str, Rule]]] = _Kept(self._rules_for)
+        self._names: dict[str, str] = _Kept(self._fresh_name)
+        self._scanned: dict[str, str] = _Kept(self._fresh_scan)
+        self._plain: dict[str, str] = _Kept(lambda word: word if text.is_plain_word(word) else text.marker(len(word)))
+
+    def changes(self, entries: Mapping[str, Any]) -> dict[str, Any]:
+        """The attributes that may not leave as they are, and as what they leave."""
+        changes: dict[str, Any] = {}
+        for key, rule in self._by_keys[tuple(entries)]:
+            value = entries[key]
+            try:
+                redacted = rule(value)
+            except Exception as error:  # noqa: BLE001 - the host goes on, and its value stays
+                redacted = self._failed(error)
+            if redacted is not value:
+                changes[key] = redacted
+        if CALLER_METADATA in entries and DB_QUERY_TEXT in entries and self._rules.stated_for(DB_QUERY_TEXT) is None:
+            changes[DB_QUERY_TEXT] = self._done(self._callers_query, entries[DB_QUERY_TEXT])
+        return changes
+
+    def value(self, key: str, value: Any) -> Any:
+        """One value by itself."""
+        rule = self._by_key[key]
+        return value if rule is None else self._done(rule, value)
+
+    def name(self, name: str) -> str:
+        """The name of a span or an event, which a few libraries put a statement or an address into."""
+        try:
+            return _same(name, self._names[name] if len(name) <= _LONGEST_NAME else self._fresh_name(name))
+        except Exception as error:  # noqa: BLE001 - a name that can't be looked at does not leave
+            return self._failed(error)
+
+    def _done(self, rule: Rule, value: Any) -> Any:
+        try:
+            return rule(value)
+        except Exception as error:  # noqa: BLE001 - the host goes on, and its value stays
+            return self._failed(error)
+
+    def _failed(self, error: Exception) -> str:
+        self._counters.error("redaction", without_message(error))
+        return text.marker()
+
+    def _rules_for(self, keys: tuple[str, ...]) -> list[tuple[str, Rule]]:
+        """The rules of a span with these attributes: those that do something."""
+        return [(key, rule) for key in keys if (rule := self._by_key[key]) is not None]
+
+    def _rule_for(self, key: str) -> Rule | None:
+        if key == CALLER_METADATA and self._rules.stated_for(key) is None:
+            return self._metadata if self._content_off else None
+        action = self._rules.action_for(key)
+        if action is None:
+            return lambda value: self._scan(key, value, 0)
+        return None if action == "keep" else getattr(self, f"_{action}")
+
+    # One for each Action, named after it.
+
+    def _content(self, value: Any) -> Any:
+        return value if value is None or isinstance(value, bool | int | float) else self._secret(value)
+
+    def _secret(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return text.marker(len(value)) if value else value
+        return value if value is None or isinstance(value, bool) or _is_empty(value) else text.marker()
+
+    def _value(self, value: Any) -> Any:
+        return self._secret(value)
+
+    def _word(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            return self._content(value)
+        return _same(value, self._plain[value]) if len(value) <= _LONGEST_KEPT else text.marker(len(value))
+
+    def _url(self, value: Any) -> Any:
+        if isinstance(value, str):
+            if len(value) > text.LONGEST_URL:
+                return text.marker(len(value))
+            return without_secrets(text.without_query(value), self._content_off)
+        if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+            return tuple(self._url(item) for item in value)
+        return self._content(value)
+
+    def _stack(self, value: Any) -> Any:
+        return text.frames(value) if isinstance(value, str) else self._content(value)
+
+    def _scan(self, key: str, value: Any, depth: int) -> Any:
+        """A value that nothing is known of; the members of a map are looked up by their path."""
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if depth >= _MAX_DEPTH:
+            return text.marker()
+        if isinstance(value, str):
+            if self._content_off and value[:1] in _JSON and len(value) <= text.LONGEST_UNKNOWN:
+                return self._scan_json(key, value, depth)
+            return _same(value, self._scanned[value]) if len(value) <= _LONGEST_KEPT else self._fresh_scan(value)
+        if isinstance(value, Mapping):
+            return {
+                self._scan("", str(name), 0): self._member(f"{key}.{name}", item, depth) for name, item in value.items()
+            }
+        if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+            items = tuple(self._scan(key, item, depth + 1) for item in value)
+            return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+        return text.marker() if self._content_off else value
+
+    def _scan_json(self, key: str, value: str, depth: int) -> str:
+        try:
+            whole = json.loads(value)
+        except (ValueError, RecursionError):
+            return self._fresh_scan(value)
+        scanned = self._scan(key, whole, depth + 1)
+        return value if scanned == whole else json.dumps(scanned, ensure_ascii=False)
+
+    def _member(self, path: str, value: Any, depth: int) -> Any:
+        if self._rules.action_for(path) is None:
+            return self._scan(path, value, depth + 1)
+        rule = self._rule_for(path)
+        return value if rule is None else rule(value)
+
+    def _fresh_scan(self, value: str) -> str:
+        if self._content_off and len(value) > text.LONGEST_UNKNOWN:
+            return text.marker(len(value))
+        if self._content_off:
+            value = text.without_queries(value)
+        return without_secrets(value, self._content_off)
+
+    def _fresh_name(self, name: str) -> str:
+        if self._content_off:
+            if len(name) > _LONGEST_NAME:
+                name = f"{name[:_LONGEST_NAME]}{text.marker(len(name) - _LONGEST_NAME)}"
+            if text.looks_like_sql(name):
+                name = self._shaped(name, _LONGEST_NAME)
+            name = text.without_path_queries(name)
+        return without_secrets(name, self._content_off)
+
+    def _metadata(self, value: Any) -> Any:
+        """What is known of an invocation, as JSON: the names of its values stay, and those values that are listed."""
+        known = json.loads(value)
+        if not isinstance(known, dict):
+            return text.marker(len(value))
+        return json.dumps(self._members(CALLER_METADATA, known, 0), sort_keys=True, ensure_ascii=False)
+
+    def _members(self, path: str, value: Any, depth: int) -> Any:
+        if depth >= _MAX_DEPTH:
+            return text.marker()
+        if isinstance(value, dict):
+            return {
+                self._fresh_scan(name): self._members(f"{path}.{name}", item, depth + 1) for name, item in value.items()
+            }
+        if isinstance(value, list):
+            return [self._members(path, item, depth + 1) for item in value]
+        stated: Action | None = self._rules.stated_for(path)
+        if stated is None and path in _SQL_MEMBERS and isinstance(value, str):
+            return self._callers_query(value)
+        action = stated or self._rules.action_for(path)
+        if action == "keep":
+            return value
+        return self._word(value) if action == "word" else self._secret(value)
+
+    def _callers_query(self, query: Any) -> Any:
+        if not isinstance(query, str) or self._caller_sql == "off":
+            return self._content(query) if self._content_off else query
+        if not self._content_off:
+            return query[: self._limit]
+        return query[:_FULL_LIMIT] if self._caller_sql == "full" else self._shaped(query, self._limit)
+
+    @staticmethod
+    def _shaped(query: str, limit: int) -> str:
+        shaped, unread = sql.shape(query)
+        shaped = without_secrets(shaped, and_mails=True)
+        unread += max(0, len(shaped) - limit)
+        return shaped[:limit] + (text.marker(unread) if unread else "")
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, Sequence | Mapping | bytes) and not value
+
+
+def _same(text: str, found: str) -> str:
+    """What was found, as this very object where it says the same: what is unchanged is known by that, and was remembered of another."""
+    return text if found == text else found
+
+
+def without_message(error: Exception) -> Exception:
+    """An error to be logged in the place of this one, whose message and source lines may repeat the value that it met."""
+    return RuntimeError(type(error).__name__)
