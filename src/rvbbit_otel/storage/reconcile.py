@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Final, TypeVar
@@ -345,6 +345,10 @@ def _notes(export: Export, named: Sequence[str], by: Sequence[str], by_model: bo
         for field, name in (("key", "api_key_id"), ("project", "project_id"))
         if field in named and field not in by
     ]
+    if export.end > datetime.now(timezone.utc):
+        notes.append(
+            "the export goes on to a time that is not over, so that both sides may still grow: --until leaves the last day out"
+        )
     if not by_model:
         notes.append("the export names no model (group_by), so that only days are compared")
     return tuple(notes)

@@ -334,6 +334,33 @@ def test_what_they_do_not_say_is_not_compared_and_what_they_cover_without_a_word
     assert compared(store, file, until=DAY).differing == []
 
 
+def test_costs_that_were_rounded_to_cents_differ_only_by_more_than_that(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "costs.csv"
+    head = "usage_date_utc,model,workspace,api_key,usage_type,token_type,cost_usd\n"
+    file.write_text(
+        head
+        + "".join(f"{DAY},Claude Haiku 4.5,Default,k,message,{kind},0.10\n" for kind in ("input_no_cache", "output"))
+    )
+    of: dict[str, Value] = {"gen_ai__provider__name": "anthropic"}
+    store.send(traces(call(1, 10, 4, "0.21", model="claude-haiku-4-5-20251001", **of)))  # type: ignore[arg-type]
+    (line,) = compared(store, file).lines
+    assert (line.model, line.differs, line.difference, line.rounding) == (
+        "claude-haiku-4-5",
+        False,
+        Figures(cost=Decimal("0.01")),
+        Decimal("0.010"),
+    )
+    store.send(traces(call(2, 1, 1, "0.000000000001", model="claude-haiku-4-5-20251001", **of)))  # type: ignore[arg-type]
+    assert [each.difference.cost for each in compared(store, file).differing] == [Decimal("0.010000000001")]
+
+
+def test_a_day_that_is_not_over_is_noted(store: Store, tmp_path: Path) -> None:
+    today = int(datetime.now(timezone.utc).timestamp()) // 86_400 * 86_400
+    store.send(traces(call(1, 1, 1, at=today)))
+    (note,) = compared(store, usage(tmp_path, used(1, 1, 1), day=today)).notes
+    assert "a time that is not over" in note
+
+
 def test_nothing_on_both_sides_is_no_verdict(store: Store, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="neither the export nor the store has a call"):
         compared(store, usage(tmp_path))

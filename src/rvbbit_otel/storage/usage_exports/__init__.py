@@ -81,7 +81,8 @@ def _read_json(text: str, file: Path) -> Part:
         document = json.loads(text, parse_float=Decimal, parse_constant=_refuse)
     except json.JSONDecodeError as error:
         raise ConfigurationError(
-            f"{file}, line {error.lineno}, column {error.colno}: it is no JSON: {error.msg}"
+            f"{file}, line {error.lineno}, column {error.colno}: it is no JSON: {error.msg}. Give each page in a file of its own, as it came, "
+            "or all in one list (`jq -s .`)"
         ) from error
     except ValueError as error:
         raise ConfigurationError(f"{file}: it is no JSON: {error}") from error
