@@ -8,6 +8,12 @@ ALTER TABLE rvbbit_shard.rejected_spans_mv ON CLUSTER '{cluster}' MODIFY SQL SEC
 ALTER TABLE rvbbit_shard.spans_stated_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.spans_in_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.spans_sought_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
+ALTER TABLE rvbbit_shard.spans_owned_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
+ALTER TABLE rvbbit_shard.spans_told_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
+ALTER TABLE rvbbit_shard.spans_ruled_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
+ALTER TABLE rvbbit_shard.calls_told_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
+ALTER TABLE rvbbit_shard.span_parents_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
+ALTER TABLE rvbbit_shard.unpriced_models_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.spans_found_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.otel_logs_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.rejected_logs_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
