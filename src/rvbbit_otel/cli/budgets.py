@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rvbbit_otel.storage.budgets import Usage
     from rvbbit_otel.storage.database import Database
 
-state = click.option(
+state_file = click.option(
     "--state",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
@@ -26,7 +26,6 @@ state = click.option(
 
 budgets_file = click.option(
     "--budgets",
-    "budgets_file",
     envvar="RVBBIT_OTEL_BUDGETS",
     show_envvar=True,
     type=click.Path(path_type=Path),
@@ -55,7 +54,7 @@ _COLUMNS = (
     type=click.DateTime(["%Y-%m-%d %H:%M:%S", "%Y-%m-%d"]),
     help="Of the hour, day or month that holds this time (UTC). [default: now]",
 )
-@state
+@state_file
 @options.dsn
 @options.as_json
 def budgets(file: Path, at: datetime | None, state: Path | None, dsn: str, as_json: bool) -> None:
@@ -81,7 +80,7 @@ def budgets(file: Path, at: datetime | None, state: Path | None, dsn: str, as_js
 
 def refuse_beside_name() -> None:
     """Of one audit alone budgets are no part: an error where the command line asks for both, and not where the environment names a file."""
-    if click.get_current_context().get_parameter_source("budgets_file") is click.core.ParameterSource.COMMANDLINE:
+    if click.get_current_context().get_parameter_source("budgets") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--budgets goes with all rules: leave NAME out, or see `rvbbit-otel budgets`")
 
 
@@ -96,7 +95,7 @@ def checked(database: Database, file: Path, at: datetime | None, state: Path | N
     return used
 
 
-def finding(used: list[Usage]) -> Finding:
+def over_budgets(used: list[Usage]) -> Finding:
     """Budgets as a rule among the audits: a row for each that is over."""
     from rvbbit_otel.storage.audits import Audit, Finding
 

@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rvbbit_otel.cli import options, window
-from rvbbit_otel.cli.budgets import budgets_file as budgets_option
-from rvbbit_otel.cli.budgets import checked, refuse_beside_name
-from rvbbit_otel.cli.budgets import finding as budgets_finding
-from rvbbit_otel.cli.budgets import state as state_option
+from rvbbit_otel.cli.budgets import budgets_file, checked, over_budgets, refuse_beside_name, state_file
 from rvbbit_otel.cli.output import print_json, print_table, records, say, tell
 
 if TYPE_CHECKING:
@@ -58,8 +55,8 @@ def demo(clients: int, rows: int, as_json: bool) -> None:
     help="Look at the last seconds, minutes, hours or days only: 90s, 30m, 24h, 7d.",
 )
 @click.option("--list", "as_list", is_flag=True, help="List every audit, its parameters and what it is for.")
-@budgets_option
-@state_option
+@budgets_file
+@state_file
 @options.dsn
 @options.as_json
 def audit(
@@ -68,7 +65,7 @@ def audit(
     since: window.Window | None,
     last: window.Window | None,
     as_list: bool,
-    budgets_file: Path | None,
+    budgets: Path | None,
     state: Path | None,
     dsn: str,
     as_json: bool,
@@ -107,8 +104,8 @@ def audit(
         findings.append(run_audit(database, each, {} if whole else values))
         if whole:
             tell(f"rvbbit-otel: {each.name} looks at all rows, whenever they came: it takes no time")
-    if budgets_file:
-        findings.append(budgets_finding(checked(database, budgets_file, None, state)))
+    if budgets and name is None:
+        findings.append(over_budgets(checked(database, budgets, None, state)))
     # A report is no verdict: a time without rows is an answer too.
     within = SINCE in values and findings[0].audit.is_rule
     tried = has_rows(database, values[SINCE]) if within else has_rows(database)

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Final, TypeVar
@@ -33,7 +33,7 @@ _T = TypeVar("_T", "Ours", Entry)
 _N = TypeVar("_N", int, Decimal)
 ALL_MODELS: Final = "(all models)"
 
-# For each reason what it means; and whether it may explain that we have less than they, more, or other dollars for the same calls.
+# For each reason what it means; and whether it may explain that we have less than they, more, or other dollars (`price`: for the same calls).
 REASONS: Final[Mapping[str, tuple[str, str]]] = {
     "no-usage": ("less", "calls to a model that told no tokens"),
     "told-not-counted": ("less", "calls that told tokens and were taken for one that another row counts"),
@@ -49,10 +49,10 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
     "priced-elsewhere": ("cost", "calls whose cost another row states, under another model or day perhaps"),
     "cost-without-tokens": ("cost", "costs of rows that have no tokens of their own"),
     "cost-computed": (
-        "cost",
+        "price",
         "costs computed from a price table: compare its prices with theirs (`rvbbit-otel prices`)",
     ),
-    "cost-stated": ("cost", "costs that the program stated"),
+    "cost-stated": ("price", "costs that the program stated"),
 }
 
 
@@ -291,7 +291,8 @@ def _explained(
     amounts = [value for value in (gap.calls, gap.tokens_in, gap.tokens_out) if value]
     wanted = {"less"} if any(value < 0 for value in amounts) else set()
     wanted |= {"more"} if any(value > 0 for value in amounts) else set()
-    wanted |= {"cost"} if line.cost_differs else set()
+    if line.cost_differs:
+        wanted |= {"cost", "price"} if is_listed and not amounts else {"cost"}
     if line.cost_differs and not amounts and all(value is None for value in (gap.calls, gap.tokens_in, gap.tokens_out)):
         wanted.add("less" if (gap.cost or 0) < 0 else "more")
     groups = {reason: [each for each in reasons if each.reason == reason] for reason in REASONS}
@@ -309,7 +310,7 @@ def _explained(
 def _candidate(reason: str, rows: Sequence[Ours], line: Line) -> Candidate:
     figures = _sum(rows)
     side, meaning = REASONS[reason]
-    sign = {"less": -1, "more": 1, "cost": 0}[side]
+    sign = {"less": -1, "more": 1}.get(side, 0)
     gap = line.difference
     counts = [
         (has, sign * miss)
@@ -344,6 +345,10 @@ def _notes(export: Export, named: Sequence[str], by: Sequence[str], by_model: bo
         for field, name in (("key", "api_key_id"), ("project", "project_id"))
         if field in named and field not in by
     ]
+    if export.end > datetime.now(timezone.utc):
+        notes.append(
+            "the export goes on to a time that is not over, so that both sides may still grow: --until leaves the last day out"
+        )
     if not by_model:
         notes.append("the export names no model (group_by), so that only days are compared")
     return tuple(notes)

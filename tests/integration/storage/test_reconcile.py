@@ -128,6 +128,22 @@ def test_calls_that_were_told_and_not_counted_are_named_and_fit_exactly(store: S
     assert compared(store, usage(tmp_path, used(1, 10, 4))).differing == []
 
 
+def test_calls_that_were_counted_in_part_are_named(store: Store, tmp_path: Path) -> None:
+    # The call inside came first and counts; of the one around it only what is more.
+    trace = (8).to_bytes(16, "big")
+    outer, inner = call(1, 100, 10, took=10), call(2, 60, 5, took=5)
+    store.send(
+        traces(
+            SpanRecord(
+                2, inner.attributes, at=inner.at + 10**9, took=inner.took, trace=trace, parent=(2).to_bytes(8, "big")
+            )
+        )
+    )
+    store.send(traces(SpanRecord(1, outer.attributes, at=outer.at, took=outer.took, trace=trace)))
+    assert compared(store, usage(tmp_path, used(2, 100, 10))).differing == []
+    assert reasons(compared(store, usage(tmp_path, used(2, 160, 15)))) == [("counted-in-part", 1, True)]
+
+
 def test_calls_without_a_price_make_ours_a_lower_bound(store: Store, tmp_path: Path) -> None:
     store.send(traces(call(1, 10, 4, "0.5"), call(2, 20, 6, model=MODEL)))
     seen = compared(store, usage(tmp_path, used(2, 30, 10)), costs(tmp_path, (MODEL, "0.75")))
@@ -316,6 +332,33 @@ def test_what_they_do_not_say_is_not_compared_and_what_they_cover_without_a_word
     )
     assert compared(store, file, since=next_day).differing == []
     assert compared(store, file, until=DAY).differing == []
+
+
+def test_costs_that_were_rounded_to_cents_differ_only_by_more_than_that(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "costs.csv"
+    head = "usage_date_utc,model,workspace,api_key,usage_type,token_type,cost_usd\n"
+    file.write_text(
+        head
+        + "".join(f"{DAY},Claude Haiku 4.5,Default,k,message,{kind},0.10\n" for kind in ("input_no_cache", "output"))
+    )
+    of: dict[str, Value] = {"gen_ai__provider__name": "anthropic"}
+    store.send(traces(call(1, 10, 4, "0.21", model="claude-haiku-4-5-20251001", **of)))  # type: ignore[arg-type]
+    (line,) = compared(store, file).lines
+    assert (line.model, line.differs, line.difference, line.rounding) == (
+        "claude-haiku-4-5",
+        False,
+        Figures(cost=Decimal("0.01")),
+        Decimal("0.010"),
+    )
+    store.send(traces(call(2, 1, 1, "0.000000000001", model="claude-haiku-4-5-20251001", **of)))  # type: ignore[arg-type]
+    assert [each.difference.cost for each in compared(store, file).differing] == [Decimal("0.010000000001")]
+
+
+def test_a_day_that_is_not_over_is_noted(store: Store, tmp_path: Path) -> None:
+    today = int(datetime.now(timezone.utc).timestamp()) // 86_400 * 86_400
+    store.send(traces(call(1, 1, 1, at=today)))
+    (note,) = compared(store, usage(tmp_path, used(1, 1, 1), day=today)).notes
+    assert "a time that is not over" in note
 
 
 def test_nothing_on_both_sides_is_no_verdict(store: Store, tmp_path: Path) -> None:

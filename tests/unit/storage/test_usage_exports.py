@@ -199,6 +199,10 @@ def test_pages_are_read_together_and_one_that_lacks_is_an_error(tmp_path: Path) 
     [
         ("", "export is empty"),
         ("{", "export, line 1, column 2: it is no JSON"),
+        (
+            '{"data": []}\n{"data": []}',
+            "export, line 2, column 1: it is no JSON: Extra data. Give each page in a file of its own, as it came, or all in one list",
+        ),
         ('{"data": [NaN]}', "export: it is no JSON: NaN is no number"),
         ("[]", "export is an empty list"),
         ({"items": []}, "export has no list `data`. It has to be OpenAI's or Anthropic's"),

@@ -62,7 +62,7 @@ def read_exports(files: Sequence[Path], provider: str | None = None) -> Export:
         tuple(entry for part in parts for entry in part.entries),
     )
     _refuse_parts(export.spans)
-    _refuse_doubles(export.entries)
+    _refuse_doubles(files, parts)
     return export
 
 
@@ -81,7 +81,8 @@ def _read_json(text: str, file: Path) -> Part:
         document = json.loads(text, parse_float=Decimal, parse_constant=_refuse)
     except json.JSONDecodeError as error:
         raise ConfigurationError(
-            f"{file}, line {error.lineno}, column {error.colno}: it is no JSON: {error.msg}"
+            f"{file}, line {error.lineno}, column {error.colno}: it is no JSON: {error.msg}. Give each page in a file of its own, as it came, "
+            "or all in one list (`jq -s .`)"
         ) from error
     except ValueError as error:
         raise ConfigurationError(f"{file}: it is no JSON: {error}") from error
@@ -142,7 +143,7 @@ def _read_csv(text: str, file: Path) -> Part:
                 raise ConfigurationError(
                     f"{file} has a header and no line, so that it says of no time what was used: export a time that has some"
                 )
-            return read(lines, names)
+            return read(lines, names, str(file))
     raise ConfigurationError(f"{file}, line 1: its columns are {', '.join(header)[:200]}. {_FORMATS}")
 
 
@@ -159,12 +160,16 @@ def _refuse_parts(spans: Sequence[Span]) -> None:
             )
 
 
-def _refuse_doubles(entries: Sequence[Entry]) -> None:
-    seen: dict[tuple[object, ...], str] = {}
-    for entry in entries:
-        file = entry.where.partition(",")[0]
-        identity = (entry.kind, entry.begin, entry.end, entry.model, entry.key, entry.project)
-        if seen.setdefault(identity, file) != file:
-            raise ConfigurationError(
-                f"{entry.where}: {entry.day} {entry.model} is in {seen[identity]} already, and would be counted twice: give each time once"
-            )
+def _refuse_doubles(files: Sequence[Path], parts: Sequence[Part]) -> None:
+    seen: dict[tuple[object, ...], Path] = {}
+    for file, part in zip(files, parts, strict=True):
+        mine: dict[tuple[object, ...], Path] = {}
+        for entry in part.entries:
+            identity = (entry.kind, entry.begin, entry.end, entry.model, entry.key, entry.project)
+            if identity in seen:
+                raise ConfigurationError(
+                    f"{entry.where}: {entry.day} {entry.model} is in {seen[identity]} already, and would be counted twice: "
+                    "give each time once"
+                )
+            mine[identity] = file
+        seen |= mine

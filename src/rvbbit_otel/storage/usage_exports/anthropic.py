@@ -70,7 +70,7 @@ def read_json(documents: Sequence[Mapping[str, Any]], where: str) -> Part:
     return Part("anthropic", tuple(spans), tuple(entries))
 
 
-def read_csv(lines: Sequence[tuple[str, Mapping[str, str]]], header: frozenset[str]) -> Part:
+def read_csv(lines: Sequence[tuple[str, Mapping[str, str]]], header: frozenset[str], where: str) -> Part:
     """Lines of the Console's export, each with its place in the file; raises ConfigurationError."""
     costs = "cost_usd" in header
     found = []
@@ -101,9 +101,7 @@ def read_csv(lines: Sequence[tuple[str, Mapping[str, str]]], header: frozenset[s
             )
         )
     begins = [entry.begin for entry in found]
-    span = Span(
-        found[0].kind, min(begins), max(begins) + _DAY, COST if costs else _TOKENS, lines[0][0].partition(",")[0]
-    )
+    span = Span(found[0].kind, min(begins), max(begins) + _DAY, COST if costs else _TOKENS, where)
     return Part("anthropic", (span,), tuple(found))
 
 

@@ -15,9 +15,8 @@ _MORE: Final = frozenset({"key", "project"})
 _DAY: Final = timedelta(days=1)
 
 
-def read_csv(lines: Sequence[tuple[str, Mapping[str, str]]], header: frozenset[str]) -> Part:
+def read_csv(lines: Sequence[tuple[str, Mapping[str, str]]], header: frozenset[str], where: str) -> Part:
     """Its lines, each with its place in the file; raises ConfigurationError."""
-    where = lines[0][0].partition(",")[0]
     if unknown := sorted(header - NEEDED - _TOLD - _MORE):
         raise ConfigurationError(
             f"{where}, line 1: {unknown[0]!r} is none of {', '.join(sorted(NEEDED | _TOLD | _MORE))}"

@@ -60,7 +60,7 @@ def read_json(documents: Sequence[Mapping[str, Any]], where: str) -> Part:
     return Part("openai", tuple(spans), tuple(entries))
 
 
-def read_csv(lines: Sequence[tuple[str, Mapping[str, str]]], header: frozenset[str]) -> Part:
+def read_csv(lines: Sequence[tuple[str, Mapping[str, str]]], header: frozenset[str], where: str) -> Part:
     """Lines of the dashboard's export, each with its place in the file; raises ConfigurationError."""
     kind = (
         _COSTS
@@ -82,7 +82,6 @@ def read_csv(lines: Sequence[tuple[str, Mapping[str, str]]], header: frozenset[s
                 "amount": {"value": line.get("amount_value"), "currency": line.get("amount_currency")},
             }
             found.append(_entry(result, begin, end, place))
-    where = lines[0][0].partition(",")[0]
     return Part("openai", (Span(kind, min(begins), max(ends), COST if kind == _COSTS else USAGE, where),), tuple(found))
 
 
