@@ -68,7 +68,7 @@ class Pipeline:
             return
         # They import the SDK of logs, which not every host uses.
         from rvbbit_otel.log_processor import CallerLogRecordProcessor
-        from rvbbit_otel.redaction.logs import redacting
+        from rvbbit_otel.redaction.logs import EXPORTING, redacting
 
         processor = CallerLogRecordProcessor(self.registry, self.counters)
         provider.add_log_record_processor(processor)
@@ -85,7 +85,7 @@ class Pipeline:
         self._undo.append(processor.shutdown)
         if self.redactor is not None:
             around = partial(redacting, redactor=self.redactor, counters=self.counters)
-            self._attempt("log_exporters", lambda: self._wrap_log_exporters(provider, around))
+            self._attempt("log_exporters", lambda: self._wrap_log_exporters(provider, around, EXPORTING))
 
     def install_propagation(self) -> None:
         """Guard the global propagator."""
@@ -129,10 +129,12 @@ class Pipeline:
         for processor in provider._active_span_processor._span_processors:
             self._attempt("exporters", partial(self._wrap_exporter, processor))
 
-    def _wrap_log_exporters(self, provider: LoggerProvider, around: Callable[[Any], Any]) -> None:
+    def _wrap_log_exporters(
+        self, provider: LoggerProvider, around: Callable[[Any], Any], exporting: tuple[type, ...]
+    ) -> None:
         def wrap(processor: object) -> None:
-            holder, name = _where_exporter_is(processor, "_exporter")
-            ours = around(getattr(holder, name, None))
+            holder, name, inner = _exporter_of(processor, "_exporter", exporting)
+            ours = around(inner)
             if ours is not None:
                 self._put(holder, name, ours)
 
@@ -152,10 +154,7 @@ class Pipeline:
         self._undo.append(lambda: vars(provider).pop(name, None))
 
     def _wrap_exporter(self, processor: SpanProcessor) -> None:
-        holder, name = _where_exporter_is(processor, "span_exporter")
-        inner = getattr(holder, name, None)
-        if inner is None and isinstance(processor, _EXPORTING):
-            raise LookupError(f"where {type(processor).__name__} keeps its exporter: what it sends is not redacted")
+        holder, name, inner = _exporter_of(processor, "span_exporter", _EXPORTING)
         if inner is None or isinstance(inner, RepairingSpanExporter):
             return
         repairing = RepairingSpanExporter(
@@ -239,7 +238,12 @@ class Pipeline:
         setattr(holder, name, tuple(each for each in getattr(holder, name) if each is not processor))
 
 
-def _where_exporter_is(processor: object, otherwise: str) -> tuple[object, str]:
+def _exporter_of(processor: object, otherwise: str, exporting: tuple[type, ...]) -> tuple[object, str, Any]:
+    """Where a processor keeps its exporter, and the exporter, None for one that has none. Raises LookupError for one that is known to export."""
     # A batch processor shows its exporter as a property; where it is kept is an object behind that.
     batch = getattr(processor, "_batch_processor", None)
-    return (processor, otherwise) if batch is None else (batch, "_exporter")
+    holder, name = (processor, otherwise) if batch is None else (batch, "_exporter")
+    exporter = getattr(holder, name, None)
+    if exporter is None and isinstance(processor, exporting):
+        raise LookupError(f"where {type(processor).__name__} keeps its exporter: what it sends is not redacted")
+    return holder, name, exporter

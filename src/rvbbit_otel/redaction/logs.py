@@ -5,16 +5,24 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry._logs import LogRecord
 from opentelemetry.sdk._logs import ReadableLogRecord
-from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk._logs.export import (
+    BatchLogRecordProcessor,
+    LogRecordExporter,
+    LogRecordExportResult,
+    SimpleLogRecordProcessor,
+)
 
 from rvbbit_otel.redaction.records import Redactor
 from rvbbit_otel.redaction.table import LOG_BODY
 from rvbbit_otel.redaction.values import without_message
 from rvbbit_otel.telemetry import Counters
+
+# Of these we know that they export.
+EXPORTING: Final = (BatchLogRecordProcessor, SimpleLogRecordProcessor)
 
 
 def redacting(inner: Any, redactor: Redactor, counters: Counters) -> RedactingLogExporter | None:

@@ -19,6 +19,8 @@ Rule = Callable[[Any], Any]
 # Keys and short texts that were looked at lately, at most; when it is full it starts anew.
 _MOST_KEPT: Final = 4096
 _LONGEST_KEPT: Final = 128
+_MOST_SHAPES: Final = 512
+_LONGEST_KEY: Final = 512
 _MAX_DEPTH: Final = 30
 _LONGEST_NAME: Final = 256
 # What a text begins with that may be JSON; an empty one does not.
@@ -38,9 +40,12 @@ class _Kept(dict[Any, Any]):
         self._function = function
 
     def __missing__(self, key: Any) -> Any:
-        if len(self) >= _MOST_KEPT:
+        return self.keep(key, self._function(key))
+
+    def keep(self, key: Any, found: Any, most: int = _MOST_KEPT) -> Any:
+        if len(self) >= most:
             self.clear()
-        found = self[key] = self._function(key)
+        self[key] = found
         return found
 
 
@@ -56,7 +61,7 @@ class Values:
         self._counters = counters
         self._by_key: dict[str, Rule | None] = _Kept(self._rule_for)
         # The same few kinds of spans come over and over.
-        self._by_keys: dict[tuple[str, ...], list[tuple[str, Rule]]] = _Kept(self._rules_for)
+        self._by_keys = _Kept(self._rules_for)
         self._names: dict[str, str] = _Kept(self._fresh_name)
         self._scanned: dict[str, str] = _Kept(self._fresh_scan)
         self._plain: dict[str, str] = _Kept(lambda word: word if text.is_plain_word(word) else text.marker(len(word)))
@@ -64,7 +69,9 @@ class Values:
     def changes(self, entries: Mapping[str, Any]) -> dict[str, Any]:
         """The attributes that may not leave as they are, and as what they leave."""
         changes: dict[str, Any] = {}
-        for key, rule in self._by_keys[tuple(entries)]:
+        keys = tuple(entries)
+        rules = self._by_keys.get(keys)
+        for key, rule in self._rules_for(keys) if rules is None else rules:
             value = entries[key]
             try:
                 redacted = rule(value)
@@ -78,7 +85,7 @@ class Values:
 
     def value(self, key: str, value: Any) -> Any:
         """One value by itself."""
-        rule = self._by_key[key]
+        rule = self._rule_of(key)
         return value if rule is None else self._done(rule, value)
 
     def name(self, name: str) -> str:
@@ -98,14 +105,21 @@ class Values:
         self._counters.error("redaction", without_message(error))
         return text.marker()
 
-    def _rules_for(self, keys: tuple[str, ...]) -> list[tuple[str, Rule]]:
+    def _rules_for(self, keys: tuple[str, ...]) -> Sequence[tuple[str, Rule]]:
         """The rules of a span with these attributes: those that do something."""
-        return [(key, rule) for key in keys if (rule := self._by_key[key]) is not None]
+        found = [(key, rule) for key in keys if (rule := self._rule_of(key)) is not None]
+        if all(len(key) <= _LONGEST_KEPT for key in keys):
+            self._by_keys.keep(keys, found, _MOST_SHAPES)
+        return found
+
+    def _rule_of(self, key: str) -> Rule | None:
+        return self._by_key[key] if len(key) <= _LONGEST_KEPT else self._rule_for(key)
 
     def _rule_for(self, key: str) -> Rule | None:
         if key == CALLER_METADATA and self._rules.stated_for(key) is None:
             return self._metadata if self._content_off else None
-        action = self._rules.action_for(key)
+        # Patterns are not held against what nobody would call a name.
+        action = self._rules.action_for(key) if len(key) <= _LONGEST_KEY else "content"
         if action is None:
             return lambda value: self._scan(key, value, 0)
         return None if action == "keep" else getattr(self, f"_{action}")
@@ -168,7 +182,7 @@ class Values:
         return value if scanned == whole else json.dumps(scanned, ensure_ascii=False)
 
     def _member(self, path: str, value: Any, depth: int) -> Any:
-        if self._rules.action_for(path) is None:
+        if len(path) <= _LONGEST_KEY and self._rules.action_for(path) is None:
             return self._scan(path, value, depth + 1)
         rule = self._rule_for(path)
         return value if rule is None else rule(value)
@@ -205,6 +219,8 @@ class Values:
             }
         if isinstance(value, list):
             return [self._members(path, item, depth + 1) for item in value]
+        if len(path) > _LONGEST_KEY:
+            return self._secret(value)
         stated: Action | None = self._rules.stated_for(path)
         if stated is None and path in _SQL_MEMBERS and isinstance(value, str):
             return self._callers_query(value)

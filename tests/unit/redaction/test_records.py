@@ -226,6 +226,19 @@ def test_a_processor_whose_exporter_can_not_be_found_is_an_error_that_says_so(ca
     assert isinstance(provider._active_span_processor._span_processors[1].span_exporter, RepairingSpanExporter)  # type: ignore[attr-defined]
 
 
+def test_the_same_goes_for_log_records(caplog: pytest.LogCaptureFixture) -> None:
+    class Elsewhere(SimpleLogRecordProcessor):
+        def __init__(self, exporter: LogRecordExporter) -> None:
+            self.hidden = exporter
+
+    provider = LoggerProvider(shutdown_on_exit=False)
+    provider.add_log_record_processor(Elsewhere(InMemoryLogRecordExporter()))
+    pipeline = Pipeline(EchoRegistry(), Settings())
+    pipeline.install_logging(provider)
+    assert pipeline.counters.snapshot() == {"errors.pipeline.log_exporters": 1}
+    assert "where Elsewhere keeps its exporter: what it sends is not redacted" in caplog.text
+
+
 class Kept(LogRecordExporter):
     """Keeps what it is given, and fails when told so."""
 

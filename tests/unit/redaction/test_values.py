@@ -198,6 +198,12 @@ def test_what_is_remembered_of_keys_and_texts_has_an_end() -> None:
     for number in range(10_000):
         redacting.changes({f"key.{number}": f"text {number}"})
         redacting.name(f"name {number}")
-    remembered = (redacting._by_key, redacting._by_keys, redacting._names, redacting._scanned, redacting._plain)
-    assert [len(each) <= 4096 for each in remembered] == [True] * 5
+    remembered = (redacting._by_key, redacting._names, redacting._scanned, redacting._plain)
+    assert [len(each) <= 4096 for each in remembered] == [True] * 4
+    assert len(redacting._by_keys) <= 512
+    long = {"llm." + "messages" * 8_000: "hello", "n": "x" * 1_000}
+    assert redacting.changes(long) == {"llm." + "messages" * 8_000: "[redacted, 5 characters]"}
+    assert redacting.value("order", {"x" * 1_000: "hello", "n": 1}) == {"x" * 1_000: "[redacted, 5 characters]", "n": 1}
+    texts = [text for each in (*remembered, *redacting._by_keys) for text in each]
+    assert max(map(len, texts)) <= 256
     assert redacting.value("key.1", "jane@x.org") == "[redacted]"
