@@ -68,9 +68,12 @@ def _try(mutants: list[Mutant], results: Results, workers: int) -> None:
                     return
                 try:
                     began = time.monotonic()
-                    # What killed most of this module in the least time goes first; the order decides how long it takes, never what is found.
-                    files = results.waiting(mutant, files_for(mutant.module))
-                    order = sorted(files, key=lambda file: -kills[mutant.module, file] / survey.limits[file])
+                    # What killed it before, or else most of this module in the least time, goes first; the order decides how long it takes, never
+                    # what is found.
+                    files, once = results.waiting(mutant, files_for(mutant.module)), results.once(mutant)
+                    order = sorted(
+                        files, key=lambda file: (file != once, -kills[mutant.module, file] / survey.limits[file])
+                    )
                     tests = survey.tests(mutant, order)
                     path = MODULES[mutant.module]
                     answer = copy.ask(path, mutant.code, tests, survey.limits, afresh=not mutant.in_function)
