@@ -112,6 +112,12 @@ class called_by:  # noqa: N801 - used as a function
 
         return _decorated(function, block)
 
+    @property
+    def _work(self) -> Work:
+        """That of the innermost block that was entered with this."""
+        *_, (_, work, _) = self._entered
+        return work
+
     def _caller(self) -> Caller | None:
         try:
             return Caller.of(self._caller_id, self._metadata, self._origin)
@@ -164,11 +170,10 @@ def _name_of(frame: FrameType) -> str:
 
 
 def _plain(opening: Opening, around: Context) -> tuple[Work, Context, Close]:
-    base, caller = work_of(around), opening.caller
-    work = Work(caller, base, session_id=opening.session_id)
+    base = work_of(around)
+    work = Work(opening.caller, base, session_id=opening.session_id)
     say_whose_run_it_is_in(work)
-    same = caller is not None and base is not None and base.caller is not None and base.caller.id == caller.id
-    if base is not None and same and work.session_id is None:
+    if base is not None and base.is_of(opening.caller) and work.session_id is None:
         work.session_id, work.echo, work.in_block = base.session_id, base.echo, base.in_block
 
     def close(error: BaseException | None) -> None:
@@ -222,7 +227,7 @@ def _in_block(inner: Generator[Any, Any, Any], block: Callable[[], called_by]) -
     given: Any = None
     scope = block()
     with scope:
-        frames = Frames(scope._entered[-1][1].go_on_here())
+        frames = Frames(scope._work.go_on_here())
         try:
             while True:
                 try:
@@ -246,7 +251,7 @@ async def _in_block_async(inner: AsyncGenerator[Any, Any], block: Callable[[], c
     given: Any = None
     scope = block()
     with scope:
-        frames = Frames(scope._entered[-1][1].go_on_here())
+        frames = Frames(scope._work.go_on_here())
         try:
             while True:
                 try:

@@ -7,6 +7,7 @@ work since, all hold a context that speaks for nobody any more.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -128,7 +129,7 @@ class Work:
         self.waited = False
         self.frame: int | None = None
         self.ended = False
-        self.ended_at = 0.0
+        self.ended_at = math.inf
         self.revoked = False
         self._line = lines.Line()
         self._elsewhere = False  # `base` is in the line that handed it over.
@@ -200,6 +201,10 @@ class Work:
         if self.conflict is not None:
             stamp[CALLER_CONFLICT] = self.conflict
         return stamp
+
+    def is_of(self, caller: Caller | None) -> bool:
+        """Whether it is somebody's, and this caller's."""
+        return caller is not None and self.caller is not None and self.caller.id == caller.id
 
     def is_within(self, other: Work) -> bool:
         """Whether it began inside that work, or is it."""

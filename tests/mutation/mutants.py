@@ -63,7 +63,7 @@ def mutants_of(module: str, path: Path) -> list[Mutant]:
             except SyntaxError:
                 continue
             before, after = _difference(source, code)
-            if runs not in known and not before.startswith(_FORM):
+            if runs not in known and not before.lstrip().startswith(_FORM):
                 known.add(runs)
                 within = ASTQuery(node).get_definition_name() or "the module"
                 in_function = on_import == _what_runs(code, with_functions=False)

@@ -37,8 +37,10 @@ _NO_LOOP: Final = frozenset({"SEND", "YIELD_FROM"})
 _PREFIXES: Final = frozenset({"EXTENDED_ARG", "SETUP_FINALLY", "CACHE"})
 # Behind these nothing follows but by a jump.
 _ENDS: Final = frozenset(
-    {"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"}
-    | {"JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"}
+    (
+        *("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"),
+        *("JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"),
+    )
 )
 
 

@@ -31,21 +31,14 @@ _MAX_ITEMS: Final = 100_000
 # What these wait for is their own: an event of a thread that starts, the condition of a queue, the answer of a child or of a server, a pause
 # between two tries of one and the same call.
 _OWN_WAITS: Final = frozenset(
-    {
-        "threading",
-        "queue",
-        "asyncio",
-        "concurrent",
-        "multiprocessing",
-        "subprocess",
-        "selectors",
-        "anyio",
-        "trio",
-        "sniffio",
-    }
-    | {"httpcore", "httpx", "aiohttp", "urllib3", "requests", "grpc", "google", "botocore", "aiobotocore", "websockets"}
-    | {"tenacity", "backoff", "stamina", "retrying", "retry", "psycopg", "asyncpg", "redis"}
-    | {"openai", "anthropic", "litellm", "langchain_core", "groq", "mistralai", "cohere"}
+    (
+        *("threading", "queue", "asyncio", "concurrent", "multiprocessing", "subprocess", "selectors"),
+        *("anyio", "trio", "sniffio"),
+        *("httpcore", "httpx", "aiohttp", "urllib3", "requests", "grpc"),
+        *("google", "botocore", "aiobotocore", "websockets"),
+        *("tenacity", "backoff", "stamina", "retrying", "retry", "psycopg", "asyncpg", "redis"),
+        *("openai", "anthropic", "litellm", "langchain_core", "groq", "mistralai", "cohere"),
+    )
 )
 # Methods that block for somebody's item; as functions for a pool they take for whoever waits for the pool.
 _TAKES: Final = frozenset({"get", "get_nowait", "recv", "recv_bytes", "accept"})
