@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import queue
 import socket
 import threading
@@ -143,4 +144,49 @@ def test_a_thread_that_reads_what_others_send_to_its_socket_is_nobody_s(spans: S
         with called_by("second"):
             for _ in range(2):
                 there.sendto(b"x", here.getsockname())
+        thread.join()
+
+
+@program("first", "first", "nobody", "first", "nobody")
+def test_one_object_that_is_put_twice_is_whose_it_is_where_one_caller_put_it_both_times(spans: Spans) -> None:
+    items: queue.Queue[object] = queue.Queue()
+    thing = object()
+
+    def takes(*names: str) -> None:
+        for name in names:
+            items.get()
+            spans(name)
+
+    def put_and_take(second: str, *names: str) -> None:
+        with called_by("first"):
+            items.put(thing)
+        with called_by(second):
+            items.put(thing)
+        with called_by("first"):
+            thread = threading.Thread(target=takes, args=names)
+            thread.start()
+        thread.join()
+
+    put_and_take("first", "first", "first")
+    put_and_take("second", "nobody")
+    items.get()
+    put_and_take("first", "first")
+    items.get()
+    put_and_take("second", "nobody")
+
+
+@program("first", "first", "nobody")
+def test_a_queue_of_a_manager_is_a_shared_place_and_what_else_it_answers_is_not(spans: Spans) -> None:
+    with multiprocessing.get_context("spawn").Manager() as manager:
+        items, words = manager.Queue(), manager.dict(first="first")
+
+        def job() -> None:
+            items.put("nobody")
+            spans("first")
+            spans(words.get("first"))
+            spans(items.get())
+
+        with called_by("first"):
+            thread = threading.Thread(target=job)
+            thread.start()
         thread.join()

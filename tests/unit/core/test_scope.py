@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from opentelemetry.context import Context, attach, get_current
@@ -12,6 +12,7 @@ import rvbbit_otel
 from rvbbit_otel import scope
 from rvbbit_otel.caller import Caller, SessionId
 from rvbbit_otel.propagation import caller_id_of, local_caller_of, session_of, with_session
+from rvbbit_otel.work import Work
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,36 @@ def test_a_session_around_belongs_to_its_own_caller_and_not_to_another_ones_bloc
             assert session_of(None) == "s-1"
         with rvbbit_otel.called_by("web-2"):
             assert session_of(None) is None
+
+
+@pytest.mark.parametrize(("around", "inside"), [("web-1", "web-2"), ("web-2", "web-1")])
+def test_a_block_is_of_the_session_around_where_that_is_the_very_same_caller_s(around: str, inside: str) -> None:
+    with rvbbit_otel.called_by(around, session="s-1"):
+        with rvbbit_otel.called_by("".join(list(around))):  # The same text in another object.
+            assert session_of(None) == "s-1"
+        with rvbbit_otel.called_by(inside):
+            assert session_of(None) is None
+        with rvbbit_otel.called_by(around, session="s-2"):
+            assert session_of(None) == "s-2"
+
+
+def test_whoever_opens_scopes_last_opens_them_until_it_ends() -> None:
+    asked = []
+
+    def opens(name: str) -> Callable[[], None]:
+        def opener(opening: scope.Opening, around: Context) -> tuple[Work, Context, scope.Close]:
+            asked.append(name)
+            return scope._plain(opening, around)
+
+        return scope.open_scopes_with(opener)
+
+    ends = [opens(name) for name in ("first", "second", "third")]
+    for end in (None, *reversed(ends), *ends):
+        if end is not None:
+            end()
+        with rvbbit_otel.called_by("web-1"):
+            assert caller_id_of(None) == "web-1"
+    assert asked == ["third", "second", "first"]
 
 
 def test_a_bad_id_raises_nothing_is_said_once_and_the_block_belongs_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
