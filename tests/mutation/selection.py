@@ -31,6 +31,7 @@ _UNIT: Final = (
     "tests/unit/core/test_registry.py",
     "tests/unit/core/test_propagation.py",
     "tests/unit/core/test_scope.py",
+    "tests/unit/core/test_work.py",
     "tests/unit/instrumentation/test_loops.py",
     "tests/unit/instrumentation/test_which_loop.py",
     "tests/unit/instrumentation/test_workers.py",

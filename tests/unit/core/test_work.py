@@ -1,0 +1,35 @@
+"""How long a piece of work speaks for what it was handed over to, to the instant."""
+
+from __future__ import annotations
+
+import time
+from contextvars import copy_context
+
+import pytest
+
+from rvbbit_otel.caller import Caller
+from rvbbit_otel.work import Work, begin_afresh, go_on
+
+
+def test_what_was_only_inherited_is_believed_to_the_last_second_after_the_end_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[-1])
+    monkeypatch.setattr(Work, "believed", 60.0)
+    work, elsewhere = Work(Caller.of("sql-fox")), copy_context()
+    job = elsewhere.run(work.job)
+    work.end()
+    seen = []
+    for now in (1000.0, 1060.0, 1060.5, 5000.0):
+        clock.append(now)
+        seen.append(elsewhere.run(lambda: (work.holds, job.holds)))
+    assert seen == [(True, True), (True, True), (False, False), (False, False)]
+    assert not work.holds
+
+
+def test_a_job_that_is_over_twice_or_on_another_line_raises_nothing() -> None:
+    token = begin_afresh()
+    go_on(token)
+    go_on(token)
+    copy_context().run(go_on, begin_afresh())
