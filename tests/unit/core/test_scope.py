@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from opentelemetry.context import Context, attach, get_current
@@ -73,6 +74,45 @@ def test_whoever_opens_scopes_last_opens_them_until_it_ends() -> None:
         with rvbbit_otel.called_by("web-1"):
             assert caller_id_of(None) == "web-1"
     assert asked == ["third", "second", "first"]
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "name"),
+    [
+        ("jobs", "def main():\n    with called_by('web-1'): pass\nmain()", "jobs.main"),
+        ("jobs", "with called_by('web-1'): pass", "jobs"),
+        ("jobs", "(lambda: called_by('web-1').__enter__())()", "jobs.<lambda>"),
+        ("Jobs", "with called_by('web-1'): pass", "Jobs"),
+        ("__main__", "def main():\n    with called_by('web-1'): pass\nmain()", "nightly.main"),
+        ("__main__", "with called_by('web-1'): pass", "nightly"),
+        (
+            "jobs",
+            "def main():\n    with ExitStack() as stack: stack.enter_context(called_by('web-1'))\nmain()",
+            "jobs.main",
+        ),
+    ],
+)
+def test_a_block_is_named_after_its_function_and_module_or_its_script(module: str, source: str, name: str) -> None:
+    named = []
+
+    def opener(opening: scope.Opening, around: Context) -> tuple[Work, Context, scope.Close]:
+        named.append(opening.name)
+        return scope._plain(opening, around)
+
+    end = scope.open_scopes_with(opener)
+    known = {"__name__": "".join(list(module)), "called_by": rvbbit_otel.called_by, "ExitStack": ExitStack}
+    exec(compile(source, "/srv/nightly.py", "exec"), known)
+    end()
+    assert named == [name]
+
+
+def test_a_block_that_is_left_where_another_is_open_leaves_that_one_s_caller() -> None:
+    elsewhere = rvbbit_otel.called_by("web-1")
+    contextvars.copy_context().run(elsewhere.__enter__)
+    with rvbbit_otel.called_by("web-2"):
+        elsewhere.__exit__(None, None, None)
+        assert caller_id_of(None) == "web-2"
+    assert caller_id_of(None) is None
 
 
 def test_a_bad_id_raises_nothing_is_said_once_and_the_block_belongs_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
