@@ -34,6 +34,7 @@ _UNIT: Final = (
     "tests/unit/core/test_work.py",
     "tests/unit/instrumentation/test_loops.py",
     "tests/unit/instrumentation/test_which_loop.py",
+    "tests/unit/instrumentation/test_taking.py",
     "tests/unit/instrumentation/test_workers.py",
     "tests/unit/instrumentation/test_sessions.py",
 )
