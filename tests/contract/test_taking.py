@@ -190,3 +190,62 @@ def test_a_queue_of_a_manager_is_a_shared_place_and_what_else_it_answers_is_not(
             thread = threading.Thread(target=job)
             thread.start()
         thread.join()
+
+
+@program("nobody")
+def test_a_thread_whose_very_function_waits_for_a_condition_has_taken_what_another_put(spans: Spans) -> None:
+    condition, waits, items = threading.Condition(), threading.Event(), list[str]()
+
+    def work() -> None:
+        with condition:
+            waits.set()
+            while not items:
+                condition.wait()
+            spans(items.pop())
+
+    with called_by("first"):
+        thread = threading.Thread(target=work)
+        thread.start()
+    waits.wait()
+    with called_by("second"), condition:
+        items.append("nobody")
+        condition.notify()
+    thread.join()
+
+
+@program("first", "first", "first")
+def test_a_job_that_waits_in_a_loop_for_what_it_has_itself_made_stays_whose_it_is(spans: Spans) -> None:
+    def by_event() -> None:
+        done = threading.Event()
+        threading.Timer(0.01, done.set).start()
+        while not done.wait(5):
+            pass
+
+    def by_semaphore() -> None:
+        done = threading.Semaphore(0)
+        threading.Timer(0.01, done.release).start()
+        while not done.acquire(timeout=5):
+            pass
+
+    def by_condition() -> None:
+        done, said = threading.Condition(), list[bool]()
+
+        def say() -> None:
+            with done:
+                said.append(True)
+                done.notify()
+
+        with done:
+            threading.Timer(0.01, say).start()
+            while not said:
+                done.wait()
+
+    def job() -> None:
+        for waits in (by_event, by_semaphore, by_condition):
+            waits()
+            spans("first")
+
+    with called_by("first"):
+        thread = threading.Thread(target=job)
+        thread.start()
+    thread.join()

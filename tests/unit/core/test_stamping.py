@@ -96,6 +96,19 @@ def test_a_stale_baggage_loses_against_the_echo_and_is_named(setup: Setup) -> No
     assert setup.registry.counters.snapshot() == {"conflicts.stamp": 1, "stamped.echo": 1}
 
 
+@pytest.mark.parametrize(("around", "of_run"), [(FOX, OWL), (OWL, FOX)])
+def test_work_in_a_run_of_another_caller_s_is_the_run_s_and_names_its_own(
+    setup: Setup, around: Caller, of_run: Caller
+) -> None:
+    setup.registry.open(SessionId("s1"), of_run)
+    with attached(with_session(with_caller(Context(), around), SessionId("s1"))):
+        setup.tracer.start_span("log").end()
+    (attributes,) = setup.attributes()
+    assert attributes["rvbbit.caller.id"] == of_run.id
+    assert attributes["rvbbit.caller.conflict"] == around.id
+    assert setup.registry.counters.snapshot() == {"conflicts.stamp": 1, "stamped.echo": 1}
+
+
 def test_a_span_that_nobody_claims_is_stamped_none_and_counted(setup: Setup) -> None:
     setup.tracer.start_span("a", Context()).end()
     setup.tracer.start_span("b", Context(), attributes={"session.id": "unknown"}).end()
