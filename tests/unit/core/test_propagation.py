@@ -12,6 +12,7 @@ from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from rvbbit_otel import propagation
 from rvbbit_otel.caller import Caller, SessionId
 from rvbbit_otel.propagation import (
     GuardedPropagator,
@@ -148,3 +149,18 @@ def test_no_header_makes_the_propagator_raise_or_adopt_a_caller(header: str) -> 
     assert caller_id_of(guarded().extract({"baggage": header}, Context())) is None
     adopted = caller_id_of(guarded(trust_inbound=True).extract({"baggage": header}, Context()))
     assert adopted is None or len(adopted) <= 128
+
+
+@pytest.mark.parametrize("trusting", [True, False])
+def test_a_request_is_served_in_the_context_that_was_there_where_we_fail_to_read_it(
+    monkeypatch: pytest.MonkeyPatch, trusting: bool
+) -> None:
+    def broken(*_: object) -> Context:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(propagation, "_checked", broken)
+    monkeypatch.setattr(propagation, "_with_baggage_of", broken)
+    counters, before = Counters(), with_caller(Context(), FOX)
+    propagator = GuardedPropagator(STANDARD, Settings.from_options({"trust_inbound": trusting}), counters)
+    assert propagator.extract({"baggage": "rvbbit.caller.id=sql-owl"}, before) is before
+    assert counters.snapshot() == {"errors.propagation.extract": 1}

@@ -12,7 +12,7 @@ from opentelemetry.context import Context, attach, get_current
 import rvbbit_otel
 from rvbbit_otel import scope
 from rvbbit_otel.caller import Caller, SessionId
-from rvbbit_otel.propagation import caller_id_of, local_caller_of, session_of, with_session
+from rvbbit_otel.propagation import caller_id_of, caller_of, session_of, with_session
 from rvbbit_otel.work import Work
 
 
@@ -28,9 +28,9 @@ def _an_empty_context(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_block_has_its_caller_blocks_nest_and_what_was_before_is_back() -> None:
     before = get_current()
     with rvbbit_otel.called_by("web-1", {"origin": "http", "path": "/ask"}):
-        assert local_caller_of(None) == Caller.of("web-1", {"origin": "http", "path": "/ask"})
+        assert caller_of(None) == Caller.of("web-1", {"origin": "http", "path": "/ask"})
         with rvbbit_otel.called_by("web-2", origin="cron"):
-            known = local_caller_of(None)
+            known = caller_of(None)
             assert known is not None
             assert (known.id, known.origin) == ("web-2", "cron")
         assert caller_id_of(None) == "web-1"

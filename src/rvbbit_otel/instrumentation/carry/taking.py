@@ -106,7 +106,7 @@ def owner_now() -> Owner | None:
     if context.get(WORK_KEY) is None:
         return None
     known = work_of(context)
-    return _owner(known) if known is not None and known.caller is not None else None
+    return None if known is None else _owner(known)
 
 
 def _owner(known: Work) -> Owner | None:
