@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import anyio
 from opentelemetry.context import attach, get_current
+from opentelemetry.trace import use_span
 from tests.contract.programs import Spans, program
 
 from rvbbit_otel import called_by
@@ -249,3 +250,53 @@ def test_a_job_that_waits_in_a_loop_for_what_it_has_itself_made_stays_whose_it_i
         thread = threading.Thread(target=job)
         thread.start()
     thread.join()
+
+
+@program("first", "first", "nobody")
+def test_the_span_that_a_job_has_opened_itself_stays_around_what_it_takes_up(spans: Spans) -> None:
+    items: queue.Queue[str] = queue.Queue()
+    opened = []
+
+    def job() -> None:
+        own = spans.start("first")
+        opened.append(own)
+        with use_span(own, end_on_exit=True):
+            spans(items.get())
+
+    with called_by("first"), use_span(spans.start("first"), end_on_exit=True):
+        thread = threading.Thread(target=job)
+        thread.start()
+    with called_by("second"):
+        items.put("nobody")
+    thread.join()
+    (taken,) = (span for span in spans.at_once.get_finished_spans() if span.name == "nobody")
+    assert taken.parent == opened[0].get_span_context()
+
+
+@program("nobody")
+def test_whoever_takes_in_the_context_of_a_block_that_is_over_is_nobody(spans: Spans) -> None:
+    items: queue.Queue[str] = queue.Queue()
+    with called_by("first"):
+        kept = get_current()
+        items.put("nobody")
+    attach(kept)
+    spans(items.get())
+
+
+@program("nobody")
+def test_a_generator_s_block_that_is_open_elsewhere_keeps_no_job_from_letting_go(spans: Spans) -> None:
+    items: queue.Queue[str] = queue.Queue()
+
+    def steps() -> Iterator[None]:
+        with called_by("second"):
+            yield
+
+    suspended = steps()
+    next(suspended)
+    with called_by("first"):
+        thread = threading.Thread(target=lambda: spans(items.get()))
+        thread.start()
+    with called_by("second"):
+        items.put("nobody")
+    thread.join()
+    next(suspended, None)

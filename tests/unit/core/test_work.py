@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextvars import copy_context
 
 import pytest
 
+from rvbbit_otel import called_by, work
 from rvbbit_otel.caller import Caller
-from rvbbit_otel.work import Work, begin_afresh, go_on
+from rvbbit_otel.work import Work, begin_afresh, go_on, when_first_in_generator
 
 
 def test_what_was_only_inherited_is_believed_to_the_last_second_after_the_end_and_no_longer(
@@ -17,15 +19,15 @@ def test_what_was_only_inherited_is_believed_to_the_last_second_after_the_end_an
     clock = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[-1])
     monkeypatch.setattr(Work, "believed", 60.0)
-    work, elsewhere = Work(Caller.of("sql-fox")), copy_context()
-    job = elsewhere.run(work.job)
-    work.end()
+    block, elsewhere = Work(Caller.of("sql-fox")), copy_context()
+    job = elsewhere.run(block.job)
+    block.end()
     seen = []
     for now in (1000.0, 1060.0, 1060.5, 5000.0):
         clock.append(now)
-        seen.append(elsewhere.run(lambda: (work.holds, job.holds)))
+        seen.append(elsewhere.run(lambda: (block.holds, job.holds)))
     assert seen == [(True, True), (True, True), (False, False), (False, False)]
-    assert not work.holds
+    assert not block.holds
 
 
 def test_a_job_that_is_over_twice_or_on_another_line_raises_nothing() -> None:
@@ -33,3 +35,16 @@ def test_a_job_that_is_over_twice_or_on_another_line_raises_nothing() -> None:
     go_on(token)
     go_on(token)
     copy_context().run(go_on, begin_afresh())
+
+
+def test_what_waits_for_the_first_block_in_a_generator_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def steps() -> Iterator[None]:
+        with called_by("web-1"):
+            yield
+
+    monkeypatch.setattr(work, "_when_first", [])
+    done: list[str] = []
+    when_first_in_generator(lambda: done.append("done"))
+    for _ in range(2):
+        list(steps())
+    assert done == ["done"]
