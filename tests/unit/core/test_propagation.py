@@ -95,6 +95,15 @@ def test_an_incoming_header_does_not_change_the_caller_of_the_context_it_lands_i
         assert (caller_id_of(context), caller_of(context)) == ("sql-fox", FOX)
 
 
+def test_what_baggage_says_of_the_work_around_is_no_word_of_another_whatever_object_holds_it() -> None:
+    context = with_session(with_caller(Context(), FOX), SessionId("s1"))
+    for key, text in (("rvbbit.caller.id", "sql-fox"), ("session.id", "s1")):
+        context = baggage.set_baggage(key, "".join(list(text)), context)
+    assert (caller_of(context), session_of(context)) == (FOX, "s1")
+    assert propagation.foreign_caller_id(context) is None
+    assert propagation.foreign_session_id(context) is None
+
+
 def test_a_trusted_sender_names_the_caller_and_a_malformed_name_is_dropped_and_counted() -> None:
     propagator = guarded(trust_inbound=True)
     good = propagator.extract({"baggage": "rvbbit.caller.id=sql-far,session.id=s+9"}, Context())

@@ -9,8 +9,9 @@ from contextvars import copy_context
 import pytest
 
 from rvbbit_otel import called_by, work
-from rvbbit_otel.caller import Caller
-from rvbbit_otel.work import Work, begin_afresh, go_on, when_first_in_generator
+from rvbbit_otel.caller import Caller, CallerId, SessionId
+from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.work import Work, begin_afresh, go_on, say_whose_run_it_is_in, when_first_in_generator
 
 
 def test_what_was_only_inherited_is_believed_to_the_last_second_after_the_end_and_no_longer(
@@ -28,6 +29,15 @@ def test_what_was_only_inherited_is_believed_to_the_last_second_after_the_end_an
         seen.append(elsewhere.run(lambda: (block.holds, job.holds)))
     assert seen == [(True, True), (True, True), (False, False), (False, False)]
     assert not block.holds
+
+
+@pytest.mark.parametrize(("caller", "conflict"), [("sql-fox", None), ("sql-cat", "sql-fox"), ("sql-owl", "sql-fox")])
+def test_work_of_another_caller_s_inside_a_run_says_whose_the_run_is(caller: str, conflict: str | None) -> None:
+    fox = Caller.of("sql-fox")
+    run = Work(fox, echo=EchoRegistry().open(SessionId("s1"), fox))
+    inside = Work(Caller(CallerId("".join(list(caller)))), run)
+    say_whose_run_it_is_in(inside)
+    assert inside.conflict == conflict
 
 
 def test_a_job_that_is_over_twice_or_on_another_line_raises_nothing() -> None:
