@@ -3,8 +3,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from opentelemetry.context import Context, attach, get_current
@@ -75,6 +76,51 @@ def test_whoever_opens_scopes_last_opens_them_until_it_ends() -> None:
         with rvbbit_otel.called_by("web-1"):
             assert caller_id_of(None) == "web-1"
     assert asked == ["third", "second", "first"]
+
+
+def test_a_decorated_generator_gets_what_is_thrown_in_and_ends_when_it_is_closed() -> None:
+    seen: list[object] = []
+
+    @rvbbit_otel.called_by("web-1")
+    def steps() -> Iterator[str]:
+        try:
+            yield "begun"
+        except KeyError as error:
+            seen.append(error.args)
+        try:
+            yield "caught"
+        finally:
+            seen.append(caller_id_of(None))
+
+    driven: Any = steps()
+    assert (next(driven), driven.throw(KeyError("thrown"))) == ("begun", "caught")
+    driven.close()
+    assert seen == [("thrown",), "web-1"]
+    assert caller_id_of(None) is None
+
+
+def test_a_decorated_async_generator_gets_what_is_thrown_in_and_ends_when_it_is_closed() -> None:
+    seen: list[object] = []
+
+    @rvbbit_otel.called_by("web-1")
+    async def steps() -> AsyncIterator[str]:
+        try:
+            yield "begun"
+        except KeyError as error:
+            seen.append(error.args)
+        try:
+            yield "caught"
+        finally:
+            seen.append(caller_id_of(None))
+
+    async def drive() -> None:
+        driven: Any = steps()
+        assert (await anext(driven), await driven.athrow(KeyError("thrown"))) == ("begun", "caught")
+        await driven.aclose()
+        seen.append(caller_id_of(None))
+
+    asyncio.run(drive())
+    assert seen == [("thrown",), "web-1", None]
 
 
 @pytest.mark.parametrize(
