@@ -14,7 +14,7 @@ import rvbbit_otel
 from rvbbit_otel import scope
 from rvbbit_otel.caller import Caller, SessionId, _matching
 from rvbbit_otel.propagation import caller_id_of, caller_of, session_of, with_session
-from rvbbit_otel.work import Work
+from rvbbit_otel.work import WORK_KEY, Work
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +76,19 @@ def test_whoever_opens_scopes_last_opens_them_until_it_ends() -> None:
         with rvbbit_otel.called_by("web-1"):
             assert caller_id_of(None) == "web-1"
     assert asked == ["third", "second", "first"]
+
+
+def test_a_block_in_a_function_that_a_generator_calls_is_the_function_s() -> None:
+    def function() -> Work | None:
+        with rvbbit_otel.called_by("web-1"):
+            return get_current().get(WORK_KEY)  # type: ignore[return-value]
+
+    def steps() -> Iterator[Work | None]:
+        yield function()
+
+    (work,) = steps()
+    assert work is not None
+    assert work.frame is None
 
 
 def test_a_decorated_generator_gets_what_is_thrown_in_and_ends_when_it_is_closed() -> None:

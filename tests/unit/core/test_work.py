@@ -8,7 +8,7 @@ from contextvars import copy_context
 
 import pytest
 
-from rvbbit_otel import called_by, work
+from rvbbit_otel import called_by, driven, work
 from rvbbit_otel.caller import Caller, CallerId, SessionId
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.work import Work, begin_afresh, go_on, say_whose_run_it_is_in, when_first_in_generator
@@ -58,3 +58,25 @@ def test_what_waits_for_the_first_block_in_a_generator_is_done_once(monkeypatch:
     for _ in range(2):
         list(steps())
     assert done == ["done"]
+
+
+def test_the_frames_of_a_generator_that_we_drive_are_known_once_each_until_it_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def inner() -> Iterator[int]:
+        yield from [1, 2, 3]
+
+    def outer() -> Iterator[int]:
+        yield from inner()
+
+    told: list[tuple[int, Work | None]] = []
+    monkeypatch.setattr(driven, "reads", lambda frame, work: told.append((frame, work)))
+    block, steps = Work(None), outer()
+    frames = driven.Frames(block)
+    for _ in steps:
+        frames.of(steps)
+    known = [frame for frame, _ in told]
+    assert told == [(frame, block) for frame in known]
+    assert len(known) == len(set(known)) == 2
+    frames.forget()
+    assert told[2:] == [(frame, None) for frame in known]
