@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import multiprocessing
 import queue
 import socket
 import threading
 from collections.abc import Iterator
+from contextvars import copy_context
 
 import anyio
 from opentelemetry.context import attach, get_current
@@ -300,3 +302,19 @@ def test_a_generator_s_block_that_is_open_elsewhere_keeps_no_job_from_letting_go
         items.put("nobody")
     thread.join()
     next(suspended, None)
+
+
+@program("nobody")
+def test_a_thread_that_the_program_gave_its_context_itself_lets_go_of_it(spans: Spans) -> None:
+    items: queue.Queue[str] = queue.Queue()
+    done = threading.Event()
+
+    def job() -> None:
+        spans(items.get())
+        done.set()
+
+    with called_by("first"):
+        _thread.start_new_thread(copy_context().run, (job,))
+    with called_by("second"):
+        items.put("nobody")
+    done.wait()
