@@ -318,3 +318,23 @@ def test_a_thread_that_the_program_gave_its_context_itself_lets_go_of_it(spans: 
     with called_by("second"):
         items.put("nobody")
     done.wait()
+
+
+@program("first", "first", "nobody")
+def test_a_simple_queue_knows_whose_its_items_are_whether_they_are_waited_for_or_not(spans: Spans) -> None:
+    items: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def job() -> None:
+        spans(items.get())
+        spans(items.get_nowait())
+        spans(items.get_nowait())
+
+    with called_by("first"):
+        items.put("first")
+        items.put_nowait("first")
+    with called_by("second"):
+        items.put("nobody")
+    with called_by("first"):
+        thread = threading.Thread(target=job)
+        thread.start()
+    thread.join()
