@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import _thread
 import asyncio
 import multiprocessing
 import queue
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
+from functools import partial
 
 import anyio
 from opentelemetry.context import attach, get_current
@@ -305,19 +305,16 @@ def test_a_generator_s_block_that_is_open_elsewhere_keeps_no_job_from_letting_go
 
 
 @program("nobody")
-def test_a_thread_that_the_program_gave_its_context_itself_lets_go_of_it(spans: Spans) -> None:
+def test_a_job_to_which_the_program_gave_its_context_itself_lets_go_of_it(spans: Spans) -> None:
     items: queue.Queue[str] = queue.Queue()
-    done = threading.Event()
-
-    def job() -> None:
-        spans(items.get())
-        done.set()
-
+    jobs: queue.Queue[Callable[[], None]] = queue.Queue()
+    thread = threading.Thread(target=lambda: jobs.get()())
+    thread.start()
     with called_by("first"):
-        _thread.start_new_thread(copy_context().run, (job,))
+        jobs.put(partial(copy_context().run, lambda: spans(items.get())))
     with called_by("second"):
         items.put("nobody")
-    done.wait()
+    thread.join()
 
 
 @program("first", "first", "nobody")
