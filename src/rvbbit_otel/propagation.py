@@ -125,13 +125,6 @@ def caller_of(context: Context | None) -> Caller | None:
     return work.caller if work is not None else None
 
 
-def local_caller_of(context: Context | None) -> Caller | None:
-    """The caller that this process put into the context, None where it came from elsewhere."""
-    context = get_current() if context is None else context
-    work = work_of(context)
-    return work.caller if work is not None and foreign_caller_id(context) is None else None
-
-
 def caller_id_of(context: Context | None) -> CallerId | None:
     """The caller's id, None if there is none or it is malformed."""
     caller = caller_of(context)

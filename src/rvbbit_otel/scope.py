@@ -185,11 +185,10 @@ def _name_of(frame: FrameType) -> str:
 
 
 def _plain(opening: Opening, around: Context) -> tuple[Work, Context, Close]:
-    base, caller = work_of(around), opening.caller
-    work = Work(caller, base, session_id=opening.session_id)
+    base = work_of(around)
+    work = Work(opening.caller, base, session_id=opening.session_id)
     say_whose_run_it_is_in(work)
-    same = caller is not None and base is not None and base.caller is not None and base.caller.id == caller.id
-    if base is not None and same and work.session_id is None:
+    if base is not None and base.is_of(opening.caller) and work.session_id is None:
         work.session_id, work.echo, work.in_block = base.session_id, base.echo, base.in_block
 
     def close(error: BaseException | None) -> None:

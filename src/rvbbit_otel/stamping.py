@@ -174,7 +174,9 @@ class Stamper:
             except InvalidIdError:
                 pass
         self._counters.add("invalid_ids.session")
-        return {key: value for key, value in stamp.items() if key != SESSION_ID}
+        unnamed = {**stamp}
+        unnamed.pop(SESSION_ID, None)
+        return unnamed
 
     def _valid(self, stated: object) -> str | None:
         known = valid_caller_id(stated) if isinstance(stated, str) else None

@@ -7,13 +7,14 @@ work since, all hold a context that speaks for nobody any more.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import Final
+from typing import ClassVar, Final
 
 from opentelemetry.context import Context, create_key
 
@@ -31,9 +32,6 @@ from rvbbit_otel.collecting import collecting
 from rvbbit_otel.echo import Echo
 
 WORK_KEY: Final = create_key("rvbbit-work")
-# Seconds for which work that was only inherited is still believed after the block, call or session that it came from has ended: those of an ended
-# session, `Settings.session_ttl`.
-_believed = [900.0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +75,9 @@ class Work:
     part of before other work was taken up. in_block: its session is a block of the application's, and no run of a runner's.
     """
 
+    # Seconds for which work that was only inherited is still believed after the block, call or session that it came from has ended: those of an
+    # ended session, `Settings.session_ttl`.
+    believed: ClassVar = 900.0
     __slots__ = (
         "_elsewhere",
         "_lapsed",
@@ -128,7 +129,7 @@ class Work:
         self.waited = False
         self.frame: int | None = None
         self.ended = False
-        self.ended_at = 0.0
+        self.ended_at = math.inf
         self.revoked = False
         self._line = lines.Line()
         self._elsewhere = False  # `base` is in the line that handed it over.
@@ -201,6 +202,10 @@ class Work:
             stamp[CALLER_CONFLICT] = self.conflict
         return stamp
 
+    def is_of(self, caller: Caller | None) -> bool:
+        """Whether it is somebody's, and this caller's."""
+        return caller is not None and self.caller is not None and self.caller.id == caller.id
+
     def is_within(self, other: Work) -> bool:
         """Whether it began inside that work, or is it."""
         work: Work | None = self
@@ -262,7 +267,7 @@ class Work:
 
     @staticmethod
     def _is_stale(ended_at: float) -> bool:
-        return time.monotonic() - ended_at > _believed[0]
+        return time.monotonic() - ended_at > Work.believed
 
 
 def nobody(candidate: str | None = None) -> Work:
@@ -328,7 +333,7 @@ def speaks(context: Context) -> bool:
 
 def believe_inherited_for(seconds: float) -> None:
     """For how long work that was only inherited is believed after what it came from has ended."""
-    _believed[0] = seconds
+    Work.believed = seconds
 
 
 def let_go(work: Work, frame: FrameType | None = None) -> None:

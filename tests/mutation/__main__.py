@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from tests.mutation.copies import Copy, a_copy
 from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.results import Results
-from tests.mutation.selection import MODULES, ROOT, files_for
+from tests.mutation.selection import MODULES, ROOT, SLOW, files_for
 from tests.mutation.survey import survey_of
 from tests.mutation.survivors import listed
 
@@ -57,20 +57,27 @@ def _try(mutants: list[Mutant], results: Results, workers: int) -> None:
         copies = [stack.enter_context(a_copy()) for _ in range(min(workers, len(mutants)))]
         survey = survey_of(results, copies[0])
         kills: Counter[tuple[str, str]] = Counter()
-        tried: Iterator[Mutant] = iter(mutants)
+        # A run that is ended knows more if what is slow comes after all others.
+        tried: Iterator[tuple[Mutant, bool]] = ((mutant, slow) for slow in (False, True) for mutant in mutants)
         lock, broken = threading.Lock(), list[BaseException]()
 
         def work(copy: Copy) -> None:
             while not broken:
                 with lock:
-                    mutant = next(tried, None)
+                    mutant, slow = next(tried, (None, False))
                 if mutant is None:
                     return
                 try:
                     began = time.monotonic()
-                    # What killed most of this module in the least time goes first; the order decides how long it takes, never what is found.
-                    files = results.waiting(mutant, files_for(mutant.module))
-                    order = sorted(files, key=lambda file: -kills[mutant.module, file] / survey.limits[file])
+                    # What killed it before, or else most of this module in the least time, goes first; the order decides how long it takes, never
+                    # what is found.
+                    waiting, once = results.waiting(mutant, files_for(mutant.module)), results.once(mutant)
+                    files = [file for file in waiting if (file in SLOW) is slow]
+                    if not files:
+                        continue
+                    order = sorted(
+                        files, key=lambda file: (file != once, -kills[mutant.module, file] / survey.limits[file])
+                    )
                     tests = survey.tests(mutant, order)
                     path = MODULES[mutant.module]
                     answer = copy.ask(path, mutant.code, tests, survey.limits, afresh=not mutant.in_function)
@@ -81,7 +88,13 @@ def _try(mutants: list[Mutant], results: Results, workers: int) -> None:
                 with lock:
                     if answer.killer is not None:
                         kills[mutant.module, list(answer.seconds)[-1]] += 1
-                    fate = f"killed by {answer.killer}" if answer.killer else "SURVIVED"
+                    fate = (
+                        f"killed by {answer.killer}"
+                        if answer.killer
+                        else "SURVIVED"
+                        if slow
+                        else "survived the quick tests"
+                    )
                     took = f"{time.monotonic() - began:.0f} s"
                     print(f"{mutant}: {fate}, {took}", flush=True)
 

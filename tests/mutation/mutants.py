@@ -16,9 +16,8 @@ from cosmic_ray.plugins import get_operator, operator_names
 # `is` for `==` may be a fault, the other way round never is here: what is compared by identity has no `__eq__` of its own, or is None.
 _NOISE: Final = frozenset({"ReplaceComparisonOperator_Is_Eq", "ReplaceComparisonOperator_IsNot_NotEq"})
 
-# Decorators, and a star in a list of parameters that is taken for a product: that something is a property, a record, a cache, that an argument is
-# named, is form, and no part of the rule.
-_FORM: Final = ("@", "*,")
+# That something is a property, a record, a cache is form, and no part of the rule.
+_FORM: Final = "@"
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def mutants_of(module: str, path: Path) -> list[Mutant]:
             except SyntaxError:
                 continue
             before, after = _difference(source, code)
-            if runs not in known and not before.startswith(_FORM):
+            if runs not in known and not before.lstrip().startswith(_FORM):
                 known.add(runs)
                 within = ASTQuery(node).get_definition_name() or "the module"
                 in_function = on_import == _what_runs(code, with_functions=False)
@@ -74,8 +73,17 @@ def mutants_of(module: str, path: Path) -> list[Mutant]:
     return sorted(found, key=lambda mutant: (not mutant.in_function, mutant.line))
 
 
-class _WithoutTypes(ast.NodeTransformer):
-    """Annotations are text here (`from __future__ import annotations`), and dataclasses read only their names."""
+class _WithoutForm(ast.NodeTransformer):
+    """Annotations are text here (`from __future__ import annotations`), and dataclasses read only their names.
+
+    A star in a list of parameters is taken for a product: that an argument is named is form, too.
+    """
+
+    def visit_arguments(self, node: ast.arguments) -> ast.AST:
+        node.args = [*node.posonlyargs, *node.args, *node.kwonlyargs]
+        node.defaults = [*node.defaults, *(each for each in node.kw_defaults if each is not None)]
+        node.posonlyargs, node.kwonlyargs, node.kw_defaults = [], [], []
+        return self.generic_visit(node)
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
         node.annotation = None
@@ -105,7 +113,7 @@ class _WithoutBodies(ast.NodeTransformer):
 
 
 def _what_runs(source: str, with_functions: bool = True) -> str:
-    tree = _WithoutTypes().visit(ast.parse(source))
+    tree = _WithoutForm().visit(ast.parse(source))
     return ast.dump(tree if with_functions else _WithoutBodies().visit(tree))
 
 

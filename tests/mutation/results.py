@@ -20,7 +20,8 @@ class Results:
     """One line for each mutant that was tried.
 
     A mutant that was killed stays killed while the product, the helpers of the tests and the file whose test killed it are what they were. One that
-    survived is tried again by the files that have changed since, or are new.
+    survived is tried again by the files that have changed since, or are new. Whatever has changed, the file that killed a mutant of the same name is
+    worth a try before the others.
     """
 
     def __init__(self, files: Iterable[str]) -> None:
@@ -31,15 +32,22 @@ class Results:
         self.files = {file: _digest([ROOT / file]) for file in files}
         self._killers: dict[str, str] = {}
         self._survived: dict[str, dict[str, str]] = {}
+        self._once: dict[tuple[str, ...], str] = {}
         if _FILE.exists():
             for line in _FILE.read_text().splitlines():
                 entry = json.loads(line)
+                if entry["killer"] is not None:
+                    self._once[tuple(entry["name"])] = _file_of(entry["killer"])
                 if entry["around"] == self.around:
                     self._note(entry["mutant"], entry["killer"], entry["files"])
 
     def killer(self, mutant: Mutant) -> str | None:
         """The test that killed it, None if it was not tried or survived."""
         return self._killers.get(_key(mutant))
+
+    def once(self, mutant: Mutant) -> str | None:
+        """The file whose test killed it in some earlier run, when the product may have been another."""
+        return self._once.get(mutant.name)
 
     def waiting(self, mutant: Mutant, files: Iterable[str]) -> list[str]:
         """The files that have yet to try it."""
@@ -52,6 +60,7 @@ class Results:
         """It has been tried by these, and one of them killed it, or none."""
         entry: dict[str, Any] = {
             "mutant": _key(mutant),
+            "name": mutant.name,
             "killer": killer,
             "around": self.around,
             "files": {file: self.files[file] for file in files},
@@ -66,9 +75,13 @@ class Results:
         if killer is None:
             self._survived.setdefault(key, {}).update(files)
             return
-        file = killer.partition("::")[0].partition(" ")[0]
+        file = _file_of(killer)
         if files.get(file) == self.files.get(file):
             self._killers[key] = killer
+
+
+def _file_of(killer: str) -> str:
+    return killer.partition("::")[0].partition(" ")[0]
 
 
 def _key(mutant: Mutant) -> str:

@@ -19,9 +19,9 @@ MODULES: Final = {
     "taking": SOURCE / "instrumentation/carry/taking.py",
     "loops": SOURCE / "instrumentation/carry/loops.py",
 }
-# Those that start a process for each program take a second each: `robust` comes last, `processes` is left out.
+# Those that start a process for each program take a second each: `robust` comes last, as the model does, `processes` is left out.
 _LEFT_OUT: Final = "tests/contract/test_processes.py"
-_LAST: Final = ("tests/contract/test_robust.py", "tests/model/test_model.py")
+SLOW: Final = ("tests/contract/test_robust.py", "tests/model/test_model.py")
 _UNIT: Final = (
     "tests/unit/core/test_stamping.py",
     "tests/unit/core/test_baggage.py",
@@ -31,8 +31,10 @@ _UNIT: Final = (
     "tests/unit/core/test_registry.py",
     "tests/unit/core/test_propagation.py",
     "tests/unit/core/test_scope.py",
+    "tests/unit/core/test_work.py",
     "tests/unit/instrumentation/test_loops.py",
     "tests/unit/instrumentation/test_which_loop.py",
+    "tests/unit/instrumentation/test_taking.py",
     "tests/unit/instrumentation/test_workers.py",
     "tests/unit/instrumentation/test_sessions.py",
 )
@@ -53,5 +55,5 @@ def files_for(module: str) -> tuple[str, ...]:
     """The files of tests for the mutants of a module, the nearest first, the slowest last."""
     contract = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests/contract").glob("test_*.py"))
     nearest = _NEAREST[module]
-    wide = [path for path in (*_UNIT, *contract) if path not in (nearest, _LEFT_OUT, *_LAST)]
-    return (nearest, *wide, *_LAST)
+    wide = [path for path in (*_UNIT, *contract) if path not in (nearest, _LEFT_OUT, *SLOW)]
+    return (nearest, *wide, *SLOW)

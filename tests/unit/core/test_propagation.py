@@ -12,6 +12,7 @@ from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from rvbbit_otel import propagation
 from rvbbit_otel.caller import Caller, SessionId
 from rvbbit_otel.propagation import (
     GuardedPropagator,
@@ -95,6 +96,15 @@ def test_an_incoming_header_does_not_change_the_caller_of_the_context_it_lands_i
         assert (caller_id_of(context), caller_of(context)) == ("sql-fox", FOX)
 
 
+def test_what_baggage_says_of_the_work_around_is_no_word_of_another_whatever_object_holds_it() -> None:
+    context = with_session(with_caller(Context(), FOX), SessionId("s1"))
+    for key, text in (("rvbbit.caller.id", "sql-fox"), ("session.id", "s1")):
+        context = baggage.set_baggage(key, "".join(list(text)), context)
+    assert (caller_of(context), session_of(context)) == (FOX, "s1")
+    assert propagation.foreign_caller_id(context) is None
+    assert propagation.foreign_session_id(context) is None
+
+
 def test_a_trusted_sender_names_the_caller_and_a_malformed_name_is_dropped_and_counted() -> None:
     propagator = guarded(trust_inbound=True)
     good = propagator.extract({"baggage": "rvbbit.caller.id=sql-far,session.id=s+9"}, Context())
@@ -149,3 +159,18 @@ def test_no_header_makes_the_propagator_raise_or_adopt_a_caller(header: str) -> 
     assert caller_id_of(guarded().extract({"baggage": header}, Context())) is None
     adopted = caller_id_of(guarded(trust_inbound=True).extract({"baggage": header}, Context()))
     assert adopted is None or len(adopted) <= 128
+
+
+@pytest.mark.parametrize("trusting", [True, False])
+def test_a_request_is_served_in_the_context_that_was_there_where_we_fail_to_read_it(
+    monkeypatch: pytest.MonkeyPatch, trusting: bool
+) -> None:
+    def broken(*_: object) -> Context:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(propagation, "_checked", broken)
+    monkeypatch.setattr(propagation, "_with_baggage_of", broken)
+    counters, before = Counters(), with_caller(Context(), FOX)
+    propagator = GuardedPropagator(STANDARD, Settings.from_options({"trust_inbound": trusting}), counters)
+    assert propagator.extract({"baggage": "rvbbit.caller.id=sql-owl"}, before) is before
+    assert counters.snapshot() == {"errors.propagation.extract": 1}

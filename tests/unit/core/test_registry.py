@@ -90,6 +90,26 @@ def test_a_full_registry_forgets_the_ended_before_the_oldest_and_counts_it() -> 
     assert registry.counters.snapshot() == {"evicted": 2}
 
 
+def test_a_caller_is_the_same_by_its_id_whatever_object_holds_that() -> None:
+    again = Caller(CallerId("".join(list(FOX.id))))
+    registry = EchoRegistry()
+    running, began = registry.open_run(sid("s"), FOX, starts=True)
+    same, began_again = registry.open_run(sid("s"), again, starts=True)
+    assert (began, began_again) == (True, False)
+    assert (same.run, same.conflict) == (running.run, None)
+    assert registry.counters.snapshot() == {}
+
+
+def test_as_many_ended_sessions_as_there_is_room_for_are_all_remembered() -> None:
+    registry = EchoRegistry(max_sessions=3)
+    for name in ("a", "b", "c"):
+        registry.open(sid(name), FOX)
+    for name in ("a", "b", "c"):
+        registry.end(sid(name))
+    assert [name for name in "abc" if registry.get(name)] == ["a", "b", "c"]
+    assert registry.counters.snapshot() == {}
+
+
 def test_a_full_registry_of_live_sessions_forgets_a_thousandth_at_once() -> None:
     registry = EchoRegistry(max_sessions=3_000)
     for number in range(3_001):

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from rvbbit_otel.caller import Caller, SessionId
+from rvbbit_otel.caller import Caller, CallerId, SessionId, _matching
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.propagation import with_caller, with_session
 from rvbbit_otel.registry import EchoRegistry
@@ -93,6 +93,46 @@ def test_a_stale_baggage_loses_against_the_echo_and_is_named(setup: Setup) -> No
             "rvbbit.caller.conflict": "sql-owl",
         }
     ]
+    assert setup.registry.counters.snapshot() == {"conflicts.stamp": 1, "stamped.echo": 1}
+
+
+def test_ids_are_the_same_by_their_text_whatever_objects_hold_them(setup: Setup) -> None:
+    def again(text: str) -> str:
+        _matching.cache_clear()  # Which makes the same text the same object, for as long as few others come between.
+        return "".join(list(text))
+
+    fox = Caller(CallerId(again(FOX.id)), "sql")
+    setup.registry.open(SessionId("s1"), FOX)
+    named, of_session = {"rvbbit.caller.id": again(FOX.id)}, {"session.id": again("s1")}
+    setup.tracer.start_span("explicit", Context(), attributes={**named, **of_session}).end()
+    setup.tracer.start_span("explicit", with_caller(Context(), fox), attributes=named).end()
+    setup.tracer.start_span("in its session", with_caller(Context(), fox), attributes=of_session).end()
+    setup.tracer.start_span("in its run", with_session(with_caller(Context(), fox), SessionId("s1"))).end()
+    assert [attributes.get("rvbbit.caller.id") for attributes in setup.attributes()] == ["sql-fox"] * 4
+    assert setup.registry.counters.snapshot() == {"stamped.explicit": 2, "stamped.echo": 2}
+
+
+def test_a_span_that_names_the_session_of_its_work_is_of_that_run_and_not_of_the_one_that_has_its_id_now(
+    setup: Setup,
+) -> None:
+    run = setup.registry.open(SessionId("s1"), FOX)
+    setup.registry.end(SessionId("s1"))
+    setup.registry.open(SessionId("s1"), OWL)
+    with attached(with_session(Context(), SessionId("s1"), run)):
+        setup.tracer.start_span("log", attributes={"session.id": "".join(list("s1"))}).end()
+    assert [attributes["rvbbit.caller.id"] for attributes in setup.attributes()] == ["sql-fox"]
+
+
+@pytest.mark.parametrize(("around", "of_run"), [(FOX, OWL), (OWL, FOX)])
+def test_work_in_a_run_of_another_caller_s_is_the_run_s_and_names_its_own(
+    setup: Setup, around: Caller, of_run: Caller
+) -> None:
+    setup.registry.open(SessionId("s1"), of_run)
+    with attached(with_session(with_caller(Context(), around), SessionId("s1"))):
+        setup.tracer.start_span("log").end()
+    (attributes,) = setup.attributes()
+    assert attributes["rvbbit.caller.id"] == of_run.id
+    assert attributes["rvbbit.caller.conflict"] == around.id
     assert setup.registry.counters.snapshot() == {"conflicts.stamp": 1, "stamped.echo": 1}
 
 

@@ -7,8 +7,8 @@ end of its own and is a job's as often as a worker's, so only what has none, a `
 from __future__ import annotations
 
 import dis
-from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from types import CodeType, FrameType
 from typing import Final
 
@@ -28,24 +28,24 @@ _BEGINNINGS: Final = frozenset(
     }
 )
 _FOR: Final = frozenset({"FOR_ITER", "GET_ANEXT"})
+_JUMPS: Final = frozenset({*dis.hasjrel, *dis.hasjabs})
+# Before Python 3.11 these say where the handler of what follows them begins, which is behind all of that.
+_SETUPS: Final = frozenset({"SETUP_FINALLY", "SETUP_WITH", "SETUP_ASYNC_WITH"})
 # What an `await` and a `yield from` loop over, which is no loop of the function's.
 _NO_LOOP: Final = frozenset({"SEND", "YIELD_FROM"})
 # Before the first instruction of a loop, in some versions.
 _PREFIXES: Final = frozenset({"EXTENDED_ARG", "SETUP_FINALLY", "CACHE"})
 # Behind these nothing follows but by a jump.
 _ENDS: Final = frozenset(
-    {"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"}
-    | {"JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"}
+    (
+        *("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"),
+        *("JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"),
+    )
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """One loop of a function: the offsets of its instructions, the source line of its test, and whether it is a `for`."""
-
-    body: frozenset[int]
-    line: int | None
-    is_for: bool
+# Where each instruction may lead, or may have come from, by their offsets.
+_Ways = dict[int, list[int]]
 
 
 def loop_around(frame: FrameType | None, any_kind: bool = False) -> FrameType | None:
@@ -54,117 +54,101 @@ def loop_around(frame: FrameType | None, any_kind: bool = False) -> FrameType | 
     `any_kind`: a `for` of the frame itself counts, too.
     """
     found: FrameType | None = None
-    while frame is not None:
-        code = frame.f_code
-        if (frame.f_globals.get("__name__"), code.co_name) in _BEGINNINGS:
-            break
-        at, line = frame.f_lasti, frame.f_lineno
-        for loop in loops_of(code):
-            # The test of a `while` stands twice: before the loop, on the same line, and at its end.
-            is_first_test = not loop.is_for and line == loop.line and at < min(loop.body)
-            if (at in loop.body or is_first_test) and (any_kind or not loop.is_for):
-                found = frame
-                break
-        any_kind = False
-        frame = frame.f_back
+    while frame is not None and (frame.f_globals.get("__name__"), frame.f_code.co_name) not in _BEGINNINGS:
+        if frame.f_lasti in _in_loops(frame.f_code, any_kind):
+            found = frame
+        any_kind, frame = False, frame.f_back
     return found
 
 
 @lru_cache(maxsize=4096)
-def loops_of(code: CodeType) -> tuple[Loop, ...]:
-    """The loops of a function, by its flow of control: an edge back to an instruction that led there, and all between the two."""
+def _in_loops(code: CodeType, any_kind: bool) -> frozenset[int]:
+    """The offsets in a function that are in a `while`, or in a loop of any kind.
+
+    Loops are found by the flow of control: an edge back to an instruction that led there, and all between the two.
+    """
     instructions = list(dis.get_instructions(code))
-    number = {instruction.offset: place for place, instruction in enumerate(instructions)}
-    after = _successors(code, instructions, number)
-    before: list[list[int]] = [[] for _ in instructions]
-    for place, nexts in enumerate(after):
+    names, after = _names(instructions), _after(code, instructions)
+    before: _Ways = {offset: [] for offset in after}
+    for offset, nexts in after.items():
         for following in nexts:
-            before[following].append(place)
-    bodies: dict[int, set[int]] = {}
-    last: dict[int, int] = {}
-    for source, head in _edges_back(after):
-        if _opname(instructions, head) not in _NO_LOOP:
-            bodies.setdefault(head, set()).update(_between(before, head, source))
-            last[head] = max(source, last.get(head, 0))
-    starts = [*(instruction.offset for instruction in instructions), len(code.co_code)]
-    lines = {offset: line for start, end, line in code.co_lines() for offset in range(start, end, 2)}
-    return tuple(
-        Loop(
-            # While an instruction calls, the frame may stand on the cache behind it.
-            frozenset(offset for place in body for offset in range(starts[place], starts[place + 1], 2)),
-            lines.get(instructions[last[head]].offset),
-            _opname(instructions, head) in _FOR,
-        )
-        for head, body in bodies.items()
-    )
+            before[following].append(offset)
+    # While an instruction calls, the frame may stand on the cache behind it.
+    spans = {one: range(one, following) for one, following in pairwise([*after, len(code.co_code)])}
+    inside: set[int] = set()
+    for head, sources in _edges_back(after).items():
+        if names[head] not in _NO_LOOP and (any_kind or names[head] not in _FOR):
+            body = _between(before, head, sources)
+            inside.update(offset for place in body for offset in spans[place])
+            if names[head] not in _FOR:
+                inside.update(_first_test(code, min(body), max(sources)))
+    return frozenset(inside)
 
 
-def _successors(code: CodeType, instructions: list[dis.Instruction], number: dict[int, int]) -> list[list[int]]:
-    """Where each instruction may lead: on, by a jump, or by an exception."""
-    after: list[list[int]] = []
-    for place, instruction in enumerate(instructions):
-        nexts = []
-        jumps = instruction.opcode in dis.hasjrel or instruction.opcode in dis.hasjabs
-        if jumps and instruction.argval in number:
-            nexts.append(number[instruction.argval])
-        if instruction.opname not in _ENDS and place + 1 < len(instructions):
-            nexts.append(place + 1)
-        after.append(nexts)
+def _names(instructions: list[dis.Instruction]) -> dict[int, str]:
+    """What each instruction is called, by its offset; a prefix as what it stands before."""
+    names: dict[int, str] = {}
+    name = ""
+    for instruction in reversed(instructions):
+        if instruction.opname not in _PREFIXES:
+            name = instruction.opname
+        names[instruction.offset] = name
+    return names
+
+
+def _after(code: CodeType, instructions: list[dis.Instruction]) -> _Ways:
+    """Where each instruction may lead: by a jump, on, or by an exception."""
+    after: _Ways = {each.offset: [each.argval] if each.opcode in _JUMPS else [] for each in instructions}
+    for one, following in pairwise(instructions):
+        if one.opname not in _ENDS:
+            after[one.offset].append(following.offset)
     for start, end, handler in _protected(code, instructions):
-        for offset in range(start, end, 2):
-            if offset in number and handler in number:
-                after[number[offset]].append(number[handler])
+        for offset in after.keys() & range(start, end):
+            after[offset].append(handler)
     return after
 
 
 def _protected(code: CodeType, instructions: list[dis.Instruction]) -> list[tuple[int, int, int]]:
     """What a handler of exceptions is for: from, to, and where the handler begins."""
-    entries = getattr(dis.Bytecode(code), "exception_entries", None)
-    if entries is not None:
-        return [(entry.start, entry.end, entry.target) for entry in entries]
-    # Before Python 3.11 an instruction says so, and its handler stands behind what it is for.
-    setups = [each for each in instructions if each.opname.startswith("SETUP_") and isinstance(each.argval, int)]
-    return [(each.offset, each.argval, each.argval) for each in setups]
+    entries = getattr(dis.Bytecode(code), "exception_entries", ())
+    setups = [each for each in instructions if each.opname in _SETUPS]
+    return [
+        *((entry.start, entry.end, entry.target) for entry in entries),
+        *((each.offset, each.argval, each.argval) for each in setups),
+    ]
 
 
-def _edges_back(after: list[list[int]]) -> list[tuple[int, int]]:
-    """The edges that lead back to an instruction on the way from the function's begin."""
-    found: list[tuple[int, int]] = []
-    if not after:
-        return found
-    seen, way = {0}, {0}
-    stack = [(0, iter(after[0]))]
-    while stack:
-        place, nexts = stack[-1]
-        for following in nexts:
-            if following in way:
-                found.append((place, following))
-            elif following not in seen:
-                seen.add(following)
-                way.add(following)
-                stack.append((following, iter(after[following])))
-                break
-        else:
-            stack.pop()
-            way.discard(place)
+def _edges_back(after: _Ways) -> _Ways:
+    """What each instruction on the way from the function's begin is led back to from, where it is led back to."""
+    found: _Ways = {}
+    begin = next(iter(after))
+    seen, way = {begin}, {begin: iter(after[begin])}
+    while way:
+        place = next(reversed(way))
+        following = next(way[place], None)
+        if following is None:
+            del way[place]
+        elif following in way:
+            found.setdefault(following, []).append(place)
+        elif following not in seen:
+            seen.add(following)
+            way[following] = iter(after[following])
     return found
 
 
-def _between(before: list[list[int]], head: int, source: int) -> set[int]:
-    """What leads from the head of a loop to the edge back."""
-    body, waiting = {head, source}, [source]
+def _between(before: _Ways, head: int, sources: list[int]) -> set[int]:
+    """What leads from the head of a loop to the edges back."""
+    body, waiting = {head}, [*sources]
     while waiting:
         place = waiting.pop()
-        if place == head:
-            continue
-        for earlier in before[place]:
-            if earlier not in body:
-                body.add(earlier)
-                waiting.append(earlier)
+        if place not in body:
+            body.add(place)
+            waiting += before[place]
     return body
 
 
-def _opname(instructions: list[dis.Instruction], place: int) -> str:
-    while instructions[place].opname in _PREFIXES and place + 1 < len(instructions):
-        place += 1
-    return instructions[place].opname
+def _first_test(code: CodeType, begin: int, last: int) -> set[int]:
+    """The test of a `while` stands twice: before the loop, on the same line, and at its end."""
+    lines = list(code.co_lines())
+    tests = [line for start, end, line in lines if last in range(start, end)]
+    return {offset for start, end, line in lines if line in tests for offset in range(start, min(end, begin))}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import weakref
+from collections import deque
 from collections.abc import Callable
 from types import FrameType, ModuleType
 from typing import Any, Final
@@ -30,24 +31,39 @@ _MAX_ITEMS: Final = 100_000
 # What these wait for is their own: an event of a thread that starts, the condition of a queue, the answer of a child or of a server, a pause
 # between two tries of one and the same call.
 _OWN_WAITS: Final = frozenset(
-    {
-        "threading",
-        "queue",
-        "asyncio",
-        "concurrent",
-        "multiprocessing",
-        "subprocess",
-        "selectors",
-        "anyio",
-        "trio",
-        "sniffio",
-    }
-    | {"httpcore", "httpx", "aiohttp", "urllib3", "requests", "grpc", "google", "botocore", "aiobotocore", "websockets"}
-    | {"tenacity", "backoff", "stamina", "retrying", "retry", "psycopg", "asyncpg", "redis"}
-    | {"openai", "anthropic", "litellm", "langchain_core", "groq", "mistralai", "cohere"}
+    (
+        *("threading", "queue", "asyncio", "concurrent", "multiprocessing", "subprocess", "selectors"),
+        *("anyio", "trio", "sniffio"),
+        *("httpcore", "httpx", "aiohttp", "urllib3", "requests", "grpc"),
+        *("google", "botocore", "aiobotocore", "websockets"),
+        *("tenacity", "backoff", "stamina", "retrying", "retry", "psycopg", "asyncpg", "redis"),
+        *("openai", "anthropic", "litellm", "langchain_core", "groq", "mistralai", "cohere"),
+    )
 )
 # Methods that block for somebody's item; as functions for a pool they take for whoever waits for the pool.
 _TAKES: Final = frozenset({"get", "get_nowait", "recv", "recv_bytes", "accept"})
+# Waits for no more than some time, or for whatever comes first: a job does so between its own steps, so a `for` around them shows nothing.
+_PAUSES: Final = (
+    ("time", "sleep"),
+    ("asyncio.tasks", "sleep"),
+    ("trio._timeouts", "sleep"),
+    ("select", "select"),
+    ("selectors", "SelectSelector.select"),
+    ("selectors", "PollSelector.select"),
+    ("selectors", "EpollSelector.select"),
+)
+# Waits for somebody's word: in any loop they show a worker.
+_WORDS: Final = (
+    ("threading", "Event.wait"),
+    ("asyncio.locks", "Event.wait"),
+    ("anyio._backends._asyncio", "Event.wait"),
+    ("trio._sync", "Event.wait"),
+    # As a counter of what waits; one that limits is used by `with`, which does not go by this name.
+    ("threading", "Semaphore.acquire"),
+    ("asyncio.locks", "Semaphore.acquire"),
+    ("socket", "socket.recv"),
+    ("socket", "socket.recvfrom"),
+)
 
 
 class Owners:
@@ -55,7 +71,7 @@ class Owners:
 
     def __init__(self) -> None:
         """Nothing waits."""
-        self._queues: weakref.WeakKeyDictionary[Any, dict[int, list[Owner | None]]] = weakref.WeakKeyDictionary()
+        self._queues: weakref.WeakKeyDictionary[Any, dict[int, deque[Owner | None]]] = weakref.WeakKeyDictionary()
 
     def put(self, where: Any, item: object) -> None:
         """An item is put there by whoever works here."""
@@ -70,19 +86,18 @@ class Owners:
         if owner is None and id(item) not in items:
             return
         if len(items) < _MAX_ITEMS:
-            items.setdefault(id(item), []).append(owner)
+            items.setdefault(id(item), deque()).append(owner)
 
     def taken(self, where: Any, item: object) -> Owner | None:
         """Whose an item is that was taken from there; None where nobody knows, or one object was put by several."""
-        items = self._queues.get(where) if type(where).__hash__ is not None else None
-        owners = items.get(id(item)) if items is not None else None
-        if items is None or not owners:
+        items = self._queues.get(where, {}) if type(where).__hash__ is not None else {}
+        owners = items.get(id(item))
+        if not owners:
             return None
-        known = owners[0] if len(set(owners)) == 1 else None
-        owners.pop(0)
+        first = owners.popleft()
         if not owners:
             items.pop(id(item), None)
-        return known
+        return first if set(owners) <= {first} else None
 
 
 def owner_now() -> Owner | None:
@@ -91,7 +106,7 @@ def owner_now() -> Owner | None:
     if context.get(WORK_KEY) is None:
         return None
     known = work_of(context)
-    return _owner(known) if known is not None and known.caller is not None else None
+    return None if known is None else _owner(known)
 
 
 def _owner(known: Work) -> Owner | None:
@@ -113,10 +128,9 @@ def took(owner: Owner | None = None) -> None:
             attach(without_span(context))  # What it takes up hangs under nothing of whom it inherited from.
 
 
-def waits(frame: FrameType, any_loop: bool) -> None:
+def waits(inherited: Work, frame: FrameType, any_loop: bool) -> None:
     """It waits, in this frame, for something that need not be its own; `any_loop`: in a `for` of this very frame, too, that shows a worker."""
-    inherited = _inherited()
-    if inherited is None or not inherited.holds:
+    if not inherited.holds:
         return
     inherited.waited = True
     loop = loop_around(frame, any_loop)
@@ -183,26 +197,9 @@ class Taking:
             wrapping.put(module, "Condition.wait", self._condition)
             for name in ("Condition", "Event", "Semaphore"):
                 wrapping.put(module, f"{name}.__init__", self._made)
-        for module, qualname, any_loop in (
-            ("time", "sleep", False),
-            ("asyncio.tasks", "sleep", False),
-            ("threading", "Event.wait", True),
-            ("asyncio.locks", "Event.wait", True),
-            # As a counter of what waits; one that limits is used by `with`, which does not go by this name.
-            ("threading", "Semaphore.acquire", True),
-            ("asyncio.locks", "Semaphore.acquire", True),
-            ("socket", "socket.recv", True),
-            ("socket", "socket.recvfrom", True),
-            ("select", "select", False),
-            ("selectors", "SelectSelector.select", False),
-            ("selectors", "PollSelector.select", False),
-            ("selectors", "EpollSelector.select", False),
-            ("anyio._backends._asyncio", "Event.wait", True),
-            ("trio._timeouts", "sleep", False),
-            ("trio._sync", "Event.wait", True),
-        ):
-            wrapping.put(module, qualname, self._waiting(qualname, any_loop))
-
+        for any_loop, places in ((False, _PAUSES), (True, _WORDS)):
+            for module, qualname in places:
+                wrapping.put(module, qualname, self._waiting(qualname, any_loop))
         for module, sending, receiving in (
             ("anyio.streams.memory", "MemoryObjectSendStream", "MemoryObjectReceiveStream"),
             ("trio._channel", "MemorySendChannel", "MemoryReceiveChannel"),
@@ -212,8 +209,8 @@ class Taking:
             wrapping.after(module, f"{receiving}.receive_nowait", lambda *_: took())
 
     def _sent(self, instance: Any, args: Any, kwargs: Any) -> None:
-        if args:
-            self._owners.put(instance._state, args[0])
+        for item in (*args, *kwargs.values()):  # It takes one, by whatever name.
+            self._owners.put(instance._state, item)
 
     def _receive(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         async def received() -> Any:
@@ -228,8 +225,7 @@ class Taking:
         return received()
 
     def _put(self, instance: Any, args: Any, kwargs: Any) -> None:
-        item = args[0] if args else kwargs.get("item")
-        self._owners.put(instance, item)
+        self._owners.put(instance, next(iter(args), kwargs.get("item")))
 
     def _get(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         item = wrapped(*args, **kwargs)
@@ -263,18 +259,15 @@ class Taking:
 
     def _made_here(self, where: Any) -> bool:
         """Whether the job that runs here made it, for itself."""
-        if where is None:
-            return False
-        maker = self._makers.get(where)
-        return maker is not None and maker is get_current().get(WORK_KEY)
+        return where is not None and self._makers.get(where) is get_current().get(WORK_KEY)
 
     def _condition(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         if self._wrapping.on:
             try:
-                frame: FrameType | None = sys._getframe(1)
-                if frame is not None and frame.f_code.co_name == "wait_for":
+                frame = sys._getframe(1)
+                if frame.f_code.co_name == "wait_for" and frame.f_back is not None:
                     frame = frame.f_back
-                if frame is not None and not _waits_for_its_own(frame) and not self._made_here(instance):
+                if not _waits_for_its_own(frame) and not self._made_here(instance):
                     took()
             except Exception as error:  # noqa: BLE001 - the host waits whatever we find
                 self._wrapping.counters.error("carry.Condition.wait", error)
@@ -282,11 +275,11 @@ class Taking:
 
     def _waiting(self, qualname: str, any_loop: bool) -> Callable[..., Any]:
         def call(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
-            if self._wrapping.on and get_current().get(WORK_KEY) is not None:
+            if self._wrapping.on:
                 try:
-                    frame = sys._getframe(1)
-                    if not _waits_for_its_own(frame) and not self._made_here(instance):
-                        waits(frame, any_loop)
+                    frame, inherited = sys._getframe(1), _inherited()
+                    if inherited is not None and not _waits_for_its_own(frame) and not self._made_here(instance):
+                        waits(inherited, frame, any_loop)
                 except Exception as error:  # noqa: BLE001 - the host waits whatever we find
                     self._wrapping.counters.error(f"carry.{qualname}", error)
             return wrapped(*args, **kwargs)
@@ -339,7 +332,7 @@ class Taking:
 
 def _asked_a_manager(instance: Any, args: Any, kwargs: Any) -> None:
     """A queue that lives in a manager's process is a shared place, too; other answers of a manager are one's own."""
-    if args and args[0] in _TAKES and "Queue" in type(instance).__name__:
+    if next(iter(args), kwargs.get("methodname")) in _TAKES and "Queue" in type(instance).__name__:
         took()
 
 

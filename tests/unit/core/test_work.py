@@ -1,0 +1,82 @@
+"""How long a piece of work speaks for what it was handed over to, to the instant."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextvars import copy_context
+
+import pytest
+
+from rvbbit_otel import called_by, driven, work
+from rvbbit_otel.caller import Caller, CallerId, SessionId
+from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.work import Work, begin_afresh, go_on, say_whose_run_it_is_in, when_first_in_generator
+
+
+def test_what_was_only_inherited_is_believed_to_the_last_second_after_the_end_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[-1])
+    monkeypatch.setattr(Work, "believed", 60.0)
+    block, elsewhere = Work(Caller.of("sql-fox")), copy_context()
+    job = elsewhere.run(block.job)
+    block.end()
+    seen = []
+    for now in (1000.0, 1060.0, 1060.5, 5000.0):
+        clock.append(now)
+        seen.append(elsewhere.run(lambda: (block.holds, job.holds)))
+    assert seen == [(True, True), (True, True), (False, False), (False, False)]
+    assert not block.holds
+
+
+@pytest.mark.parametrize(("caller", "conflict"), [("sql-fox", None), ("sql-cat", "sql-fox"), ("sql-owl", "sql-fox")])
+def test_work_of_another_caller_s_inside_a_run_says_whose_the_run_is(caller: str, conflict: str | None) -> None:
+    fox = Caller.of("sql-fox")
+    run = Work(fox, echo=EchoRegistry().open(SessionId("s1"), fox))
+    inside = Work(Caller(CallerId("".join(list(caller)))), run)
+    say_whose_run_it_is_in(inside)
+    assert inside.conflict == conflict
+
+
+def test_a_job_that_is_over_twice_or_on_another_line_raises_nothing() -> None:
+    token = begin_afresh()
+    go_on(token)
+    go_on(token)
+    copy_context().run(go_on, begin_afresh())
+
+
+def test_what_waits_for_the_first_block_in_a_generator_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def steps() -> Iterator[None]:
+        with called_by("web-1"):
+            yield
+
+    monkeypatch.setattr(work, "_when_first", [])
+    done: list[str] = []
+    when_first_in_generator(lambda: done.append("done"))
+    for _ in range(2):
+        list(steps())
+    assert done == ["done"]
+
+
+def test_the_frames_of_a_generator_that_we_drive_are_known_once_each_until_it_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def inner() -> Iterator[int]:
+        yield from [1, 2, 3]
+
+    def outer() -> Iterator[int]:
+        yield from inner()
+
+    told: list[tuple[int, Work | None]] = []
+    monkeypatch.setattr(driven, "reads", lambda frame, work: told.append((frame, work)))
+    block, steps = Work(None), outer()
+    frames = driven.Frames(block)
+    for _ in steps:
+        frames.of(steps)
+    known = [frame for frame, _ in told]
+    assert told == [(frame, block) for frame in known]
+    assert len(known) == len(set(known)) == 2
+    frames.forget()
+    assert told[2:] == [(frame, None) for frame in known]

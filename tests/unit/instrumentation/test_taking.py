@@ -1,0 +1,79 @@
+"""What is a take, whose an item is, and that the host goes on whatever fails in what is ours."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from contextvars import copy_context
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rvbbit_otel import called_by
+from rvbbit_otel.instrumentation.carry import taking
+from rvbbit_otel.instrumentation.carry.taking import Owners, Taking, is_take
+from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
+from rvbbit_otel.instrumentation.patching import Patches
+from rvbbit_otel.telemetry import Counters
+
+
+class CallsItself:
+    @property
+    def func(self) -> CallsItself:
+        return self
+
+
+ITEMS: queue.Queue[object] = queue.Queue()
+
+
+@pytest.mark.parametrize(
+    ("function", "takes"),
+    [
+        (ITEMS.get, True),
+        (ITEMS.get_nowait, True),
+        (partial(ITEMS.get, timeout=1), True),
+        (partial(copy_context().run, ITEMS.get), True),
+        (ITEMS.put, False),
+        (partial(ITEMS.put, 1), False),
+        (partial(print, "what it prints", ITEMS.get), False),
+        (partial(len), False),
+        ({}.get, False),
+        (len, False),
+        (CallsItself(), False),
+    ],
+)
+def test_a_function_for_a_pool_is_a_take_or_not(function: Any, takes: bool) -> None:
+    assert is_take(function) is takes
+
+
+def test_the_owners_of_so_many_items_are_remembered_and_of_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking, "_MAX_ITEMS", 300)
+    owners, things = Owners(), [object() for _ in range(301)]
+    with called_by("web-1"):
+        for thing in things:
+            owners.put(ITEMS, thing)
+    assert [owners.taken(ITEMS, thing) for thing in things] == [("web-1", None)] * 300 + [None]
+
+
+def test_the_host_gets_what_it_asks_for_and_waits_as_it_would_where_we_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("ours")
+
+    async def receive() -> str:
+        return "item"
+
+    counters = Counters()
+    wraps = Taking(Wrapping(Patches(counters), counters))
+    for name in ("took", "_inherited", "get_current"):
+        monkeypatch.setattr(taking, name, broken)
+    host: tuple[Any, ...] = (lambda: "item", ITEMS, (), {})
+    stream = SimpleNamespace(_state=ITEMS)
+    assert wraps._get(*host) == "item"
+    assert wraps._made(*host) == "item"
+    assert wraps._condition(*host) == "item"
+    assert wraps._waiting("sleep", any_loop=False)(*host) == "item"
+    assert asyncio.run(wraps._receive(receive, stream, (), {})) == "item"
+    names = ("get", "made", "Condition.wait", "sleep", "receive")
+    assert counters.snapshot() == {f"errors.carry.{name}": 1 for name in names}
