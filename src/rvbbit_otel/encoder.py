@@ -69,13 +69,15 @@ def in_parts(spans: Sequence[ReadableSpan], counters: Counters) -> Iterator[Sequ
 
     A part is for the exporter's `export`, on this thread, before the next one is asked for. What ours fails on is counted, and encoded by theirs.
     """
-    from rvbbit_otel import otlp_encoding  # It imports the protocol, which a process with such an exporter has loaded.
 
     def lost(error: Exception) -> None:
         counters.error("encoder.span", error)
         counters.add("dropped.not_encodable")
 
     try:
+        # It imports the protocol, which a process with such an exporter has loaded, and names of theirs, which may move.
+        from rvbbit_otel import otlp_encoding
+
         encoded = otlp_encoding.encoded(spans, lost)
         request = otlp_encoding.as_request(encoded) if len(encoded) <= MOST_BYTES or len(spans) == 1 else None
     except Exception as error:  # noqa: BLE001 - spans are exported whatever becomes of a shortcut
