@@ -12,8 +12,9 @@ import wrapt
 from rvbbit_otel.collecting import apart, collecting
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import flows
+from rvbbit_otel.instrumentation.entered import Entered
 from rvbbit_otel.instrumentation.handling import Enter, Running
-from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, bind_all, uses_items, uses_result
+from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, bind_all, of_items, uses_result
 from rvbbit_otel.instrumentation.spec import FIELDS, IDENTIFYING, REPLACED_FIELD, Hook
 from rvbbit_otel.instrumentation.streams import Reading, Steps, is_stream, kept, read, read_async
 from rvbbit_otel.telemetry import Counters
@@ -43,24 +44,28 @@ class Interception:
         self._before, self._after, self._of_items = self._getters(hook, arguments)
         self._read = bind_all({name: hook.fields[name] for name, _ in self._before}, arguments)
         self._when = bind(hook.when, arguments) if hook.when is not None else None
+        self._unless = bind(hook.unless, arguments) if hook.unless is not None else None
         self.on = True
 
     def _getters(self, hook: Hook, arguments: Arguments) -> tuple[_Getters, _Getters, _Getters]:
         before: list[tuple[str, Getter]] = []
         after: list[tuple[str, Getter]] = []
-        of_items: list[tuple[str, Getter]] = []
+        in_items: list[tuple[str, Getter]] = []
         for name, expression in hook.fields.items():
+            if name == REPLACED_FIELD:
+                bind(expression, arguments)
+                continue
+            yielded, other = of_items(expression)
             try:
-                getter = bind(expression, arguments)
+                if yielded is not None:
+                    in_items.append((name, bind(yielded, arguments)))
+                if other is not None:
+                    (after if uses_result(other) else before).append((name, bind(other, arguments)))
             except SpecError as error:
                 if name in FIELDS[hook.role].required | IDENTIFYING:
                     raise
                 self.lost[name] = str(error)
-            else:
-                if name != REPLACED_FIELD:
-                    when = of_items if uses_items(expression) else after if uses_result(expression) else before
-                    when.append((name, getter))
-        return tuple(before), tuple(after), tuple(of_items)
+        return tuple(before), tuple(after), tuple(in_items)
 
     def begin(self, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Running | None:
         """Before the host's call."""
@@ -68,6 +73,8 @@ class Interception:
             return None
         try:
             if self._when is not None and self._when(instance, args, kwargs, None) is None:
+                return None
+            if self._unless is not None and self._unless(instance, args, kwargs, None):
                 return None
             return self._enter(self._read(instance, args, kwargs))
         except Exception as error:  # noqa: BLE001 - never into the host
@@ -127,6 +134,17 @@ def wrapper_for(target: Callable[..., Any], interception: Interception) -> Wrapp
     if inspect.isgeneratorfunction(target):
         return _of_generator_function(interception, read)
     return _of_function(interception)
+
+
+def entering_wrapper(ours: Interception) -> Wrapper:
+    """A wrapper of a callable whose result is entered: the call is that block."""
+
+    def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        manager = wrapped(*args, **kwargs)
+        entered = hasattr(type(manager), "__aenter__") or hasattr(type(manager), "__enter__")
+        return Entered(manager, ours, instance, args, kwargs) if ours.on and entered else manager
+
+    return call
 
 
 def returning_wrapper(ours: Interception) -> Wrapper:

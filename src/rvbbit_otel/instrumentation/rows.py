@@ -22,6 +22,7 @@ from rvbbit_otel.attributes import (
     GEN_AI_OUTPUT_TOKENS,
     GEN_AI_PROVIDER_NAME,
     GEN_AI_REQUEST_MODEL,
+    GEN_AI_RESPONSE_ID,
     GEN_AI_RESPONSE_MODEL,
     GEN_AI_TOOL_NAME,
     LOG_CONTENT,
@@ -37,8 +38,9 @@ from rvbbit_otel.attributes import (
 from rvbbit_otel.caller import SessionId
 from rvbbit_otel.instrumentation.handling import Enter, Note, Running, Toolbox
 from rvbbit_otel.instrumentation.spans import Attributes, Values, put, put_integer, put_number
-from rvbbit_otel.instrumentation.spec import Hook
+from rvbbit_otel.instrumentation.spec import ALONE, Hook
 from rvbbit_otel.instrumentation.unpriced import Unpriced
+from rvbbit_otel.work import work_of
 
 
 def log(hook: Hook, tools: Toolbox) -> Note:
@@ -59,9 +61,10 @@ def log(hook: Hook, tools: Toolbox) -> Note:
         put_number(attributes, DURATION_MS, get("duration_ms"))
         put(attributes, GEN_AI_PROVIDER_NAME, get("provider"))
         put(attributes, GEN_AI_REQUEST_MODEL, get("model"))
-        _put_usage(attributes, values, hook.accounts)
+        put(attributes, GEN_AI_RESPONSE_ID, get("response_id"))
+        _put_usage(attributes, values, hook.accounts is True)
         if get("request_id") is not None and get("cost") is None:
-            tools.unpriced.put(get("request_id"), Unpriced(dict(attributes), hook.accounts))
+            tools.unpriced.put(get("request_id"), Unpriced(dict(attributes), hook.accounts is True))
         if content.allowed:
             _put_content(attributes, LOG_CONTENT, content.text(LOG_CONTENT, get("content")))
             _put_content(attributes, LOG_METADATA, content.text(LOG_METADATA, get("metadata")))
@@ -182,10 +185,13 @@ def llm(hook: Hook, tools: Toolbox) -> Enter:
         _put_content(attributes, LOG_CONTENT, tools.spans.content.text(LOG_CONTENT, values.get("input")))
         name = f"{operation} {attributes.get(GEN_AI_REQUEST_MODEL, '')}".strip()[:256]
 
+        accounts = hook.accounts is True or (hook.accounts == ALONE and not _in_a_run())
+
         def answered(span: Span, after: Values) -> None:
             late: Attributes = {}
+            put(late, GEN_AI_RESPONSE_ID, after.get("response_id"))
             put(late, GEN_AI_RESPONSE_MODEL, after.get("response_model"))
-            _put_usage(late, after, hook.accounts)
+            _put_usage(late, after, accounts)
             tools.spans.add(span, late)
 
         return _around(tools, name, "llm", values, attributes, answered, SpanKind.CLIENT)
@@ -220,6 +226,12 @@ def _around(
             span.end()
 
     return Running(_with(span, sessions.attached(session_id, context)), finish)
+
+
+def _in_a_run() -> bool:
+    """Whether a runner's session is around, and not only a block of the application's."""
+    work = work_of(get_current())
+    return work is not None and work.echo is not None
 
 
 def _with(span: Span, context: Context) -> Context:
