@@ -35,15 +35,18 @@ def uv() -> Path:
 
 @cache
 def installed(framework: Framework, beside: str) -> Path:
-    """The virtual environment of a framework, of this package, and of what else instruments it; made if it is not there or was left half done."""
-    venv = FOLDER / f"{framework.name}-{beside}"
-    packages = framework.packages + framework.beside[beside]
-    # What it was made of: another version of any makes it anew.
+    """The virtual environment of a framework, of this package, and of what else instruments it."""
+    return made(f"{framework.name}-{beside}", framework.packages + framework.beside[beside], "-e", f"{ROOT}[run]")
+
+
+def made(name: str, packages: tuple[str, ...], *more: str) -> Path:
+    """A virtual environment with these packages, made if it is not there, was left half done, or was made of others."""
+    venv = FOLDER / name
     ready, wanted = venv / ".ready", "\n".join(packages)
     if not ready.exists() or ready.read_text(encoding="utf-8") != wanted:
         shutil.rmtree(venv, ignore_errors=True)
         _run(uv(), "venv", "--quiet", "--python", sys.executable, venv)
-        _run(uv(), "pip", "install", "--quiet", "--python", venv / "bin" / "python", "-e", f"{ROOT}[run]", *packages)
+        _run(uv(), "pip", "install", "--quiet", "--python", venv / "bin" / "python", *more, *packages)
         ready.write_text(wanted, encoding="utf-8")
     return venv
 
