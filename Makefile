@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-clients test-clients-bounded test-pipeline test-runners test-runners-more lint model mutation bench bench-smoke clean
+.PHONY: demo test test-clients test-clients-bounded test-frameworks test-floor test-frameworks-bounded test-resolve test-pipeline test-runners test-runners-more lint model mutation bench bench-smoke clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +43,18 @@ test-clients: $(VENV)/.ready  ## released database clients against `up`, each fr
 test-clients-bounded: $(VENV)/.ready  ## of these, JDBC as DBeaver loads it, and clickhouse-connect
 	$(BIN)/python -m pytest tests/clients/test_jdbc.py tests/clients/test_clickhouse_connect.py
 
+test-frameworks: $(VENV)/.ready  ## agent frameworks as published, each beside this package in an environment of its own in .frameworks/ (docs/how-to/frameworks.md)
+	$(BIN)/python -m pytest tests/frameworks
+
+test-frameworks-bounded: $(VENV)/.ready  ## of these, pydantic-ai and openai-agents, alone and beside one other instrumentation
+	$(BIN)/python -m pytest tests/frameworks -k "(pydantic-ai or openai-agents) and not openllmetry and not own"
+
+test-floor: $(VENV)/.ready  ## the unit and contract tests with the lowest versions that pyproject.toml allows
+	$(BIN)/python -m tests.frameworks.floor
+
+test-resolve: $(VENV)/.ready  ## whether pip and uv install this package beside each of twelve frameworks; nothing is installed
+	$(BIN)/python -m tests.frameworks.resolve
+
 test-pipeline: $(VENV)/.ready  ## the real collector and Jaeger, built from Go modules or taken from their cache, and every fault
 	collector/build.sh
 	collector/build-jaeger.sh
@@ -56,4 +68,4 @@ bench-smoke: $(VENV)/.ready  ## one short round of every benchmark, for errors o
 	$(BIN)/python -m benchmarks all --size smoke
 
 clean:
-	rm -rf $(VENV) .clients .runners build dist
+	rm -rf $(VENV) .clients .frameworks .runners build dist

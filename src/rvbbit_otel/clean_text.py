@@ -61,7 +61,7 @@ def _clean(value: Any, depth: int) -> Any:
     if isinstance(value, int):
         return value if -(1 << 63) <= value < 1 << 63 else _as_text(value)
     if depth >= _MAX_DEPTH:
-        return None
+        return ""  # Not None, which the exporters' own encoder takes from 1.43 on.
     if isinstance(value, Mapping):
         pairs = {_key(key): _clean(item, depth + 1) for key, item in value.items()}
         same = all(key in pairs and pairs[key] is item for key, item in value.items())

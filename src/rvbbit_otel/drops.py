@@ -17,10 +17,10 @@ class CountingDrops:
         self.inner = inner
         self._counters = counters
 
-    def drop_items(self, count: int, error_type: str = "queue_full") -> None:
-        """So many were left out: the oldest of a full queue, or what ended after the shutdown."""
-        self._counters.add(QUEUE_FULL if error_type == "queue_full" else "dropped.after_shutdown", count)
-        self.inner.drop_items(count, error_type)
+    def drop_items(self, count: int, *error_type: str) -> None:
+        """So many were left out: the oldest of a full queue, or what ended after the shutdown. An SDK before 1.45 does not say which."""
+        self._counters.add(QUEUE_FULL if error_type in ((), ("queue_full",)) else "dropped.after_shutdown", count)
+        self.inner.drop_items(count, *error_type)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)

@@ -80,7 +80,11 @@ class RepairingSpanExporter(SpanExporter):
         try:
             attributes = span._attributes
             entries: Mapping[str, AnyValue] = getattr(attributes, "_dict", attributes) or {}
-            stamp: Mapping[str, str] = getattr(attributes, STAMP_SLOT, {})
+            stamp: Mapping[str, str] | None = getattr(attributes, STAMP_SLOT, None)
+            if stamp is None:
+                # A processor may put a mapping of its own in the place of the attributes: what was stamped stands in it as it was.
+                stamp = {key: str(entries[key]) for key in (CALLER_ID, CALLER_SOURCE) if key in entries}
+                stamp = stamp if CALLER_SOURCE in stamp else {}
             changes: dict[str, AnyValue] = {}
             if not stamp.keys() <= entries.keys():
                 changes.update((key, value) for key, value in stamp.items() if key not in entries)

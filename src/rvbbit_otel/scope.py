@@ -85,7 +85,7 @@ class called_by:  # noqa: N801 - used as a function
         before = get_current()
         opening = Opening(self._caller(), self._session_id(), self._name or _name_of(frame))
         work, context, close = (_openers[-1] if _openers else _plain)(opening, effective(before))
-        generator = _generator_around(frame)
+        generator = generator_around(frame)
         if generator is None:
             attach(context)
         else:
@@ -197,7 +197,7 @@ def _plain(opening: Opening, around: Context) -> tuple[Work, Context, Close]:
     return work, with_work(around, work), close
 
 
-def _generator_around(frame: FrameType | None) -> FrameType | None:
+def generator_around(frame: FrameType | None) -> FrameType | None:
     """The generator that a block is in, None if it is in a function or a coroutine."""
     while frame is not None:
         code: CodeType = frame.f_code

@@ -13,11 +13,11 @@ from opentelemetry.instrumentation.environment_variables import (
     OTEL_PYTHON_DISABLED_INSTRUMENTATIONS,
     OTEL_PYTHON_DISTRO,
 )
-from opentelemetry.sdk.environment_variables import OTEL_CONFIG_FILE, OTEL_SDK_DISABLED
+from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 
 from rvbbit_otel.checkup.instrumentations import GROUP, OURS, disabled, others
 from rvbbit_otel.checkup.leaving import leaving
-from rvbbit_otel.checkup.links import Link
+from rvbbit_otel.checkup.links import OTEL_CONFIG_FILE, Link
 from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation.specfile import load_spec
 from rvbbit_otel.settings import Settings

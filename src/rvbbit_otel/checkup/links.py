@@ -9,6 +9,8 @@ from typing import Any, Final, Literal
 
 from rvbbit_otel.settings import PREFIX
 
+# The SDK names this variable from 1.43 on.
+OTEL_CONFIG_FILE: Final = "OTEL_CONFIG_FILE"
 _SECRET_NAME: Final = re.compile(r"key|token|secret|passw|credential|headers|auth", re.IGNORECASE)
 _URL_LOGIN: Final = re.compile(r"//[^/@\s]*@")
 # Shorter values are words that may stand anywhere.

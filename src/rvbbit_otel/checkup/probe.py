@@ -12,14 +12,13 @@ from urllib.parse import urlsplit
 
 from opentelemetry.environment_variables import OTEL_TRACES_EXPORTER
 from opentelemetry.sdk.environment_variables import (
-    OTEL_CONFIG_FILE,
     OTEL_EXPORTER_OTLP_ENDPOINT,
     OTEL_EXPORTER_OTLP_PROTOCOL,
     OTEL_EXPORTER_OTLP_TIMEOUT,
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
 )
 
-from rvbbit_otel.checkup.links import Link
+from rvbbit_otel.checkup.links import OTEL_CONFIG_FILE, Link
 from rvbbit_otel.checkup.processes import run_module
 from rvbbit_otel.errors import RvbbitOtelError
 from rvbbit_otel.instrumentation import probing

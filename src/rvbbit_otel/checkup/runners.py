@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from rvbbit_otel.checkup.links import Link
 from rvbbit_otel.checkup.processes import run_module
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import inspection
+from rvbbit_otel.instrumentation.hooks import is_there
 from rvbbit_otel.instrumentation.runners import SHIPPED
 from rvbbit_otel.settings import Settings
 
@@ -106,7 +106,5 @@ def _judged(name: str, said: Mapping[str, Any]) -> Link:
 
 def _is_there(module: str) -> bool:
     # The folder that doctor is started in counts, as it does for `rvbbit-otel run`.
-    return (
-        importlib.util.find_spec(module) is not None
-        or PathFinder.find_spec(module, [str(Path.cwd()), *sys.path]) is not None
-    )
+    here = [str(Path.cwd()), *sys.path]
+    return is_there(module) or ("." not in module and PathFinder.find_spec(module, here) is not None)

@@ -14,6 +14,7 @@ from opentelemetry.context import Context
 from rvbbit_otel.collecting import apart, collecting
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import flows
+from rvbbit_otel.instrumentation.entered import Entered
 from rvbbit_otel.instrumentation.handling import Enter, Running
 from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, bind_all, of_items, uses_result
 from rvbbit_otel.instrumentation.spec import FIELDS, IDENTIFYING, REPLACED_FIELD, Hook
@@ -49,6 +50,7 @@ class Interception:
         }
         self._read = bind_all({name: hook.fields[name] for name, _ in self._before}, arguments)
         self._when = bind(hook.when, arguments) if hook.when is not None else None
+        self._unless = bind(hook.unless, arguments) if hook.unless is not None else None
         self.on = True
 
     def _getters(self, hook: Hook, arguments: Arguments) -> tuple[_Getters, _Getters, _Getters]:
@@ -77,6 +79,8 @@ class Interception:
             return None
         try:
             if self._when is not None and self._when(instance, args, kwargs, None) is None:
+                return None
+            if self._unless is not None and self._unless(instance, args, kwargs, None):
                 return None
             return self._enter(self._read(instance, args, kwargs))
         except Exception as error:  # noqa: BLE001 - never into the host
@@ -150,6 +154,17 @@ def wrapper_for(target: Callable[..., Any], interception: Interception) -> Wrapp
     if inspect.isgeneratorfunction(target):
         return _of_generator_function(interception, read)
     return _of_function(interception)
+
+
+def entering_wrapper(ours: Interception) -> Wrapper:
+    """A wrapper of a callable whose result is entered: the call is that block."""
+
+    def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        manager = wrapped(*args, **kwargs)
+        entered = hasattr(type(manager), "__aenter__") or hasattr(type(manager), "__enter__")
+        return Entered(manager, ours, instance, args, kwargs) if ours.on and entered else manager
+
+    return call
 
 
 def returning_wrapper(ours: Interception) -> Wrapper:

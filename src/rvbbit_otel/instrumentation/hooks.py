@@ -21,6 +21,7 @@ from rvbbit_otel.instrumentation.calls import (
     Carry,
     Interception,
     Wrapper,
+    entering_wrapper,
     replacing_wrapper,
     returning_wrapper,
     wrapper_for,
@@ -88,7 +89,7 @@ class Hooks:
     def apply(self, spec: RunnerSpec, by_name: bool) -> None:
         """Wrap a runner's callables as they are imported; `by_name`: the user asked for it, so what is missing is an error."""
         version = installed_version(spec)
-        if by_name and spec.module not in sys.modules and importlib.util.find_spec(spec.module) is None:
+        if by_name and spec.module not in sys.modules and not is_there(spec.module):
             raise ConfigurationError(f"runners names {spec.name}, but its module {spec.module} can't be imported")
         supported = _is_supported(spec, version)
         if by_name and not supported:
@@ -105,7 +106,7 @@ class Hooks:
         if not supported:
             self._when_there(spec, lambda: self._tell_unsupported(spec, version))
             return
-        foreign = {name: numbers for name, numbers in by_module.items() if name.partition(".")[0] != spec.module}
+        foreign = {name: numbers for name, numbers in by_module.items() if not spec.owns(name)}
         own = {name: numbers for name, numbers in by_module.items() if name not in foreign}
         for module, numbers in own.items():
             self._when_imported(module, partial(self._wrap_all, spec, numbers, by_name))
@@ -154,7 +155,7 @@ class Hooks:
                 left.pop()()
 
         for module in dict.fromkeys([spec.module, *(hook.module for hook in spec.hooks)]):
-            if module.partition(".")[0] == spec.module:
+            if spec.owns(module):
                 self._when_imported(module, once)
 
     def _all_gone(self, spec: RunnerSpec, numbers: list[int], module: str, by_name: bool) -> None:
@@ -193,7 +194,8 @@ class Hooks:
                 wrapper, ours = self._makers.mending.guessed(hook, arguments)
             else:
                 ours = Interception(hook, arguments, self._makers.enter(hook), self._counters)
-                wrapper = returning_wrapper(ours) if hook.of_returned else wrapper_for(plain, ours)
+                wrapper = entering_wrapper(ours) if hook.block else wrapper_for(plain, ours)
+                wrapper = returning_wrapper(ours) if hook.of_returned else wrapper
             made.append(ours)
             return with_variables(wrapper, hook.module.partition(".")[0]) if hook.sees_variables else wrapper
 
@@ -212,7 +214,9 @@ class Hooks:
     def _tell(self, spec: RunnerSpec, lines: list[HookReport], module: str, by_name: bool) -> None:
         """One line in the log for what a module of the runner lacks, once a process however often we are switched on."""
         lost = [line for line in lines if line.state in ("missing", "partial") and not line.optional]
-        if not lost or (spec.name, module) in _told:
+        # A package of that name that is not the runner's distribution is likely to be somebody else's.
+        stranger = spec.distribution is not None and not lines[0].version and not by_name
+        if not lost or stranger or (spec.name, module) in _told:
             return
         _told.add((spec.name, module))
         version = f" {lost[0].version}" if lost[0].version else ""
@@ -241,6 +245,14 @@ class Hooks:
                 version,
                 spec.versions,
             )
+
+
+def is_there(module: str) -> bool:
+    """Whether a package could be imported; of `google.adk`, `google` is for that."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def can_be_imported(module: str) -> bool:

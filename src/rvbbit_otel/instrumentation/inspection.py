@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import importlib.util
 import json
 import logging
 import os
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rvbbit_otel.errors import SpecError
-from rvbbit_otel.instrumentation.hooks import can_be_imported, installed_version
+from rvbbit_otel.instrumentation.hooks import can_be_imported, installed_version, is_there
 from rvbbit_otel.instrumentation.instrumentor import Instrumentation
 from rvbbit_otel.instrumentation.losses import lost_with
 from rvbbit_otel.instrumentation.runners import GROUP, SHIPPED, loaded
@@ -58,7 +57,7 @@ def inspect(how: str, which: str, say: Say) -> None:
             "version": installed_version(spec),
         }
     )
-    if importlib.util.find_spec(spec.module) is None:
+    if not is_there(spec.module):
         say({"absent": spec.module})
         return
     # The same walk as in an instrumented program; without a provider nothing is recorded.
@@ -99,7 +98,7 @@ def _named(name: str) -> RunnerSpec:
 
 def _own_modules_first(spec: RunnerSpec) -> list[str]:
     # What belongs to others is wrapped once the runner is imported.
-    return sorted({hook.module for hook in spec.hooks}, key=lambda name: name.partition(".")[0] != spec.module)
+    return sorted({hook.module for hook in spec.hooks}, key=lambda name: not spec.owns(name))
 
 
 def _told(error: BaseException) -> str:

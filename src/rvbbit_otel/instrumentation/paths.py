@@ -3,7 +3,7 @@
 A path starts at an argument of the call, at ``self``, at ``result``, at ``yielded`` (of what a stream yields, the last that has it), at
 ``ambient`` (what the context already knows: ``ambient.caller_id``, ``ambient.session_id``), at ``literal:`` or at ``new:`` (an id that is made
 for this call). It goes on by attributes, mapping keys, indexes and ``*``, which goes on from each item of a sequence. ``a|b`` is the first that
-is not None.
+is not None, ``a+b`` the sum of the numbers that there are.
 Everything that can be decided before a call is decided when the target is wrapped: a call costs look-ups only.
 """
 
@@ -15,6 +15,7 @@ import sys
 import uuid
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any, Final
 
 from rvbbit_otel.errors import SpecError
@@ -44,10 +45,11 @@ Reader = Callable[[Any, Sequence[Any], Mapping[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Path:
-    """One alternative of an expression: a root, and the steps from there."""
+    """One alternative of an expression: a root, and the steps from there; `plus`: what is added to it, from the same root."""
 
     root: str
     steps: tuple[str, ...] = ()
+    plus: tuple[Path, ...] = ()
 
 
 def parse(expression: str) -> tuple[Path, ...]:
@@ -62,6 +64,11 @@ def _parse_one(text: str) -> Path:
         if not _PREFIX.fullmatch(text[len(NEW) :]):
             raise SpecError(f"{text!r}: what a new id begins with is 1 to 64 of A-Z a-z 0-9 _ . -")
         return Path(NEW, (text[len(NEW) :],))
+    if "+" in text:
+        first, *others = (_parse_one(part.strip()) for part in text.split("+"))
+        if any(other.root != first.root for other in others):
+            raise SpecError(f"{text!r}: what is added up begins at one place, as result.usage.a+result.usage.b does")
+        return Path(first.root, first.steps, tuple(others))
     root, *steps = text.split(".")
     if not _STEP.fullmatch(root) or not root.isidentifier() or not all(_STEP.fullmatch(step) for step in steps):
         raise SpecError(
@@ -92,6 +99,7 @@ class Arguments:
         self._positions: dict[str, int] = {}
         self._defaults: dict[str, Any] = {}
         self._takes_any_keyword = False
+        self._keywords: str | None = None
         if declared is not None:
             self._positions = {name: position for position, name in enumerate(declared)}
             return
@@ -106,11 +114,16 @@ class Arguments:
                 self._positions[parameter.name] = len(parameters)  # Never among the positional ones.
             if parameter.default is not parameter.empty:
                 self._defaults[parameter.name] = parameter.default
-            self._takes_any_keyword = self._takes_any_keyword or parameter.kind is parameter.VAR_KEYWORD
+            if parameter.kind is parameter.VAR_KEYWORD:
+                self._takes_any_keyword, self._keywords = True, parameter.name
 
     def has(self, name: str) -> bool:
         """Whether the callable can be given an argument of this name."""
         return name in self._positions or self._takes_any_keyword
+
+    def is_one(self, name: str) -> bool:
+        """Whether it is one argument, and not all that is given by keyword."""
+        return self.has(name) and name != self._keywords
 
     def position(self, name: str) -> int | None:
         """Where the argument stands among the positional ones."""
@@ -121,7 +134,9 @@ class Arguments:
         return self._positions.get(name, sys.maxsize), name, self._defaults.get(name)
 
     def getter(self, name: str) -> Getter:
-        """Reads one argument of a call."""
+        """Reads one argument of a call; by the name of ``**kwargs``, all that is given by keyword."""
+        if name == self._keywords:
+            return lambda instance, args, kwargs, result: dict(kwargs) or None
         position = self._positions.get(name)
         default = self._defaults.get(name)
 
@@ -188,7 +203,7 @@ def bind_all(expressions: Mapping[str, str], arguments: Arguments) -> Reader:
     others: list[tuple[str, Getter]] = []
     for name, expression in expressions.items():
         (path, *alternatives) = parse(expression)
-        if alternatives or path.steps or path.root in _NO_ARGUMENT or not arguments.has(path.root):
+        if alternatives or path.steps or path.plus or path.root in _NO_ARGUMENT or not arguments.is_one(path.root):
             others.append((name, bind(expression, arguments)))
         else:
             plain.append((name, *arguments.place(path.root)))
@@ -211,6 +226,16 @@ def bind_all(expressions: Mapping[str, str], arguments: Arguments) -> Reader:
 
 
 def _bind_one(path: Path, arguments: Arguments) -> Getter:
+    if path.plus:
+        parts = [_bind_one(part, arguments) for part in (Path(path.root, path.steps), *path.plus)]
+
+        def total(instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> Any:
+            found: list[Any] = [
+                value for part in parts if isinstance(value := part(instance, args, kwargs, result), Number)
+            ]
+            return sum(found) if found else None
+
+        return total
     if path.root == LITERAL:
         literal = path.steps[0]
         return lambda instance, args, kwargs, result: literal

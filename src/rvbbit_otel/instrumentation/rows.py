@@ -39,9 +39,10 @@ from rvbbit_otel.caller import SessionId
 from rvbbit_otel.instrumentation import telling
 from rvbbit_otel.instrumentation.handling import Enter, Note, Running, Toolbox
 from rvbbit_otel.instrumentation.spans import Attributes, Values, put, put_integer, put_number
-from rvbbit_otel.instrumentation.spec import Hook
+from rvbbit_otel.instrumentation.spec import ALONE, Hook
 from rvbbit_otel.instrumentation.unpriced import Unpriced
 from rvbbit_otel.instrumentation.usage import TOKENS, spends, stated
+from rvbbit_otel.work import work_of
 
 
 def log(hook: Hook, tools: Toolbox) -> Note:
@@ -65,7 +66,7 @@ def log(hook: Hook, tools: Toolbox) -> Note:
         # By this a store knows that two rows tell of one call.
         put(attributes, GEN_AI_RESPONSE_ID, get("response_id") or get("request_id"))
         used = tools.usage.read(values)
-        accounts = hook.accounts and _row_counts(spends(used))
+        accounts = hook.accounts is True and _row_counts(spends(used))
         if get("request_id") is not None and USAGE_COST not in used:
             tools.unpriced.put(get("request_id"), Unpriced({**attributes, **used}, accounts))
             if used:
@@ -194,6 +195,7 @@ def llm(hook: Hook, tools: Toolbox) -> Enter:
         name = f"{operation} {attributes.get(GEN_AI_REQUEST_MODEL, '')}".strip()[:256]
 
         call = telling.begin(get_current())
+        alone = hook.accounts is True or (hook.accounts == ALONE and not _in_a_run())
 
         def answered(span: Span, after: Values, error: BaseException | None) -> None:
             try:
@@ -204,7 +206,7 @@ def llm(hook: Hook, tools: Toolbox) -> Enter:
                 put(late, GEN_AI_RESPONSE_ID, said.get("response_id"))
                 used = tools.usage.read(said)
                 if used:
-                    accounts = hook.accounts and (call.call_counts() if spends(used) else not call.told_inside)
+                    accounts = alone and (call.call_counts() if spends(used) else not call.told_inside)
                     late.update(stated(used, accounts))
                 tools.spans.add(span, late)
             finally:
@@ -243,6 +245,12 @@ def _around(
             span.end()
 
     return Running(inside(_with(span, sessions.attached(session_id, context))), finish)
+
+
+def _in_a_run() -> bool:
+    """Whether a runner's session is around, and not only a block of the application's."""
+    work = work_of(get_current())
+    return work is not None and work.echo is not None
 
 
 def _with(span: Span, context: Context) -> Context:

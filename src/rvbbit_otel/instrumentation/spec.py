@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -77,10 +77,10 @@ FIELDS: Final[Mapping[Role, Fields]] = MappingProxyType(
         ),
         Role.CELL: _fields("name", "session_id take_index input"),
         Role.TOOL: _fields("name", "session_id cell_name input"),
-        Role.LLM: _fields("", f"session_id cell_name operation provider input response_model {_USAGE}"),
+        Role.LLM: _fields("", f"session_id cell_name operation provider input response_model response_id {_USAGE}"),
         Role.LOG: _fields(
             "",
-            f"session_id role content node_type cell_name take_index duration_ms metadata provider request_id {_USAGE}",
+            f"session_id role content node_type cell_name take_index duration_ms metadata provider request_id response_id {_USAGE}",
         ),
         Role.USAGE: _fields("request_id", _USAGE),
         Role.DETACHED: _fields(""),
@@ -94,6 +94,7 @@ FIELDS: Final[Mapping[Role, Fields]] = MappingProxyType(
         Role.EXECUTOR: _fields("function"),
     }
 )
+ALONE: Final = "alone"
 # Of these the field names the argument that is replaced, so it must be one.
 REPLACED_FIELD: Final = "function"
 # Who and which: a hook that can't read one of these would credit the work to whoever is around, so it is left out as a whole.
@@ -112,6 +113,7 @@ _AROUND_A_CALL: Final = (Role.CASCADE, Role.CELL, Role.TOOL, Role.LLM)
 # What a model says of its answer, and may say in the middle of a stream.
 _ANSWERED: Final = ("response_model", *(name for name in _USAGE.split() if name != "model"))
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
 _CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*", re.ASCII)
 
 
@@ -119,6 +121,7 @@ def _is_answer(parsed: tuple[paths.Path, ...]) -> bool:
     (first, *others) = parsed
     return (
         not others
+        and not first.plus
         and first.root == "result"
         and (not first.steps or (len(first.steps) == 1 and first.steps[0].isdigit()))
     )
@@ -127,6 +130,7 @@ def _is_answer(parsed: tuple[paths.Path, ...]) -> bool:
 def _is_settable(parsed: tuple[paths.Path, ...]) -> bool:
     return (
         len(parsed) == 1
+        and not parsed[0].plus
         and parsed[0].root not in ("result", "yielded", "ambient", paths.LITERAL, paths.NEW)
         and paths.EACH not in parsed[0].steps
         and (parsed[0].root != "self" or bool(parsed[0].steps))
@@ -141,7 +145,11 @@ class Hook:
     With ``()`` at its end it is the callable that the target returns, and the fields are read from the call that returned it.
     fields: path expressions (see `paths`) by the role's field names.
     accounts: for log and LLM calls: these rows are the ones whose tokens and cost reports add up. Never both of one runner.
+        ``alone``: where no runner's session is around them: LLM calls of a client that runners use.
+    block: what it returns is entered (`with`, `async with`): the call lasts until that is left, and the block is a part of it; `result` is what was
+        entered, read when it is left.
     when: a path; a call for which it is None means nothing (a step that is counted by another hook, say).
+    unless: a path; a call for which it is true means nothing (one that a hooked one makes, say).
     optional: a runner without this target is no fault (a version that has it not).
     parameters: argument names in order, for a callable whose signature Python can't read (C code).
     not_errors: exceptions by which a runner steers rather than fails, as ``module:Class``; their subclasses too.
@@ -151,8 +159,10 @@ class Hook:
     role: Role
     target: str
     fields: Mapping[str, str] = field(default_factory=dict)
-    accounts: bool = False
+    accounts: bool | Literal["alone"] = False
+    block: bool = False
     when: str | None = None
+    unless: str | None = None
     optional: bool = False
     parameters: tuple[str, ...] | None = None
     not_errors: tuple[str, ...] = ()
@@ -193,15 +203,22 @@ class Hook:
                 raise SpecError(f"{where}, field {name}: it is an argument, or an attribute of one, that can be filled")
         if self.role is Role.CALLER_ASKED and not _MENDED & self.fields.keys():
             raise SpecError(f"{where}: it answers with a caller_id, metadata or both; neither is a field")
-        if self.when is not None:
+        for name in ("when", "unless"):
+            condition = getattr(self, name)
+            if condition is None:
+                continue
             try:
-                late = paths.uses_result(self.when)
+                late = paths.uses_result(condition)
             except SpecError as error:
-                raise SpecError(f"{where}, when: {error}") from None
+                raise SpecError(f"{where}, {name}: {error}") from None
             if late or self.role in _REPLACING:
-                raise SpecError(f"{where}: when is decided before a call, and not for {self.role.value} hooks")
+                raise SpecError(f"{where}: {name} is decided before a call, and not for {self.role.value} hooks")
         if self.of_returned and self.role not in _AROUND_A_CALL:
             raise SpecError(f"{where}: what a callable returns can be a cascade, cell, tool or llm")
+        if self.block and (self.of_returned or self.role not in _AROUND_A_CALL):
+            raise SpecError(f"{where}: a block can be a cascade, cell, tool or llm")
+        if self.accounts == ALONE and self.role is not Role.LLM:
+            raise SpecError(f"{where}: only llm hooks can account alone")
         if self.accounts and self.role not in (Role.LOG, Role.LLM):
             raise SpecError(f"{where}: only log and llm hooks can account for tokens and cost")
         if self.not_errors and self.role not in _AROUND_A_CALL:
@@ -217,8 +234,8 @@ class Hook:
         for name, expression in self.fields.items():
             if not isinstance(expression, str):
                 raise SpecError(f"{where}, field {name}: {expression!r} is no path; a path is text")
-        for flag in ("accounts", "optional", "sees_variables"):
-            if not isinstance(getattr(self, flag), bool):
+        for flag in ("accounts", "block", "optional", "sees_variables"):
+            if not isinstance(getattr(self, flag), bool) and (flag, getattr(self, flag)) != ("accounts", ALONE):
                 raise SpecError(f"{where}: {flag} is {getattr(self, flag)!r}; it is true or false")
         for names in ("parameters", "not_errors"):
             value = getattr(self, names)
@@ -227,8 +244,9 @@ class Hook:
             if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
                 raise SpecError(f"{where}: {names} is {value!r}; it is a list of names")
             object.__setattr__(self, names, tuple(value))
-        if not isinstance(self.when, str | None):
-            raise SpecError(f"{where}: when is {self.when!r}; a path is text")
+        for name in ("when", "unless"):
+            if not isinstance(getattr(self, name), str | None):
+                raise SpecError(f"{where}: {name} is {getattr(self, name)!r}; a path is text")
 
     @property
     def module(self) -> str:
@@ -250,7 +268,7 @@ class Hook:
 class RunnerSpec:
     """A runner: its name, the module and the distribution it is found by, the versions that the hooks are right for, and the hooks.
 
-    module: the top-level module; the runner is there if that can be imported (nothing is imported to find out).
+    module: its package, as far as that is its own (`google.adk`); the runner is there if that can be imported.
     distribution: the name of the installed package, None for one that is not installed from a package.
     versions: a version specifier such as ``>=3.2,<4``, empty for any.
     """
@@ -265,8 +283,8 @@ class RunnerSpec:
         """Raise SpecError for a spec that can't work."""
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise SpecError(f"runner {self.name!r}: a name is 1 to 64 of a-z 0-9 _ -")
-        if not isinstance(self.module, str) or not self.module.isidentifier():
-            raise SpecError(f"runner {self.name}: {self.module!r} is no top-level module")
+        if not isinstance(self.module, str) or not _MODULE.fullmatch(self.module):
+            raise SpecError(f"runner {self.name}: {self.module!r} is no module")
         if not self.hooks or not all(isinstance(hook, Hook) for hook in self.hooks):
             raise SpecError(
                 f"runner {self.name}: it has no hooks" if not self.hooks else f"runner {self.name}: a hook is a Hook"
@@ -283,3 +301,7 @@ class RunnerSpec:
         if len(accounting) > 1:
             raise SpecError(f"runner {self.name}: log and llm hooks both account; the same tokens would count twice")
         object.__setattr__(self, "hooks", tuple(self.hooks))
+
+    def owns(self, module: str) -> bool:
+        """Whether a module is a part of the runner."""
+        return f"{module}.".startswith(f"{self.module}.")

@@ -23,7 +23,7 @@ from typing import Any, Final, Protocol
 
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation.runners import duckdb
-from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.spec import ALONE, Hook, Role, RunnerSpec
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -95,9 +95,16 @@ def spec_as_toml(spec: RunnerSpec) -> str:
         if hook.fields:
             pairs = ", ".join(f"{name} = {_quoted(path)}" for name, path in hook.fields.items())
             lines.append(f"fields = {{ {pairs} }}")
-        lines += [f"{flag} = true" for flag in ("accounts", "optional", "sees_variables") if getattr(hook, flag)]
-        if hook.when is not None:
-            lines.append(f"when = {_quoted(hook.when)}")
+        if hook.accounts == ALONE:
+            lines.append(f"accounts = {_quoted(ALONE)}")
+        lines += [
+            f"{flag} = true"
+            for flag in ("accounts", "block", "optional", "sees_variables")
+            if getattr(hook, flag) is True
+        ]
+        for name in ("when", "unless"):
+            if getattr(hook, name) is not None:
+                lines.append(f"{name} = {_quoted(getattr(hook, name))}")
         if hook.parameters is not None:
             lines.append(f"parameters = {_list(hook.parameters)}")
         if hook.not_errors:

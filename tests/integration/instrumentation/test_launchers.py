@@ -177,7 +177,8 @@ def test_a_runner_file_that_can_not_be_used_stops_run_and_costs_the_other_launch
     run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "own.toml").write_text(SPEC.replace("role", "rol"))
-    said = "own.toml: hook 1: there is no key rol; there are accounts, fields, not_errors, optional, parameters, role, sees_variables, target, when"
+    keys = "accounts, block, fields, not_errors, optional, parameters, role, sees_variables, target, unless, when"
+    said = f"own.toml: hook 1: there is no key rol; there are {keys}"
     command = ("python", "-c", "print('started')")
     ours = run(*LAUNCHERS["rvbbit-otel run"], *command, OTEL_PYTHON_RVBBIT_RUNNER_FILES="own.toml")
     assert ours.returncode != 0

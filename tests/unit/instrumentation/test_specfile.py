@@ -39,17 +39,21 @@ def hooks(draw: Any, accounting: Role) -> Hook:
     if role is Role.CALLER_ASKED:
         names = sorted({*names, "caller_id"})
     when = st.none() if mended or role is Role.CALLER_GUESSED or REPLACED_FIELD in names else st.none() | PATHS
+    returned = draw(st.sampled_from(["", "()"]) if steers else st.just(""))
     return Hook(
         role,
-        draw(st.from_regex(r"m(\.[a-z]{1,4}){0,2}:[A-Z][a-z]{0,4}(\.[a-z]{1,4})?", fullmatch=True))
-        + draw(st.sampled_from(["", "()"]) if steers else st.just("")),
+        draw(st.from_regex(r"m(\.[a-z]{1,4}){0,2}:[A-Z][a-z]{0,4}(\.[a-z]{1,4})?", fullmatch=True)) + returned,
         {
             name: mended
             if mended and name in ("caller_id", "metadata")
             else draw(NAMES.filter(_is_argument) if name == REPLACED_FIELD else PATHS)
             for name in names
         },
-        accounts=draw(st.booleans()) if role is accounting else False,
+        accounts=draw(st.sampled_from([False, True, *(["alone"] if role is Role.LLM else [])]))
+        if role is accounting
+        else False,
+        block=draw(st.booleans()) if steers and not returned else False,
+        unless=draw(when.filter(lambda path: path is None or "result" not in path)),
         when=draw(when.filter(lambda path: path is None or "result" not in path)),
         optional=draw(st.booleans()),
         parameters=draw(st.none() | st.lists(TEXT, max_size=3).map(tuple)),

@@ -12,7 +12,12 @@ from rvbbit_otel.telemetry import Counters
 VIEW = read("migrations/0020_spans_stated_mv.sql")
 LISTED = set(re.findall(r"'([\w.]+)'", VIEW[VIEW.index("mapFilter(") : VIEW.index("SpanAttributes) AS said")]))
 READ = set(re.findall(r"said\['([\w.]+)'\]", VIEW))
-SESSIONS = {"session.id", "gen_ai.conversation.id", "langfuse.session.id", "traceloop.association.properties.session_id"}
+SESSIONS = {
+    "session.id",
+    "gen_ai.conversation.id",
+    "langfuse.session.id",
+    "traceloop.association.properties.session_id",
+}
 
 
 def test_the_view_reads_what_it_picks_out_and_nothing_else() -> None:

@@ -28,16 +28,17 @@ from rvbbit_otel.work import WORK_KEY, Work, work_of
 Owner = tuple[str, "str | None"]
 # Items of one queue whose owner is remembered at most; the others count as anybody's.
 _MAX_ITEMS: Final = 100_000
-# What these wait for is their own: an event of a thread that starts, the condition of a queue, the answer of a child or of a server, a pause
-# between two tries of one and the same call.
+# What these wait for is their own: an event of a thread that starts, the condition of a queue, the answer of a child or of a server, a lock
+# in a file, a pause between two tries of one and the same call.
 _OWN_WAITS: Final = frozenset(
     (
         *("threading", "queue", "asyncio", "concurrent", "multiprocessing", "subprocess", "selectors"),
         *("anyio", "trio", "sniffio"),
-        *("httpcore", "httpx", "aiohttp", "urllib3", "requests", "grpc"),
+        *("httpcore", "httpcore2", "httpx", "httpx2", "aiohttp", "urllib3", "requests", "grpc"),
         *("google", "botocore", "aiobotocore", "websockets"),
         *("tenacity", "backoff", "stamina", "retrying", "retry", "psycopg", "asyncpg", "redis"),
         *("openai", "anthropic", "litellm", "langchain_core", "groq", "mistralai", "cohere"),
+        *("filelock", "portalocker", "pydantic_ai"),
     )
 )
 # Methods that block for somebody's item; as functions for a pool they take for whoever waits for the pool.
@@ -182,7 +183,7 @@ class Taking:
         wrapping.when_imported("queue", self._replace_simple_queue)
         wrapping.before("asyncio.queues", "Queue.put_nowait", self._put)
         wrapping.put("asyncio.queues", "Queue.get_nowait", self._get)
-        wrapping.before("asyncio.queues", "Queue.get", lambda *_: took())
+        wrapping.before("asyncio.queues", "Queue.get", _asked_a_queue)
         for module, qualname in (
             ("multiprocessing.queues", "Queue.get"),
             ("multiprocessing.queues", "SimpleQueue.get"),
@@ -333,6 +334,12 @@ class Taking:
 def _asked_a_manager(instance: Any, args: Any, kwargs: Any) -> None:
     """A queue that lives in a manager's process is a shared place, too; other answers of a manager are one's own."""
     if next(iter(args), kwargs.get("methodname")) in _TAKES and "Queue" in type(instance).__name__:
+        took()
+
+
+def _asked_a_queue(instance: Any, args: Any, kwargs: Any) -> None:
+    """A library that waits for its own answers may let a task wait for them; whose the item is that comes is looked at all the same."""
+    if not _waits_for_its_own(sys._getframe(2)):
         took()
 
 

@@ -7,13 +7,39 @@ from collections.abc import Mapping
 from typing import Final
 
 from rvbbit_otel.errors import SpecError
-from rvbbit_otel.instrumentation.runners import duckdb, langgraph, lars, small_rvbbit
+from rvbbit_otel.instrumentation.runners import (
+    crewai,
+    dspy,
+    duckdb,
+    google_adk,
+    langchain,
+    langgraph,
+    lars,
+    litellm,
+    openai_agents,
+    pydantic_ai,
+    small_rvbbit,
+    smolagents,
+)
 from rvbbit_otel.instrumentation.spec import RunnerSpec
 from rvbbit_otel.telemetry import Counters
 
 # An entry point of this group names a RunnerSpec.
 GROUP: Final = "rvbbit_otel_runners"
-SHIPPED: Final = (lars.SPEC, small_rvbbit.SPEC, langgraph.SPEC, duckdb.SPEC)
+SHIPPED: Final = (
+    lars.SPEC,
+    small_rvbbit.SPEC,
+    langgraph.SPEC,
+    langchain.SPEC,
+    pydantic_ai.SPEC,
+    openai_agents.SPEC,
+    google_adk.SPEC,
+    crewai.SPEC,
+    smolagents.SPEC,
+    dspy.SPEC,
+    litellm.SPEC,
+    duckdb.SPEC,
+)
 # What any program's work may pass through: on whatever runners are asked for.
 ALWAYS: Final = (duckdb.SPEC.name,)
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from rvbbit_otel.instrumentation.runners import langchain
 from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
 
-_MANAGER: Final = "langchain_core.callbacks.manager"
-_MODEL: Final = "langchain_core.language_models.chat_models:BaseChatModel"
-_ANSWER: Final = "response.generations.0.0.message"
 # Interrupts for a human and commands to a parent graph are raised, and are no failures.
 _STEERING: Final[dict[str, Any]] = {"not_errors": ("langgraph.errors:GraphBubbleUp",)}
 
@@ -41,70 +39,6 @@ SPEC: Final = RunnerSpec(
             Hook(Role.CELL, f"langgraph.pregel._retry:{name}", {"name": "task.name"}, **_STEERING)
             for name in ("run_with_retry", "arun_with_retry")
         ),
-        *(
-            Hook(
-                Role.LLM,
-                f"{_MODEL}.{name}",
-                {
-                    "model": "self.model_name|self.model",
-                    "input": "messages.*.*.content"
-                    if name.endswith("generate")
-                    else "input.*.content|input.content|input",
-                },
-            )
-            for name in ("generate", "agenerate", "stream", "astream")
-        ),
-        *(
-            Hook(
-                Role.TOOL,
-                f"langchain_core.tools.base:BaseTool.{name}",
-                {"name": "self.name", "input": "tool_input"},
-                **_STEERING,
-            )
-            for name in ("run", "arun")
-        ),
-        # LangChain tells its callbacks what happens, streamed or not, once a call: these are its log rows, and they account for the tokens.
-        *(
-            Hook(
-                Role.LOG,
-                f"{_MANAGER}:{manager}.on_chat_model_start",
-                {
-                    "role": "messages.0.-1.type",
-                    "node_type": "literal:llm_start",
-                    "content": "messages.0.-1.content|messages.*.*.content",
-                },
-            )
-            for manager in ("CallbackManager", "AsyncCallbackManager")
-        ),
-        *(
-            Hook(
-                Role.LOG,
-                f"{_MANAGER}:{manager}.on_llm_end",
-                {
-                    "role": "literal:assistant",
-                    "node_type": "literal:llm_end",
-                    "content": f"{_ANSWER}.content",
-                    "provider": f"{_ANSWER}.response_metadata.model_provider",
-                    "model": f"{_ANSWER}.response_metadata.model_name|response.llm_output.model_name",
-                    # A message has an id too, which may be LangChain's own.
-                    "response_id": f"{_ANSWER}.response_metadata.id",
-                    "tokens_in": f"{_ANSWER}.usage_metadata.input_tokens",
-                    "tokens_out": f"{_ANSWER}.usage_metadata.output_tokens",
-                    "tokens_cached": f"{_ANSWER}.usage_metadata.input_token_details.cache_read",
-                    "tokens_cache_write": f"{_ANSWER}.usage_metadata.input_token_details.cache_creation",
-                    "tokens_reasoning": f"{_ANSWER}.usage_metadata.output_token_details.reasoning",
-                },
-                accounts=True,
-            )
-            for manager in ("CallbackManagerForLLMRun", "AsyncCallbackManagerForLLMRun")
-        ),
-        *(
-            Hook(
-                Role.LOG,
-                f"{_MANAGER}:{manager}.on_tool_end",
-                {"role": "literal:tool", "node_type": "literal:tool_end", "content": "output.content|output"},
-            )
-            for manager in ("CallbackManagerForToolRun", "AsyncCallbackManagerForToolRun")
-        ),
+        *langchain.HOOKS,
     ),
 )
