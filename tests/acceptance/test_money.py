@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -75,11 +75,15 @@ class Page:
         return re.findall(rf"```{language}\n(.*?)```", self.text, re.DOTALL)
 
 
-def run(folder: Path, server: AllInOne, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, server: AllInOne, *arguments: str, environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "rvbbit_otel", *arguments, "--dsn", server.clickhouse]
     # As in a pipe: nothing is cut.
     clean = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "RVBBIT_OTEL_BUDGETS")}
-    return subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=clean | dict(environ or {}), capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def lines(shown: str) -> list[str]:
@@ -172,6 +176,10 @@ def test_budgets_that_hold_are_a_rule_that_holds_and_a_wrong_file_is_an_error(se
     assert "budgets" not in run(tmp_path, server, "audit").stdout
     both = run(tmp_path, server, "audit", "coverage", "--budgets", "budgets.toml")
     assert (both.returncode, "--budgets goes with all rules" in both.stderr) == (2, True)
+    # A file that the environment names is for all rules, and says nothing to one of them by its name.
+    named = run(tmp_path, server, "audit", "coverage", environ={"RVBBIT_OTEL_BUDGETS": "none.toml"})
+    assert (named.returncode, named.stderr) == (0, "")
+    assert run(tmp_path, server, "audit", environ={"RVBBIT_OTEL_BUDGETS": "none.toml"}).returncode == 2
     (tmp_path / "budgets.toml").write_text('[[budget]]\nname = "all"\n')
     for arguments in (["audit", "--budgets", "budgets.toml"], ["budgets", "budgets.toml"]):
         wrong = run(tmp_path, server, *arguments)
