@@ -166,7 +166,8 @@ def test_an_async_generator_has_its_context_while_its_body_runs(traced: Traced) 
 
 
 ITEMS: list[Any] = [{"by": "m-1"}, {"usage": (1, 1)}, {"text": "no usage"}, {"usage": (7, 3)}, None]
-LATE = ("gen_ai.response.model", "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens")
+# These calls do not account for what they tell: another row does.
+LATE = ("gen_ai.response.model", "rvbbit.usage.told.input_tokens", "rvbbit.usage.told.output_tokens")
 
 
 def late(span: Any) -> list[Any]:

@@ -91,11 +91,13 @@ def traced(start: Start) -> Traced:
 def told(traced: Traced) -> list[tuple[Any, ...]]:
     """Of each row that tells tokens or a cost, in the order of their ends: its name, the number, whether it accounts."""
     rows = [(span.name.split()[-1], dict(span.attributes or {})) for span in traced.spans]
-    return [
-        (name, said.get("gen_ai.usage.input_tokens", said.get("rvbbit.usage.cost")), said["rvbbit.usage.counted"])
-        for name, said in rows
-        if "rvbbit.usage.counted" in said
-    ]
+    found = []
+    for name, said in rows:
+        if "rvbbit.usage.counted" in said:
+            counted = said["rvbbit.usage.counted"]
+            tokens = said.get("gen_ai.usage.input_tokens" if counted else "rvbbit.usage.told.input_tokens")
+            found.append((name, said.get("rvbbit.usage.cost") if tokens is None else tokens, counted))
+    return found
 
 
 def says(tokens: Any) -> Callable[[], Any]:

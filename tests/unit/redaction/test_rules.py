@@ -19,7 +19,7 @@ READ_BY_SQL = sorted(
     {
         name
         for file in SQL.rglob("*.sql")
-        for name in re.findall(r"(?:Span|Log|Resource)Attributes\['([^']+)'\]", file.read_text())
+        for name in re.findall(r"(?:(?:Span|Log|Resource)Attributes|said)\['([^']+)'\]", file.read_text())
     }
 )
 # What SQL shows and adds nothing up by.
