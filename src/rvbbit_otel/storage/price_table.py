@@ -5,6 +5,7 @@ Rates are whole numbers of 1e-12 dollars a token: dollars a million tokens, time
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ else:
     import tomli as tomllib
 
 _DAY: Final = 86_400
+# The day of a version at the end of a model's name.
+_DATE: Final = re.compile(r"[-@]20\d\d-?[01]\d-?[0-3]\d$")
 _PICO: Final = 1_000_000
 # The names of providers in the GenAI conventions that genai-prices does not find by itself.
 _PROVIDERS: Final[Mapping[str, str]] = {
@@ -156,7 +159,11 @@ def _rate(given: Mapping[str, int], source: str) -> Rate:
 
 
 def _published(provider: str, model: str) -> Iterator[Rate]:
+    source = published()
     found = _find(provider, model)
+    if found is None and (undated := _DATE.sub("", model)) != model:
+        # Another day's version of a model that it knows.
+        found, source = _find(provider, undated), f"{source} by {undated}"
     if found is None:
         return
     conditionals = found.prices if isinstance(found.prices, list) else [None]
@@ -174,7 +181,7 @@ def _published(provider: str, model: str) -> Iterator[Rate]:
                     for name, rate in _UNITS.items()
                     if getattr(prices, name, None) is not None
                 }
-                yield replace(_rate(given, published()), since=since, day_from=day_from, day_to=day_to, over=over)
+                yield replace(_rate(given, source), since=since, day_from=day_from, day_to=day_to, over=over)
 
 
 _UNITS: Final[Mapping[str, str]] = {

@@ -94,3 +94,11 @@ def test_a_model_is_found_by_the_names_that_calls_give(provider: str, model: str
 def test_what_nobody_sells_has_no_price(provider: str, model: str) -> None:
     """A local server that serves a model by a known name asks nothing for it."""
     assert rates_of(provider, model) == []
+
+
+def test_a_version_of_another_day_costs_what_its_model_does_and_says_so() -> None:
+    (rate,) = rates_of("openai", "gpt-4o-2031-07-18")
+    (known,) = rates_of("openai", "gpt-4o")
+    assert (rate.rate_in, rate.rate_out) == (known.rate_in, known.rate_out)
+    assert rate.source == f"{known.source} by gpt-4o"
+    assert "by" not in rates_of("openai", "gpt-4o-2024-05-13")[0].source  # That one has a price of its own.

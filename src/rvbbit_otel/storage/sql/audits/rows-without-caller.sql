@@ -8,7 +8,8 @@ SELECT
     session_id,
     count() AS rows,
     arraySort(groupUniqArrayIf(8)(caller_candidate, caller_candidate != '')) AS candidates,
-    countIf(claim = 'nobody' AND caller_candidate = '') AS refused_ids,
+    -- A session that a trace stands for is nobody's without a refusal.
+    countIf(claim = 'nobody' AND caller_candidate = '' AND NOT startsWith(session_id, 'trace-')) AS refused_ids,
     min(timestamp) AS first_row,
     any(service_name) AS service,
     any(name) AS example
