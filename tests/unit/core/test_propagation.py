@@ -82,6 +82,16 @@ def test_a_wildcard_allows_subdomains_only(host: str | None, leaves: bool) -> No
     assert ("sql-fox" in headers["baggage"]) is leaves
 
 
+@pytest.mark.parametrize(("host", "leaves"), [("b.internal", True), ("a.internal", False), ("c.internal", False)])
+def test_a_host_that_is_allowed_by_name_is_that_very_one(host: str, leaves: bool) -> None:
+    headers = sent(guarded(propagate_hosts=["b.internal"]), request_context(host=host))
+    assert ("sql-fox" in headers["baggage"]) is leaves
+
+
+def test_a_session_that_breaks_its_format_in_baggage_is_none() -> None:
+    assert session_of(baggage.set_baggage("session.id", "s\x00", Context())) is None
+
+
 def test_an_incoming_caller_is_not_believed_by_default() -> None:
     header = {"baggage": "rvbbit.caller.id=sql-forged,session.id=s9,rvbbit.caller.digest=1,theirs=1"}
     context = guarded().extract(header, Context())
