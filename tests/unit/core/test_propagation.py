@@ -27,6 +27,7 @@ from rvbbit_otel.propagation import (
 )
 from rvbbit_otel.settings import Settings
 from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.work import work_of
 
 FOX = Caller.of("sql-fox", {"origin": "sql", "sql_query": "SELECT secret"})
 STANDARD = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
@@ -81,6 +82,28 @@ def test_an_allowed_host_gets_the_id_a_digest_and_the_session_but_no_metadata() 
 def test_a_wildcard_allows_subdomains_only(host: str | None, leaves: bool) -> None:
     headers = sent(guarded(propagate_hosts=["*.example.com"]), request_context(host=host))
     assert ("sql-fox" in headers["baggage"]) is leaves
+
+
+@pytest.mark.parametrize(("host", "leaves"), [("b.internal", True), ("a.internal", False), ("c.internal", False)])
+def test_a_host_that_is_allowed_by_name_is_that_very_one(host: str, leaves: bool) -> None:
+    headers = sent(guarded(propagate_hosts=["b.internal"]), request_context(host=host))
+    assert ("sql-fox" in headers["baggage"]) is leaves
+
+
+@pytest.mark.parametrize("other", ["sql-cat", "sql-owl"])
+def test_another_caller_in_baggage_is_the_caller_whatever_work_is_around(other: str) -> None:
+    assert caller_id_of(baggage.set_baggage("rvbbit.caller.id", other, with_caller(Context(), FOX))) == other
+
+
+def test_a_trusted_sender_that_says_nothing_of_a_caller_leaves_the_work_that_is_around() -> None:
+    before = without_attribution(Context(), "sql-fox")
+    after = guarded(trust_inbound=True).extract({"baggage": "theirs=1"}, before)
+    assert baggage.get_baggage("theirs", after) == "1"
+    assert work_of(after) is work_of(before)
+
+
+def test_a_session_that_breaks_its_format_in_baggage_is_none() -> None:
+    assert session_of(baggage.set_baggage("session.id", "s\x00", Context())) is None
 
 
 def test_an_incoming_caller_is_not_believed_by_default() -> None:
