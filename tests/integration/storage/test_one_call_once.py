@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import random
 from dataclasses import dataclass, field
 
 import pytest
 from tests.conftest import Store
 from tests.support.otlp import NOW, SpanRecord, Value, traces
+
+from rvbbit_otel.storage.prices import PUT
 
 SECOND = 10**9
 TOTAL = "SELECT caller_id, sum(tokens_in), sum(tokens_out), toString(sum(cost)) FROM unified_logs GROUP BY caller_id ORDER BY caller_id"
@@ -184,6 +187,37 @@ def test_a_runners_own_row_and_a_call_in_batches_of_their_own_count_once(store: 
     call = Told("call", "openai", 1, 1.9)
     ((_, tokens_in, tokens_out, _),) = sent(store, *([[row], [call]] if first == "row" else [[call], [row]]))
     assert (tokens_in, tokens_out) == (100, 20)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_rows_and_calls_of_many_sessions_in_one_trace_count_once_in_any_batches(store: Store, seed: int) -> None:
+    """As larsql beside an instrumentation of its client: the same question in several sessions of one trace, and rows that are written late."""
+    chance = random.Random(seed)
+    spans = []
+    for number in range(6):
+        who = {"session": f"run-{number % 3}", "caller": f"web-{number % 2}"}
+        begin = chance.random() * 4
+        end = begin + 0.5 + chance.random()
+        at = end + chance.random() * 2
+        own: dict[str, Value] = {"rvbbit.kind": "log", "rvbbit.usage.counted": True}
+        spans += [
+            Told(f"t{number}", "openai", begin, end, (11, 1), **who),  # type: ignore[arg-type]
+            Told(f"o{number}", "rvbbit_otel", at, at, (11, 1), cost=0.25, more=own, **who),  # type: ignore[arg-type]
+        ]
+    chance.shuffle(spans)
+    cuts = sorted(chance.sample(range(1, 12), 4))
+    batches = [spans[a:b] for a, b in itertools.pairwise([0, *cuts, 12])]
+    assert sent(store, *batches) == [("web-0", 33, 3, "0.75"), ("web-1", 33, 3, "0.75")]
+
+
+def test_a_price_that_was_computed_before_one_is_stated_makes_room_for_it(store: Store) -> None:
+    store.engine.command(
+        PUT, {"provider": "", "model": "m-1", "rates": "[(1,0,0,86400,0,1000,1000,1000,1000,1000,1000,1000,'mine')]"}
+    )
+    call = Told("call", "openai", 1, 1.9)
+    row = Told("row", "rvbbit_otel", 2, 2, cost=0.00000001, more={"rvbbit.kind": "log", "rvbbit.usage.counted": True})
+    assert sent(store, [call]) == [("web-1", 100, 20, "0.00000012")]
+    assert sent(store, [row]) == [("web-1", 100, 20, "0.00000001")]
 
 
 @pytest.mark.parametrize("batches", [1, 2])

@@ -3,7 +3,7 @@
 -- is_row: the span is a row of unified_logs and counts for its session. trace_hash, claim: as in session_facts.
 -- told_*: the usage that the span states, whether it counts or not; told_cost in billionths of a thousandth of a dollar (1e-12), NULL where none is stated.
 -- tells: it may count. own: a row of an instrumented runner, which says itself that it counts. awaited: its price will come in a row of its own.
--- call: a hash of trace id and span id. call_keys: hashes of its trace, session and response id: spans that tell of one call share one (ADR 17).
+-- call: a hash of trace id and span id. call_keys: hashes of its trace, of its session and caller, and of its response id: spans that tell of one call share one (ADR 17).
 CREATE TABLE IF NOT EXISTS spans_in
 (
     Timestamp DateTime64(9),

@@ -4,7 +4,7 @@ SELECT
     stated.* EXCEPT has_usage,
     is_row AND has_usage AS tells,
     if(tells, arrayDistinct(arrayConcat(
-        [cityHash64('trace', trace_hash), cityHash64('session', session_id)],
+        [cityHash64('trace', trace_hash), cityHash64('session', session_id, caller_id)],
         if(length(response_id) >= 8, [cityHash64('response', response_id)], [])
     )), []) AS call_keys,
     -- As long as no other span tells of the same call, and no price is to be found: what does is looked at further on.

@@ -9,9 +9,12 @@ WITH lost AS
     WHERE is_row AND claim IN ('open', 'none')
 )
 SELECT
-    spans_sought.* EXCEPT (caller_id, caller_source),
+    spans_sought.* EXCEPT (caller_id, caller_source, call_keys),
     if(is_row AND claim IN ('open', 'none'), found_caller, spans_sought.caller_id) AS caller_id,
-    if(is_row AND claim IN ('open', 'none') AND found_caller != '', 'repair', spans_sought.caller_source) AS caller_source
+    if(is_row AND claim IN ('open', 'none') AND found_caller != '', 'repair', spans_sought.caller_source) AS caller_source,
+    arrayMap(
+        key -> if(key = cityHash64('session', session_id, spans_sought.caller_id), cityHash64('session', session_id, caller_id), key), spans_sought.call_keys
+    ) AS call_keys
 FROM spans_sought
 LEFT JOIN
 (

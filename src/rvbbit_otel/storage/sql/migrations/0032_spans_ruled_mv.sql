@@ -18,6 +18,8 @@ tellers AS
             false AS stored,
             own,
             claim > 'nobody' AS claimed,
+            -- A runner's rows are told from those of other runs by their session alone.
+            (NOT own OR key = cityHash64('session', session_id, caller_id)) AND spans_told.told_in + spans_told.told_out > 0 AS alike,
             if(own, 0, cityHash64(ServiceName, ScopeName)) AS scope,
             (model != '') + (response_id != '') + (told_cached != 0) + (told_reasoning != 0) AS detail,
             trace_hash,
@@ -34,7 +36,7 @@ tellers AS
         FROM spans_told
         WHERE tells
         UNION ALL
-        SELECT key, call, true, own, true, scope, detail, trace_hash, span, parent, start, finish, toInt64(calls_told.told_in), toInt64(calls_told.told_out), told_cost,
+        SELECT key, call, true, own, true, alike, scope, detail, trace_hash, span, parent, start, finish, toInt64(calls_told.told_in), toInt64(calls_told.told_out), told_cost,
             toInt64(calls_told.counted_in), toInt64(calls_told.counted_out), counted_cost
         FROM calls_told
         WHERE key IN (SELECT arrayJoin(call_keys) FROM spans_told WHERE tells)
@@ -42,7 +44,8 @@ tellers AS
     ORDER BY stored DESC
     LIMIT 1 BY key, call
 ),
--- One span for each call that two instrumentations tell of alike.
+-- One span for each call that two instrumentations tell of alike. Of one scope's spans each is another call, so there are as many calls as the scope tells of that
+-- tells of most: a span whose place in its scope's count is no further than what is counted already adds nothing, and of those that share a place one counts.
 candidates AS
 (
     SELECT
@@ -53,61 +56,66 @@ candidates AS
         any(numbered.parent) AS parent,
         any(numbered.start) AS start,
         any(numbered.finish) AS finish,
-        max(numbered.place > 1 AND NOT numbered.stored) AS told_by_another,
+        max(numbered.is_another) AS told_by_another,
         if(told_by_another, 0, any(numbered.told_in))::Int64 AS told_in,
         if(told_by_another, 0, any(numbered.told_out))::Int64 AS told_out,
         any(numbered.told_cost) AS told_cost,
-        if(told_by_another, max(numbered.cost_there), 0) AS counted_there,
         any(numbered.counted_in) AS counted_in,
         any(numbered.counted_out) AS counted_out,
-        any(numbered.counted_cost) AS counted_cost
+        any(numbered.counted_cost) AS counted_cost,
+        if(told_by_another, max(numbered.computed_there), 0) AS computed_there
     FROM
     (
         SELECT
             *,
-            row_number() OVER same AS place,
-            first_value(told_cost IS NULL) OVER same AS is_unpriced_there,
-            first_value(counted_cost) OVER same AS cost_there
+            NOT stored AND alike AND (position <= counted_calls OR row_number() OVER same > 1) AS is_another,
+            if(position <= counted_calls, stated_there, first_value(told_cost IS NOT NULL) OVER same) AS is_priced_there
         FROM
         (
             SELECT
                 *,
-                row_number() OVER (PARTITION BY key, told_in, told_out, at_once, scope ORDER BY start, call) AS number,
+                countIf(stored) OVER one_scope + row_number() OVER (PARTITION BY key, told_in, told_out, at_once, scope, stored ORDER BY start, call) AS position,
                 -- Of two that tell of the same calls the one nearer to the provider is shorter.
-                avg(toUnixTimestamp64Nano(finish) - toUnixTimestamp64Nano(start)) OVER (PARTITION BY key, told_in, told_out, at_once, scope) AS length
+                avg(toUnixTimestamp64Nano(finish) - toUnixTimestamp64Nano(start)) OVER one_scope AS length,
+                countIf(stored AND counted_in + counted_out > 0) OVER all_scopes AS counted_calls,
+                maxIf(counted_cost, stored AND told_cost IS NULL) OVER all_scopes AS computed_there,
+                maxIf(told_cost IS NOT NULL, stored AND counted_in + counted_out > 0) OVER all_scopes AS stated_there
             FROM
             (
                 -- A runner's log row has no length: it is written when the call is over.
                 SELECT
                     *,
                     if(
-                        max(own AND start = finish) OVER (PARTITION BY key, told_in, told_out),
+                        max(own AND start = finish) OVER (PARTITION BY key, told_in, told_out, alike),
                         0,
-                        sum(begins) OVER (PARTITION BY key, told_in, told_out ORDER BY start, finish DESC, call)
+                        sum(begins) OVER (PARTITION BY key, told_in, told_out, alike ORDER BY start, finish DESC, call)
                     ) AS at_once
                 FROM
                 (
                     SELECT
                         *,
                         start > max(finish) OVER (
-                            PARTITION BY key, told_in, told_out ORDER BY start, finish DESC, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                            PARTITION BY key, told_in, told_out, alike ORDER BY start, finish DESC, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                         ) AS begins
                     FROM tellers
-                    WHERE NOT (stored AND counted_in = 0 AND counted_out = 0 AND counted_cost = 0)
                 )
             )
+            WINDOW
+                one_scope AS (PARTITION BY key, told_in, told_out, alike, at_once, scope),
+                all_scopes AS (PARTITION BY key, told_in, told_out, alike, at_once)
         )
         WINDOW same AS (
-            PARTITION BY key, told_in, told_out, at_once, number, if(told_in + told_out = 0, call, 0)
-            ORDER BY stored DESC, own DESC, told_cost IS NOT NULL DESC, claimed DESC, detail DESC, length, scope, call
+            PARTITION BY key, told_in, told_out, alike, at_once, position, stored
+            ORDER BY own DESC, told_cost IS NOT NULL DESC, claimed DESC, detail DESC, length, scope, call
         )
     ) AS numbered
+    WHERE NOT (numbered.stored AND numbered.counted_in = 0 AND numbered.counted_out = 0 AND numbered.counted_cost = 0)
     GROUP BY call
     -- Of one whose call another tells of, only a price that nobody else states.
-    HAVING NOT told_by_another OR told_cost IS NOT NULL AND min(numbered.place = 1 OR numbered.is_unpriced_there)
+    HAVING NOT told_by_another OR told_cost IS NOT NULL AND NOT max(numbered.is_another AND numbered.is_priced_there)
 ),
 -- The rule, for each of them. `inside`: of what lies in it, how many, how many with a price, tokens in, tokens out and dollars that are counted already, tokens
--- and dollars that the innermost of the block tell. `outside`: of what it lies in, whether one beats it, whether one's price does, whether one's price
+-- and dollars that the innermost of the block tell, and dollars that were computed. `outside`: of what it lies in, whether one beats it, whether one's price does, whether one's price
 -- stays, and tokens in, tokens out and dollars that are counted already.
 ruled AS
 (
@@ -118,8 +126,8 @@ ruled AS
         if(takes_tokens, told_in - least(told_in, inside[3] + outside[4]), 0) AS takes_in,
         if(takes_tokens, told_out - least(told_out, inside[4] + outside[5]), 0) AS takes_out,
         is_priced AND outside[2] = 0 AND (inside[2] = 0 OR cost_beats) AS takes_cost,
-        -- What it adds to what is counted already.
-        if(takes_cost, greatest(0, dollars - greatest(inside[5], counted_there) - outside[6]), 0) AS takes_dollars,
+        -- What it adds to what is counted already. Where that is a price that was computed before this one was stated, it may be less than nothing.
+        if(takes_cost, greatest(0, dollars - inside[5] - outside[6]) - greatest(inside[8], computed_there), 0) AS takes_dollars,
         inside[2] > 0 OR outside[3] = 1 AS priced_elsewhere
     FROM
     (

@@ -4,6 +4,7 @@ SELECT
     arrayJoin(call_keys) AS key,
     call,
     own,
+    (NOT own OR key = cityHash64('session', session_id, caller_id)) AND told_in + told_out > 0 AS alike,
     if(own, 0, cityHash64(ServiceName, ScopeName)) AS scope,
     (model != '') + (response_id != '') + (told_cached != 0) + (told_reasoning != 0) AS detail,
     trace_hash,
