@@ -65,7 +65,7 @@ def work(caller):
             with tracer.start_as_current_span(caller, attributes={"number": number}) as span:
                 span.add_event("half way", {"at": number})
                 span.add_link(span.get_span_context())
-                logger.emit(_logs.LogRecord(body=caller, severity_text="INFO"))
+                logger.emit(_logs.LogRecord(body="said", attributes={"order.state": caller}, severity_text="INFO"))
 
 threads = [threading.Thread(target=work, args=(f"web-{number}",)) for number in range(3)]
 for thread in threads:
@@ -77,13 +77,15 @@ with tracer.start_as_current_span("nobody"):
 traced.shutdown()
 logged.shutdown()
 
+def said(each, key):
+    return {pair.key: pair.value.string_value for pair in each.attributes}.get(key, "")
+
 def caller(each):
-    found = {pair.key: pair.value.string_value for pair in each.attributes}
-    return found.get("rvbbit.caller.id", "")
+    return said(each, "rvbbit.caller.id")
 
 own = [each for each in spans if each.name.startswith("web-")]
 print("spans", len(own), sum(caller(each) == each.name for each in own), sum(len(each.events) + len(each.links) for each in own))
-print("records", len(records), sum(caller(each) == each.body.string_value for each in records))
+print("records", len(records), sum(caller(each) == said(each, "order.state") for each in records))
 print("nobody", [caller(each) for each in spans if each.name == "nobody"])
 print("explicit", sum(1 for each in own for pair in each.attributes if pair.key == "rvbbit.caller.source" and pair.value.string_value == "explicit"))
 """

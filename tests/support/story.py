@@ -76,7 +76,8 @@ def tell(store: Store) -> None:
             error="no such file",
         ),
         _span(41, session__id="nobody's", rvbbit__caller__source="none", rvbbit__caller__candidate=CALLER),
-        _span(42, **dict(_of("session-2")), rvbbit__caller__conflict="sql-stale"),
+        # That one is a call to a model, of which nobody tells the usage.
+        _span(42, **dict(_of("session-2")), rvbbit__caller__conflict="sql-stale", gen_ai__operation__name="chat"),
         _span(43, **dict(_of("session-3", "sql-owl"))),
         _span(
             44, **dict(_of("child", "sql-owl")), rvbbit__session__parent_id="session-1", rvbbit__session__event="end"
@@ -98,6 +99,13 @@ def tell(store: Store) -> None:
     )
     store.engine.command(
         "DELETE FROM session_facts WHERE session_id = 'nobody''s' SETTINGS lightweight_deletes_sync = 2"
+    )
+    # What two inserts leave that did not see each other: another instrumentation told of the call of session-1 as well.
+    store.engine.command(
+        "INSERT INTO calls_told SELECT * REPLACE (7 AS scope, false AS own, "
+        "(SELECT any(cityHash64(trace_id, span_id)) FROM unified_logs WHERE session_id = 'session-2' AND cost > 0) AS call) "
+        "FROM (SELECT * FROM calls_told WHERE call IN "
+        "(SELECT cityHash64(trace_id, span_id) FROM unified_logs WHERE session_id = 'session-1' AND cost > 0))"
     )
     store.engine.command("ALTER TABLE schema_migrations DETACH PARTITION ID 'all'")
     store.engine.command(

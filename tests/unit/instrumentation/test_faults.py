@@ -168,7 +168,7 @@ def test_a_job_runs_whatever_becomes_of_its_context(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("number", [1, -1])
-@pytest.mark.parametrize("name", ["attach", "effective", "_plain", "_generator_around", "_name_of", "get_current"])
+@pytest.mark.parametrize("name", ["attach", "effective", "_plain", "generator_around", "_name_of", "get_current"])
 def test_a_block_runs_whatever_becomes_of_it(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> None:
     def in_block() -> int:
         with called_by("web-1"):
