@@ -1,7 +1,7 @@
 -- Which of several spans about one call counts, and what a call costs: the one place that decides it (ADR 17, 18).
---   Two instrumentations that tell of the same call: the same tokens, at the same time, under one trace, session or response id, from two scopes. Each scope's
---   calls are numbered in order of time; those of one number are one call, and one span counts: what is stored already, else a runner's own row, one that
---   states a cost, one with a caller, one that tells more, the shorter one.
+--   Two instrumentations that tell of the same call: the same tokens, at the same time, under one trace, session or response id, from two scopes. There are as
+--   many calls as the scope tells of that tells of most. What is stored stays; else a runner's own row counts, one that states a cost, one with a caller,
+--   one that tells more, the shorter one.
 --   A span in which others tell: it counts where it tells more than all of them together, and then they don't; of what is stored and counted already it
 --   counts the rest. A call that comes after the span in which it lies counts what it tells beyond that.
 --   A stated cost goes the same way by itself. A price is computed only where nobody states one.
