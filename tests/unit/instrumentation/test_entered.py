@@ -157,7 +157,8 @@ def test_a_call_that_a_hooked_one_makes_is_no_second_row_and_a_client_accounts_w
         with toy_blocks.Agent().iter_sync("run-1"):
             toy_blocks.complete("m")
     rows = [dict(span.attributes or {}) for span in traced.spans if span.name == "chat m"]
-    used = [(row["gen_ai.usage.input_tokens"], row["rvbbit.usage.counted"]) for row in rows]
+    names = {True: "gen_ai.usage.input_tokens", False: "rvbbit.usage.told.input_tokens"}
+    used = [(row[names[row["rvbbit.usage.counted"]]], row["rvbbit.usage.counted"]) for row in rows]
     assert used == [(3, True), (4, True), (3, False)]
 
 
