@@ -19,7 +19,7 @@ from tests.support.programs import until
 from rvbbit_otel.storage.client import ClickHouseDatabase
 
 # Enough for parts whose columns are worth a flipped byte.
-ROWS = 300
+ROWS = 2000  # So that data is most of a part: what the engine notes of columns it can do without.
 
 
 @pytest.fixture(scope="module")
