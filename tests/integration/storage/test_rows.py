@@ -58,10 +58,22 @@ def test_a_log_row_is_stored_whole(store: Store) -> None:
             "cell_name": "extract",
             "take_index": 1,
             "model": "stub/brand-1",
+            "provider": "",
+            "response_id": "",
+            "user_id": "",
             "usage_counted": True,
             "tokens_in": 10,
             "tokens_out": 3,
+            "tokens_cached": 0,
+            "tokens_cache_write": 0,
+            "tokens_reasoning": 0,
+            "tokens_audio_in": 0,
+            "tokens_audio_out": 0,
             "cost": 0.25,
+            "cost_source": "stated",
+            "told_tokens_in": 10,
+            "told_tokens_out": 3,
+            "told_cost": 0.25,
             "duration_ms": 12.5,
             "status": "unset",
             "error": "",
@@ -273,12 +285,12 @@ def test_a_third_partys_call_counts_where_no_instrumented_runner_holds_the_sessi
 
 
 @pytest.mark.parametrize("source", ["echo", "inherited", "repair"])
-def test_a_third_partys_call_does_not_count_where_an_instrumented_runner_holds_the_session(
+def test_a_third_partys_call_counts_in_a_runners_session_too_where_no_row_of_the_runners_tells_of_it(
     store: Store, source: str
 ) -> None:
     usage = {"gen_ai__operation__name": "chat", "gen_ai__usage__input_tokens": 7, "gen_ai__usage__cost": 0.25}
     store.send(traces(row(1, rvbbit__caller__source=source, **usage)))
-    assert store.rows("SELECT tokens_in, cost, usage_counted FROM unified_logs") == [(0, 0, False)]
+    assert store.rows("SELECT tokens_in, cost, usage_counted FROM unified_logs") == [(7, 0.25, True)]
 
 
 def test_a_callers_root_span_is_no_row_but_tells_its_metadata(store: Store) -> None:

@@ -20,7 +20,7 @@ tellers AS
             claim > 'nobody' AS claimed,
             -- A runner's rows are told from those of other runs by their session alone.
             (NOT own OR key = cityHash64('session', session_id, caller_id)) AND spans_told.told_in + spans_told.told_out > 0 AS alike,
-            if(own, 0, cityHash64(ServiceName, ScopeName)) AS scope,
+            if(own, 0, cityHash64(ServiceName, ScopeName, kind = 'llm')) AS scope,
             (model != '') + (response_id != '') + (told_cached != 0) + (told_reasoning != 0) AS detail,
             trace_hash,
             cityHash64(SpanId) AS span,
