@@ -52,7 +52,7 @@ class Segment:
             first = file.read(len(FIRST_LINE))
             file.seek(0)
             records = list(read_records(file))
-        if first.startswith(_OF_ANY_VERSION) and first != FIRST_LINE:
+        if first.startswith(_OF_ANY_VERSION) and not FIRST_LINE.startswith(first):
             raise StoreCorruptError(
                 f"{path} was written by a newer version of rvbbit-otel: start that one, and stop it, which stores what waits"
             )
