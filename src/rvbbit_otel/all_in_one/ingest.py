@@ -25,8 +25,6 @@ from rvbbit_otel.telemetry import Counters
 _GROUP_BYTES = 32 * 1024 * 1024
 # Seconds until an insert is tried again where nothing can be stored: no disk, no memory. Twice that the next time, up to the second.
 _FIRST_PAUSE, _LAST_PAUSE = 0.2, 5.0
-# Seconds that a process which ends goes on storing. What waits then is stored by the next.
-_CLOSE_SECONDS = 4.0
 
 
 class Ingest:
@@ -89,11 +87,11 @@ class Ingest:
             self._changed.notify()
         return found
 
-    def close(self) -> None:
-        """Take nothing more, store what waits as long as that is short, and leave the rest to the next process."""
+    def close(self, seconds: float) -> None:
+        """Take nothing more, store what waits for so long, and leave the rest to the next process."""
         self._writer.close()
         with self._changed:
-            self._closing = time.monotonic() + _CLOSE_SECONDS
+            self._closing = time.monotonic() + seconds
             self._changed.notify()
         self._thread.join()
         self._progress.give_up(StoreUnavailableError("the store is closing"))

@@ -23,6 +23,7 @@ class Options:
     max_body: bytes of one OTLP body once unpacked; the Collector's limit since CVE-2024-36129.
     max_queued: bytes of bodies that wait to be written to the journal; above it clients are asked to come again.
     max_journal: bytes of the journal on the disk: what is acknowledged and not stored yet. Above it clients are asked to come again.
+    drain_seconds: for how long an end goes on storing what is in the journal; the rest is for the next start.
     journal_sync: when what is acknowledged is safe from a loss of power; from the end of this process it always is.
     query_seconds, query_memory, result_bytes, result_rows: what one query from outside may take.
     readers: queries from outside that run at once.
@@ -42,6 +43,7 @@ class Options:
     max_body: int = 20 * MIB
     max_queued: int = 128 * MIB
     max_journal: int = 1024 * MIB
+    drain_seconds: int = 4
     journal_sync: Sync = Sync.EACH
     query_seconds: int = 30
     query_memory: int = 256 * MIB

@@ -68,7 +68,7 @@ def run(
         ingest = Ingest(
             journal, Storing(engine, counters, after=pricing.look), quarantine, counters, options.max_queued
         )
-        opened.callback(ingest.close)
+        opened.callback(ingest.close, options.drain_seconds)
         door = OtlpDoor(ingest, counters)
 
         def too_many_bodies() -> None:

@@ -97,15 +97,15 @@ def test_what_was_answered_is_there_once_after_a_kill_and_is_asked_for_while_it_
 
 
 def test_an_end_by_sigterm_does_not_wait_for_what_takes_long_and_the_next_start_stores_it(tmp_path: Path) -> None:
-    made, bodies = Bodies(SPANS), 2 * MANY
-    with running_all_in_one(tmp_path / "data") as server:
-        export(server, [made(number) for number in range(bodies)])
+    made = Bodies(SPANS)
+    with running_all_in_one(tmp_path / "data", limits={"drain_seconds": 0}) as server:
+        export(server, [made(number) for number in range(MANY)])
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(30) == 0
         assert "closed" in server.log()
     assert list((tmp_path / "data" / "journal").glob("*.journal"))
     with running_all_in_one(tmp_path / "data") as server:
-        assert counts(server) == (bodies * SPANS, bodies * SPANS, bodies * SPANS)
+        assert counts(server) == (MANY * SPANS, MANY * SPANS, MANY * SPANS)
     # An end with nothing left to do leaves nothing of anybody's text outside the tables.
     assert list((tmp_path / "data" / "journal").iterdir()) == []
 

@@ -54,7 +54,7 @@ class Door:
         self.ingest.all_so_far().result(10)
 
     def close(self) -> None:
-        self.ingest.close()
+        self.ingest.close(10)
         self.journal.checkpoint()
         self.journal.close()
 
@@ -342,6 +342,6 @@ def test_a_group_sync_waits_for_others(tmp_path: Path, monkeypatch: pytest.Monke
     storing = Storing(FakeEngine(), Counters(), Trials())  # type: ignore[arg-type]
     ingest = Ingest(journal, storing, Quarantine(tmp_path / "quarantine", lambda kept: None), Counters(), MIB)
     ingest.submit(request(BODIES[0])).result(10)
-    ingest.close()
+    ingest.close(10)
     journal.close()
     assert waited == [0.005]
