@@ -26,6 +26,7 @@ ALL = (
     "query",
     "audit",
     "ingest",
+    "answers",
     "overload",
     "soak",
 )

@@ -39,5 +39,5 @@ class Checkpoints:
     def _take(self) -> None:
         try:
             self._journal.checkpoint()
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - it is tried again in a few seconds
             self._counters.error("journal.checkpoint", error)

@@ -192,7 +192,7 @@ class Ingest:
         for each in kept:
             try:
                 requests.append(Request(each.signal, self.quarantine.body(each), each.cost))
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, TypeError) as error:
                 self._counters.error("quarantine", error)
                 self.quarantine.failed_again(each)
                 return

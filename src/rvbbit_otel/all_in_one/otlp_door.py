@@ -50,21 +50,20 @@ class OtlpDoor:
             raise UnreadableBodyError(
                 f"the body can't be read ({type(error).__name__}): don't send it again"
             ) from error
-        counts = await self._left_out(request)
-        await asyncio.wrap_future(self.ingest.submit(request))
+        written = asyncio.wrap_future(self.ingest.submit(request))
+        # While the disk is waited for.
+        counts = await self._run(request.body, lambda: left_out(request))
+        await written
         return self._say(answer, request, counts)
 
     async def _read(self, signal: str, body: bytes, is_json: bool) -> Request:
         if is_json:
             body = await self._in_thread(lambda: otlp_json.to_protobuf(signal, body))
-        if len(body) <= _SMALL:
-            return prepare(signal, body)
-        return await self._in_thread(lambda: prepare(signal, body))
+        return await self._run(body, lambda: prepare(signal, body))
 
-    async def _left_out(self, request: Request) -> Mapping[str, int]:
-        if len(request.body) <= _SMALL:
-            return left_out(request)
-        return await self._in_thread(lambda: left_out(request))
+    async def _run(self, body: bytes, work: Callable[[], _T]) -> _T:
+        """Work that takes as long as a body is large: on the loop where handing it to a thread would cost more."""
+        return work() if len(body) <= _SMALL else await self._in_thread(work)
 
     def _say(self, answer: Message, request: Request, counts: Mapping[str, int]) -> Message:
         for reason, count in counts.items():

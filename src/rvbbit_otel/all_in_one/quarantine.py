@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from rvbbit_otel.all_in_one.journal.syncing import sync_file, sync_folder
 from rvbbit_otel.all_in_one.otlp_requests import Request
@@ -21,6 +20,7 @@ from rvbbit_otel.all_in_one.otlp_requests import Request
 _SUFFIX = ".request"
 # Seconds until what may pass by itself is tried again; twice that the next time, up to the second.
 _FIRST_SECONDS, _LAST_SECONDS = 1.0, 300.0
+_NEVER = float("inf")
 # Bytes that are tried again at once.
 _AT_ONCE = 8 * 1024 * 1024
 
@@ -32,7 +32,8 @@ class Kept:
     name: the same in every process.
     reason: ``request`` where no store can take it, ``store`` where this one can't.
     error: the engine's code and name, or the kind of error.
-    since: when it was answered for, ISO 8601, UTC.
+    since: when it was first tried, ISO 8601, UTC.
+    checksum: of its body.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Kept:
     reason: str
     error: str
     since: str
+    checksum: int
     due: float = field(default=0.0, compare=False)
     wait: float = field(default=_FIRST_SECONDS, compare=False)
 
@@ -57,7 +59,7 @@ class Quarantine:
         self._lock = threading.Lock()
         self._kept = {kept.name: kept for kept in map(_read, sorted(folder.glob(f"*{_SUFFIX}")))}
         for kept in self._kept.values():
-            kept.due = 0.0 if kept.reason == "store" else float("inf")
+            kept.due = 0.0 if kept.reason == "store" else _NEVER
         changed(self.all())
 
     def all(self) -> list[Kept]:
@@ -71,11 +73,18 @@ class Quarantine:
         return sum(kept.size for kept in self.all())
 
     def put(self, name: str, request: Request, reason: str, error: str) -> None:
-        """Keep a request; when this returns it is on the disk. Raises OSError."""
-        since = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        kept = Kept(name, request.signal, len(request.body), request.cost, reason, error, since)
+        """Keep a request; when this returns it is on the disk. Raises OSError.
+
+        The same request under the same name is kept once. A journal that was empty begins to count anew: another request gets another name.
+        """
+        checksum = zlib.crc32(request.body)
+        with self._lock:
+            while name in self._kept and self._kept[name].checksum != checksum:
+                name += "-again"
+        size = len(request.body)
+        kept = Kept(name, request.signal, size, request.cost, reason, error, _moment(time.time()), checksum)
         _write(self._folder / f"{name}{_SUFFIX}", kept, request.body)
-        kept.due = time.monotonic() + kept.wait if reason == "store" else float("inf")
+        kept.due = time.monotonic() + kept.wait if reason == "store" else _NEVER
         with self._lock:
             self._kept[name] = kept
         self._changed(self.all())
@@ -94,8 +103,8 @@ class Quarantine:
 
     def seconds_left(self) -> float | None:
         """Until something is due; None if nothing will be by itself."""
-        first = min((kept.due for kept in self.all()), default=float("inf"))
-        return None if first == float("inf") else max(first - time.monotonic(), 0.0)
+        first = min((kept.due for kept in self.all()), default=_NEVER)
+        return None if first == _NEVER else max(first - time.monotonic(), 0.0)
 
     def body(self, kept: Kept) -> bytes:
         """The body; raises OSError, ValueError where the file is damaged."""
@@ -105,7 +114,7 @@ class Quarantine:
     def failed_again(self, kept: Kept) -> None:
         """It was tried, in vain."""
         kept.wait = min(kept.wait * 2, _LAST_SECONDS)
-        kept.due = time.monotonic() + kept.wait if kept.reason == "store" else float("inf")
+        kept.due = time.monotonic() + kept.wait if kept.reason == "store" else _NEVER
 
     def remove(self, names: Iterable[str]) -> int:
         """Forget requests: they are stored, or nobody wants them. How many there were."""
@@ -119,7 +128,8 @@ class Quarantine:
 
     def retry(self, names: Iterable[str]) -> int:
         """Make requests due, whatever the reason. How many there are."""
-        found = [self._kept[name] for name in names if name in self._kept]
+        wanted = set(names)
+        found = [kept for kept in self.all() if kept.name in wanted]
         for kept in found:
             kept.due, kept.wait = 0.0, _FIRST_SECONDS
         return len(found)
@@ -129,7 +139,7 @@ def _write(path: Path, kept: Kept, body: bytes) -> None:
     about = {name: value for name, value in vars(kept).items() if name not in ("due", "wait")}
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
-        file.write(json.dumps({**about, "checksum": zlib.crc32(body)}).encode() + b"\n" + body)
+        file.write(json.dumps(about).encode() + b"\n" + body)
         file.flush()
         sync_file(file.fileno())
     partial.replace(path)
@@ -138,16 +148,20 @@ def _write(path: Path, kept: Kept, body: bytes) -> None:
 
 def _read(path: Path) -> Kept:
     try:
-        about, _ = _parts(path)
-        return Kept(**about)
+        return _parts(path)[0]
     except (OSError, ValueError, TypeError) as error:
-        size = path.stat().st_size if path.exists() else 0
-        return Kept(path.stem, "unknown", size, 0, "damaged", f"the file can't be read: {error}"[:200], "")
+        found = path.stat()
+        said = f"the file can't be read: {error}"[:200]
+        return Kept(path.stem, "unknown", found.st_size, 0, "damaged", said, _moment(found.st_mtime), 0)
 
 
-def _parts(path: Path) -> tuple[dict[str, Any], bytes]:
+def _parts(path: Path) -> tuple[Kept, bytes]:
     head, _, body = path.read_bytes().partition(b"\n")
-    about = json.loads(head)
-    if zlib.crc32(body) != about.pop("checksum", None):
+    kept = Kept(**json.loads(head))
+    if zlib.crc32(body) != kept.checksum:
         raise ValueError("its checksum is another")
-    return about, body
+    return kept, body
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
