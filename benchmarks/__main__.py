@@ -26,11 +26,10 @@ ALL = (
     "query",
     "audit",
     "ingest",
-    "answers",
     "overload",
     "soak",
 )
-NAMES = (*ALL, "larsql")
+NAMES = (*ALL, "answers", "larsql")
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ An answer of the all-in-one means that the spans are in its journal, synced; one
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import sys
 import tempfile
@@ -35,13 +36,14 @@ CASES: tuple[tuple[int, int, dict[Size, int], float | None], ...] = (
 # Milliseconds of the middle answer to one sender, by the default policy.
 _ANSWER_MS = 2.0
 _ROW_SECONDS = 300.0
+# More than any case sends: no two send a span of the same number.
+_SPANS_A_CASE = 20_000_000
 
 
 def run(rounds: int, size: Size) -> list[Row]:
     """By turns, each way the same load."""
     rounds = min(rounds, 3)
     rows: list[Row] = []
-    numbers = iter(range(10**9))
     with tempfile.TemporaryDirectory() as name, ExitStack() as opened:
         store = opened.enter_context(running_all_in_one(Path(name) / "data", stop_seconds=120))
         database = ClickHouseDatabase(store.clickhouse)
@@ -49,9 +51,10 @@ def run(rounds: int, size: Size) -> list[Row]:
         collector = collector_before(opened, Path(name), store)
         if collector is None:
             print("answers: no Go, so nothing is compared with the collector", file=sys.stderr)
-        for senders, spans, counted, limit in CASES:
+        for place, (senders, spans, counted, limit) in enumerate(CASES):
             ways = {"ours": ours} | ({"collector": collector[0]} if collector else {})
             made = Bodies(spans)
+            numbers = itertools.count(place * _SPANS_A_CASE // spans + 1)
             seen: dict[str, list[tuple[float, list[float]]]] = {way: [] for way in ways}
             for _ in range(rounds):
                 for way, send in ways.items():
