@@ -29,7 +29,7 @@ ALL = (
     "overload",
     "soak",
 )
-NAMES = (*ALL, "larsql")
+NAMES = (*ALL, "answers", "larsql")
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import threading
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+from tests.support.programs import until
 
 from rvbbit_otel.storage.client import ClickHouseDatabase
 
@@ -28,6 +30,7 @@ _COUNTS = (
     "SELECT (SELECT count() FROM unified_logs), (SELECT count() FROM otel_traces), (SELECT count() FROM session_state)"
 )
 _TIMEOUT = 60.0
+_STORED_SECONDS = 600.0
 
 
 class Refused(Exception):
@@ -155,6 +158,16 @@ def refusals(otlp_http: str) -> int:
     with urllib.request.urlopen(otlp_http + "/metrics", timeout=_TIMEOUT) as response:
         told = re.findall(r"^rvbbit_otel_refused_total\S* (\d+)$", response.read().decode(), re.MULTILINE)
     return sum(map(int, told))
+
+
+def wait_until_stored(otlp_http: str) -> None:
+    """Until nothing waits in the journal. A question waits for it too, but not longer than a question may take."""
+
+    def queued() -> int:
+        with urllib.request.urlopen(otlp_http + "/healthz", timeout=_TIMEOUT) as response:
+            return int(json.loads(response.read())["queued_bytes"])
+
+    until("nothing waits in the journal", lambda: queued() == 0, _STORED_SECONDS)
 
 
 def resident_mib(pid: int) -> float:

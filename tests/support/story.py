@@ -109,6 +109,9 @@ def tell(store: Store) -> None:
     )
     store.engine.command("ALTER TABLE schema_migrations DETACH PARTITION ID 'all'")
     store.engine.command(
+        "INSERT INTO quarantined_requests (name, signal, size, reason) VALUES ('1-46', 'traces', 100, 'store')"
+    )
+    store.engine.command(
         "ALTER TABLE unified_logs UPDATE caller_id = 'sql-zebra' WHERE session_id = 'session-2' SETTINGS mutations_sync = 2"
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from rvbbit_otel.all_in_one.engine import Engine
 from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.external_tables import external_tables
 from rvbbit_otel.all_in_one.gate import MOST_BYTES, Checked, Gate
+from rvbbit_otel.all_in_one.ingest import Ingest
 from rvbbit_otel.all_in_one.inserts import is_insert, read_insert
 from rvbbit_otel.all_in_one.native import HANDSHAKE, Dialect, handshake_block, write_native
 from rvbbit_otel.all_in_one.options import Options
@@ -34,13 +35,18 @@ from rvbbit_otel.all_in_one.tree import format_named
 from rvbbit_otel.all_in_one.typed_data import check_types
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 from rvbbit_otel.storage.prices import PUT, REPRICE
+from rvbbit_otel.storage.quarantine import DROP, RETRY
 from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS
 
 _KILLED = "SELECT {status:String} AS kill_status, {id:String} AS query_id, 'default' AS user, {query:String} AS query WHERE {found:UInt8}"
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _DATABASES = frozenset({"default", "system", "information_schema", "INFORMATION_SCHEMA"})
 # The statements of `repair` and `prices`, word for word: what else changes rows is refused.
-_OURS = {statement.encode(): statement for statement in (*REPAIRS, PUT, *REPRICE)}
+_OURS = {statement.encode(): statement for statement in (*REPAIRS, PUT, *REPRICE, RETRY, DROP)}
+# Whether a question waits for what was acknowledged before it. ClickHouse's setting of this name asks for that of its replicas; there it is 0 unless
+# it is set, here 1.
+WAIT = "select_sequential_consistency"
+_WAIT_HEADER = "x-rvbbit-otel-wait"
 # A URL is taken apart on the loop, so it is short (httptools takes none over 64 KiB); a long statement is a body.
 _URL_BYTES, _URL_FIELDS = 64 * 1024, 1000
 # Bytes of an answer that a connection takes without waiting for its client.
@@ -56,10 +62,19 @@ class ClickHouseHttp:
     """The door to SQL, in front of an engine. What checks, what asks and what writes have threads of their own, so none waits for another."""
 
     def __init__(
-        self, engine: Engine, budget: bodies.Budget, options: Options, after: Callable[[], None] = lambda: None
+        self,
+        engine: Engine,
+        budget: bodies.Budget,
+        options: Options,
+        ingest: Ingest,
+        after: Callable[[], None] = lambda: None,
     ) -> None:
-        """Nothing is asked yet. `after` is called when rows are stored, before their sender hears of it; it raises nothing."""
+        """Nothing is asked yet. A question waits for what `ingest` has acknowledged before it.
+
+        `after` is called when rows are stored, before their sender hears of it; it raises nothing.
+        """
         self._after = after
+        self._ingest = ingest
         self._budget = budget
         self._engine = engine
         self._options = options
@@ -111,7 +126,8 @@ class ClickHouseHttp:
 
     async def _run(self, request: Request, asked: SqlRequest, headers: dict[str, str]) -> Reply:
         if asked.writes and (ours := _OURS.get(asked.text.strip())):
-            await self._in(self._repairs, self._engine.repair, ours, asked.parameters)
+            await self._catch_up(asked.given)
+            await self._in(self._repairs, self._run_ours, ours, asked.parameters)
             return nothing(headers)
         if is_insert(asked.text):
             _only_if_it_writes(asked)
@@ -134,6 +150,34 @@ class ClickHouseHttp:
             _only_if_it_writes(asked)
             return await self._kill(asked, command, headers)
         return await self._question(request, asked, query, headers)
+
+    def _run_ours(self, statement: str, parameters: Mapping[str, str]) -> None:
+        names = parameters.get("names", "").split(",")
+        if statement == RETRY:
+            self._ingest.retry(names)
+        elif statement == DROP:
+            self._ingest.quarantine.remove(names)
+        else:
+            self._engine.repair(statement, parameters)
+
+    async def _catch_up(self, settings: Mapping[str, object]) -> None:
+        """Wait until all that was acknowledged before is rows, unless the question wants what there is now."""
+        if str(settings.get(WAIT, 1)) not in ("1", "true", "True"):
+            return None
+        stored = self._ingest.all_so_far()
+        try:
+            if stored.done():
+                return stored.result()
+            await asyncio.wait_for(asyncio.wrap_future(stored), self._options.query_seconds)
+        except asyncio.TimeoutError:
+            reason = "what was acknowledged is not stored yet"
+        except StoreUnavailableError as error:
+            reason = str(error)
+        else:
+            return None
+        raise EngineError(
+            f"Code: 159. DB::Exception: {reason}: ask again later, or ask for what there is now with {WAIT} = 0. (TIMEOUT_EXCEEDED)"
+        )
 
     def _insert(self, text: bytes) -> Cost:
         insert = read_insert(text)
@@ -197,6 +241,8 @@ class ClickHouseHttp:
             [*session.settings.items(), *asked.settings], self._options, self._gate.vocabulary.is_zone
         )
         settings.update(self._gate.settings_of(checked))
+        wait = request.headers.get(_WAIT_HEADER)
+        await self._catch_up(settings if wait is None else {WAIT: wait})
         if settings.get("session_timezone"):
             headers["X-ClickHouse-Timezone"] = str(settings["session_timezone"])
         dialect = Dialect(asked.given.get("client_protocol_version", "") if format_name == "Native" else "")

@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
+from rvbbit_otel.all_in_one.journal.syncing import Sync
 from rvbbit_otel.errors import ConfigurationError
 from rvbbit_otel.storage.price_table import OwnPrice
 
@@ -20,7 +21,10 @@ class Options:
 
     allow_hosts: names by which clients reach `host`, beside the machine's own.
     max_body: bytes of one OTLP body once unpacked; the Collector's limit since CVE-2024-36129.
-    max_queued: bytes of bodies that wait to be stored; above it clients are asked to come again.
+    max_queued: bytes of bodies that wait to be written to the journal; above it clients are asked to come again.
+    max_journal: bytes of the journal on the disk: what is acknowledged and not stored yet. Above it clients are asked to come again.
+    drain_seconds: for how long an end goes on storing what is in the journal; the rest is for the next start.
+    journal_sync: when what is acknowledged is safe from a loss of power; from the end of this process it always is.
     query_seconds, query_memory, result_bytes, result_rows: what one query from outside may take.
     readers: queries from outside that run at once.
     send_seconds: how long a client may take for a piece of its answer.
@@ -38,6 +42,9 @@ class Options:
     allow_hosts: tuple[str, ...] = ()
     max_body: int = 20 * MIB
     max_queued: int = 128 * MIB
+    max_journal: int = 1024 * MIB
+    drain_seconds: int = 4
+    journal_sync: Sync = Sync.EACH
     query_seconds: int = 30
     query_memory: int = 256 * MIB
     result_bytes: int = 64 * MIB
@@ -53,6 +60,10 @@ class Options:
             port = getattr(self, name)
             if not 0 <= port <= 65535:
                 raise ConfigurationError(f"--{name.replace('_', '-')} is {port}; it is 0 (any free port) to 65535")
+        if self.max_journal < 2 * self.max_body:
+            raise ConfigurationError(
+                f"--journal-size is {self.max_journal // MIB} MiB; it is {2 * self.max_body // MIB} MiB at the least, two bodies"
+            )
         if not is_loopback(self.host) and not self.token:
             raise ConfigurationError(
                 f"--host {self.host} can be reached by others: give a token (--token-file, RVBBIT_OTEL_TOKEN), or listen on 127.0.0.1"

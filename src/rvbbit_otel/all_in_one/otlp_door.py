@@ -1,9 +1,9 @@
-"""What both OTLP listeners do with a body: read it, have it stored, and say what was left out."""
+"""What both OTLP listeners do with a body: read it, have it written to the journal, and say what is left out."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -34,7 +34,7 @@ class OtlpDoor:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="otlp-read")
 
     async def store(self, signal: str, body: bytes, answer: Message, *, is_json: bool = False) -> Message:
-        """Have a body stored, and fill in what its sender is to hear of it.
+        """Have a body written to the journal, and fill in what its sender is to hear of it.
 
         Raises UnreadableBodyError, BodyTooLargeError or StoreUnavailableError.
         """
@@ -50,18 +50,22 @@ class OtlpDoor:
             raise UnreadableBodyError(
                 f"the body can't be read ({type(error).__name__}): don't send it again"
             ) from error
-        some_left_out = await asyncio.wrap_future(self.ingest.submit(request))
-        return await self._say(answer, request, some_left_out)
+        written = asyncio.wrap_future(self.ingest.submit(request))
+        # While the disk is waited for.
+        counts = await self._run(request.body, lambda: left_out(request))
+        await written
+        return self._say(answer, request, counts)
 
     async def _read(self, signal: str, body: bytes, is_json: bool) -> Request:
         if is_json:
             body = await self._in_thread(lambda: otlp_json.to_protobuf(signal, body))
-        if len(body) <= _SMALL:
-            return prepare(signal, body)
-        return await self._in_thread(lambda: prepare(signal, body))
+        return await self._run(body, lambda: prepare(signal, body))
 
-    async def _say(self, answer: Message, request: Request, some_left_out: bool) -> Message:
-        counts = await self._in_thread(lambda: left_out(request)) if some_left_out else {}
+    async def _run(self, body: bytes, work: Callable[[], _T]) -> _T:
+        """Work that takes as long as a body is large: on the loop where handing it to a thread would cost more."""
+        return work() if len(body) <= _SMALL else await self._in_thread(work)
+
+    def _say(self, answer: Message, request: Request, counts: Mapping[str, int]) -> Message:
         for reason, count in counts.items():
             self.counters.add(f"left_out.{request.signal}_{reason}", count)
         said = "; ".join(filter(None, (in_words(request.signal, counts), request.notes)))

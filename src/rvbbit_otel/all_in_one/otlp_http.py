@@ -34,6 +34,7 @@ _STATUS: tuple[tuple[type[RvbbitOtelError], int, int], ...] = (
 def make_app(door: OtlpDoor, budget: bodies.Budget, max_body: int, parts: PartCheck) -> Starlette:
     """The listener, in front of `door`; it tells of the store's `parts` too."""
     ingest, counters = door.ingest, door.counters.snapshot
+    journal = ingest.journal
 
     async def export(request: Request) -> Response:
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -60,16 +61,30 @@ def make_app(door: OtlpDoor, budget: bodies.Budget, max_body: int, parts: PartCh
         # Never an error: what restarts a program that is unwell would not mend a part.
         return JSONResponse(
             {
-                "status": "damaged" if parts.set_aside else "serving",
+                "status": "damaged"
+                if parts.set_aside or journal.damaged
+                else "not storing"
+                if ingest.stuck
+                else "serving",
                 "parts_set_aside": parts.set_aside,
                 "parts_checked": parts.done,
-                "queued_bytes": ingest.queued_bytes,
+                "queued_bytes": journal.waiting_bytes,
+                "journal_bytes": journal.disk_bytes,
+                "journal_damaged": journal.damaged,
+                "quarantined": len(ingest.quarantine.all()),
                 "counters": counters(),
             }
         )
 
     async def metrics(request: Request) -> Response:
-        return Response(exposition(counters(), ingest.queued_bytes, len(parts.set_aside)), media_type=CONTENT_TYPE)
+        gauges = {
+            "queued_bytes": journal.waiting_bytes,
+            "journal_bytes": journal.disk_bytes,
+            "journal_damaged": len(journal.damaged),
+            "quarantined": len(ingest.quarantine.all()),
+            "parts_set_aside": len(parts.set_aside),
+        }
+        return Response(exposition(counters(), gauges), media_type=CONTENT_TYPE)
 
     return Starlette(
         routes=[

@@ -43,7 +43,7 @@ def serve(options: Options) -> None:
         from rvbbit_otel.all_in_one.service import run
 
         run(options, doors, announce, tell)
-    tell("everything acknowledged is stored; closed")
+    tell("everything acknowledged is stored, or in the journal; closed")
 
 
 class Steps:

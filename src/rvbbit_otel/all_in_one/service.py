@@ -14,11 +14,14 @@ import uvicorn
 
 from rvbbit_otel.all_in_one.asgi import App
 from rvbbit_otel.all_in_one.bodies import Budget
+from rvbbit_otel.all_in_one.checkpoints import Checkpoints
 from rvbbit_otel.all_in_one.clickhouse_http import ClickHouseHttp
 from rvbbit_otel.all_in_one.connections import Connection
 from rvbbit_otel.all_in_one.engine import Engine
+from rvbbit_otel.all_in_one.folder import usable
 from rvbbit_otel.all_in_one.guard import Names, guarded
 from rvbbit_otel.all_in_one.ingest import Ingest
+from rvbbit_otel.all_in_one.journal import Journal
 from rvbbit_otel.all_in_one.login import Login
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.otlp_door import OtlpDoor
@@ -27,6 +30,9 @@ from rvbbit_otel.all_in_one.otlp_http import make_app
 from rvbbit_otel.all_in_one.page import page_route
 from rvbbit_otel.all_in_one.parts import PartCheck
 from rvbbit_otel.all_in_one.pricing import Pricing
+from rvbbit_otel.all_in_one.quarantine import Quarantine
+from rvbbit_otel.all_in_one.quarantine_table import QuarantineTable
+from rvbbit_otel.all_in_one.storing import Storing
 from rvbbit_otel.storage.migrations import apply
 from rvbbit_otel.telemetry import Counters
 
@@ -52,8 +58,17 @@ def run(
         opened.callback(parts.close)
         counters = Counters()
         pricing = Pricing(engine, options.own_prices, counters)
-        ingest = Ingest(engine, options.max_queued, counters, after=pricing.look)
-        opened.callback(ingest.close)
+        with usable(options.data):
+            journal = Journal(options.data / "journal", options.max_journal, options.journal_sync, tell)
+            quarantine = Quarantine(options.data / "quarantine", QuarantineTable(engine, counters, tell))
+        if journal.found:
+            tell(f"{len(journal.found)} requests that an earlier process acknowledged are stored now")
+        checkpoints = Checkpoints(journal, counters)
+        opened.callback(checkpoints.close)
+        ingest = Ingest(
+            journal, Storing(engine, counters, after=pricing.look), quarantine, counters, options.max_queued
+        )
+        opened.callback(ingest.close, options.drain_seconds)
         door = OtlpDoor(ingest, counters)
 
         def too_many_bodies() -> None:
@@ -70,7 +85,7 @@ def run(
         )
         opened.callback(lambda: grpc_server.stop(_DRAIN_SECONDS).wait())
         budget = Budget(2 * options.max_queued, too_many_bodies)
-        sql = ClickHouseHttp(engine, budget, options, pricing.look)
+        sql = ClickHouseHttp(engine, budget, options, ingest, pricing.look)
         opened.callback(sql.close)
         apps = {
             "otlp_http": make_app(door, budget, options.max_body, parts),

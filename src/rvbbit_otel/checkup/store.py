@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rvbbit_otel.checkup.links import Link
 from rvbbit_otel.errors import RvbbitOtelError
-from rvbbit_otel.storage.audits import SET_ASIDE, find_audit, run_audit
+from rvbbit_otel.storage.audits import QUARANTINED, SET_ASIDE, find_audit, run_audit
 from rvbbit_otel.storage.client import ClickHouseDatabase
 from rvbbit_otel.storage.files import read
 from rvbbit_otel.storage.migrations import pending
@@ -19,6 +19,7 @@ def store(database: ClickHouseDatabase) -> list[Link]:
         ("schema", _schema),
         ("coverage", _coverage),
         ("parts", _parts),
+        ("quarantine", _quarantine),
     )
     links = []
     for name, check in checks:
@@ -48,6 +49,14 @@ def _parts(database: ClickHouseDatabase) -> Link:
         seen = f"{len(rows)} damaged parts are set aside, their rows are in no answer: {tables}"
         return Link("parts", "broken", seen, f"rvbbit-otel audit {SET_ASIDE}")
     return Link("parts", "ok", "every part is read")
+
+
+def _quarantine(database: ClickHouseDatabase) -> Link:
+    rows = run_audit(database, find_audit(QUARANTINED)).rows
+    if rows:
+        seen = f"{len(rows)} requests were acknowledged and the tables do not take them"
+        return Link("quarantine", "broken", seen, "rvbbit-otel quarantine list")
+    return Link("quarantine", "ok", "all that was acknowledged is stored")
 
 
 def _coverage(database: ClickHouseDatabase) -> Link:

@@ -10,6 +10,7 @@ from rvbbit_otel import __version__
 from rvbbit_otel.cli.budgets import budgets
 from rvbbit_otel.cli.doctor import doctor
 from rvbbit_otel.cli.money import prices
+from rvbbit_otel.cli.quarantine import quarantine
 from rvbbit_otel.cli.reconcile import reconcile
 from rvbbit_otel.cli.run import run
 from rvbbit_otel.cli.store import audit, demo, migrate, repair
@@ -33,7 +34,7 @@ def cli() -> None:
     """
 
 
-for command in (up, run, demo, audit, prices, reconcile, budgets, migrate, repair, doctor):
+for command in (up, run, demo, audit, prices, reconcile, budgets, migrate, repair, quarantine, doctor):
     cli.add_command(command)
 
 

@@ -73,9 +73,10 @@ def audit(
     """Run the audit NAME, or every rule.
 
     A rule prints the rows that break it, and what to do; a report prints its answer. Exit status 0: rules hold; 1: rows break one; 2: could not run,
-    or there are no rows in the store, or in the time that is asked for, so that there is nothing to hold, or damaged parts, so that rows are missing.
+    or there are no rows in the store, or in the time that is asked for, so that there is nothing to hold, or damaged parts or requests in
+    quarantine, so that rows are missing.
     """
-    from rvbbit_otel.storage.audits import SET_ASIDE, SINCE, find_audit, has_rows, load_audits, run_audit
+    from rvbbit_otel.storage.audits import OUT_OF_SIGHT, SINCE, find_audit, has_rows, load_audits, run_audit
     from rvbbit_otel.storage.client import ClickHouseDatabase
 
     if as_list:
@@ -117,13 +118,13 @@ def audit(
             _show_finding(finding, tried)
     if not all(finding.holds for finding in findings):
         sys.exit(1)
-    # Of all rules it is one; an audit by its name alone would not know.
-    set_aside = run_audit(database, find_audit(SET_ASIDE)).rows if name not in (None, SET_ASIDE) else ()
-    if set_aside:
-        tell(
-            f"rvbbit-otel: not all was audited: the rows of {len(set_aside)} damaged parts are in no answer. See `rvbbit-otel audit {SET_ASIDE}`"
-        )
-        sys.exit(2)
+    # Of all rules they are some; an audit by its name alone would not know.
+    for other, what in OUT_OF_SIGHT.items() if name not in (None, *OUT_OF_SIGHT) else ():
+        if unseen := run_audit(database, find_audit(other)).rows:
+            tell(
+                f"rvbbit-otel: not all was audited: the rows of {len(unseen)} {what} are in no answer. See `rvbbit-otel audit {other}`"
+            )
+            sys.exit(2)
     if not tried:
         tell(f"rvbbit-otel: nothing was audited: {nothing}. Is anything sent to this store? See `rvbbit-otel doctor`")
         sys.exit(2)

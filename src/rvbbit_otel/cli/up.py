@@ -55,6 +55,22 @@ from rvbbit_otel.errors import ConfigurationError
     type=click.Path(path_type=Path, dir_okay=False),
     help="A TOML file of prices of your own, before the published ones.",
 )
+@click.option(
+    "--journal-sync",
+    type=click.Choice(["each", "group", "none"]),
+    default="each",
+    show_default=True,
+    help="When a request is safe from a loss of power: before its answer; before its answer, which waits 5 ms for others; "
+    "or when the system likes. From the end of this process it always is.",
+)
+@click.option(
+    "--journal-size",
+    type=int,
+    default=1024,
+    show_default=True,
+    metavar="MIB",
+    help="What may be acknowledged and not stored yet; above it senders are asked to come again.",
+)
 def up(
     data: Path,
     host: str,
@@ -66,12 +82,16 @@ def up(
     token_file: Path | None,
     token: str | None,
     prices: Path | None,
+    journal_sync: str,
+    journal_size: int,
 ) -> None:
     """Serve the embedded store: OTLP in by gRPC and HTTP, ClickHouse's HTTP protocol out.
 
-    Ends on SIGTERM or Ctrl-C, once everything that was acknowledged is stored.
+    Ends on SIGTERM or Ctrl-C, in seconds; what was acknowledged is stored, or kept in the folder and stored at the next start.
     """
     secret = _token(token, token_file)
+    from rvbbit_otel.all_in_one.journal.syncing import Sync
+    from rvbbit_otel.all_in_one.options import MIB
     from rvbbit_otel.all_in_one.server import Options, serve
     from rvbbit_otel.storage.price_table import read_prices
 
@@ -85,6 +105,8 @@ def up(
             ready_file=ready_file,
             allow_hosts=allow_hosts,
             token=secret,
+            journal_sync=Sync(journal_sync),
+            max_journal=journal_size * MIB,
             own_prices=tuple(read_prices(prices)) if prices else (),
         )
     )

@@ -30,8 +30,10 @@ SINCE: Final = "since"
 _PARAMETER: Final = re.compile(r"\{(\w+):")
 # Before any row.
 _EVER: Final = "1970-01-01 00:00:00"
-# The rule about what no other can see.
+# The rules about what no other can see, and what they name.
 SET_ASIDE: Final = "parts-set-aside"
+QUARANTINED: Final = "quarantined-requests"
+OUT_OF_SIGHT: Final[Mapping[str, str]] = {SET_ASIDE: "damaged parts", QUARANTINED: "requests in quarantine"}
 Kind = Literal["rule", "report"]
 
 

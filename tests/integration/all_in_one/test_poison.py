@@ -1,14 +1,17 @@
-"""A body that the engine does not read, and a store that is damaged: who is told "never", and who is told "later"."""
+"""A body that the engine does not read, and a store that is damaged: what is stored, and what is set aside."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -16,12 +19,14 @@ from tests.conftest import Store
 from tests.support.all_in_one import AllInOne, running_all_in_one
 from tests.support.otlp import NOW, SpanRecord, row, traces
 from tests.support.otlp_values import stored_text
+from tests.support.programs import until
 
 from rvbbit_otel.all_in_one.engine import Engine, Session
 from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.otlp_requests import Request, prepare
 from rvbbit_otel.all_in_one.trial import Fault, find_fault
 from rvbbit_otel.errors import StoreError
+from rvbbit_otel.storage.audits import find_audit, run_audit
 from rvbbit_otel.storage.client import ClickHouseDatabase
 from rvbbit_otel.storage.otlp import logs_insert, traces_insert
 
@@ -98,28 +103,48 @@ def damaged(server: AllInOne, database: ClickHouseDatabase, table: str, columns:
         file.write_bytes(whole)
 
 
-def test_a_damaged_part_asks_those_who_meet_it_to_come_again_and_takes_the_others(tmp_path: Path) -> None:
-    meets = traces(*(row(number) for number in range(5)))
+def test_a_damaged_part_sets_aside_what_meets_it_takes_the_others_and_loses_nothing(tmp_path: Path) -> None:
+    def meets(number: int) -> bytes:
+        return traces(row(number), row(10_000 + number))
 
     def elsewhere(number: int) -> bytes:
         return traces(SpanRecord(50_000 + number, {"session.id": "other"}, at=NOW - 3600 * 10**9, name="elsewhere"))
 
+    def quarantine(*words: str) -> str:
+        command = [sys.executable, "-m", "rvbbit_otel", "quarantine", *words, "--dsn", server.clickhouse]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
     with running_all_in_one(tmp_path / "data") as server, ThreadPoolExecutor(12) as pool:
         database = ClickHouseDatabase(server.clickhouse)
+        rule = find_audit("quarantined-requests")
+        assert run_audit(database, rule).holds
         assert sent_by_grpc(server, traces(*(row(number) for number in range(2000)))) == "OK"
+        assert database.query("SELECT count() FROM unified_logs").rows == [(2000,)]
         with damaged(server, database, "otel_traces", "TraceId, SpanId, ServiceName, SpanName, Timestamp"):
-            assert (sent_by_grpc(server, meets), sent_by_http(server, meets)) == ("UNAVAILABLE", 503)
-            bodies = [meets if number % 3 == 0 else elsewhere(number) for number in range(24)]
+            bodies = [meets(number) if number % 3 == 0 else elsewhere(number) for number in range(24)]
             answers = list(pool.map(lambda body: sent_by_grpc(server, body), bodies))
-            assert answers == ["UNAVAILABLE" if number % 3 == 0 else "OK" for number in range(24)]
-        # Whatever was damaged is well again, and what was asked to come again comes.
-        assert sent_by_grpc(server, meets) == "OK"
-        assert database.query("SELECT count(), uniqExact(span_id) FROM unified_logs").rows == [(2016, 2016)]
-        with urllib.request.urlopen(server.otlp_http + "/healthz", timeout=30) as response:
-            counters = json.loads(response.read())["counters"]
-        assert (counters["refused.not_stored"], counters["stored.traces"]) == (10, 18)
-        assert "refused.for_good" not in counters
+            assert answers == ["OK"] * 24
+            assert database.query("SELECT count() FROM unified_logs WHERE session_id = 'other'").rows == [(16,)]
+            found = json.loads(quarantine("list", "--json"))
+            assert {(each["signal"], each["reason"]) for each in found} == {("traces", "store")}
+            assert sorted(each["size"] for each in found) == sorted(len(meets(number)) for number in range(0, 24, 3))
+            finding = run_audit(database, rule)
+            assert (finding.holds, len(finding.rows)) == (False, 8)
+            assert health(server)["quarantined"] == 8
+            assert server.log().count("NOT STORED") == 8
+        # Whatever was damaged is well again; what was set aside is tried again by itself in a while, and at once if somebody says so.
+        assert "tried again" in quarantine("retry", "--all")
+        until("it is stored", lambda: health(server)["quarantined"] == 0)
+        assert run_audit(database, rule).holds
+        assert database.query("SELECT count(), uniqExact(span_id) FROM unified_logs").rows == [(2024, 2024)]
+        assert quarantine("list") == "nothing is in quarantine\n"
         assert [name for (name,) in database.query("SHOW DATABASES").rows if "trial" in str(name)] == []
+
+
+def health(server: AllInOne) -> dict[str, Any]:
+    with urllib.request.urlopen(server.otlp_http + "/healthz", timeout=30) as response:
+        found: dict[str, Any] = json.loads(response.read())
+        return found
 
 
 def test_what_no_store_can_take_is_the_requests_fault_and_leaves_nothing_behind(store: Store) -> None:

@@ -1,258 +1,347 @@
-"""The queue in front of the engine, with an engine that does as it is told."""
+"""The journal in front of an engine that does as it is told: what is answered is stored, or waits, or is set aside."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from tests.support.ingest import FakeEngine, Held, Trials, request
 from tests.support.otlp import row, traces
+from tests.support.programs import until
 
 from rvbbit_otel.all_in_one import ingest as module
 from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.ingest import Ingest
-from rvbbit_otel.all_in_one.otlp_requests import Request, UnreadableBodyError
+from rvbbit_otel.all_in_one.journal import Journal, Sync
+from rvbbit_otel.all_in_one.journal import writer as writer_module
+from rvbbit_otel.all_in_one.otlp_requests import MAX_COST, Request
+from rvbbit_otel.all_in_one.quarantine import Kept, Quarantine
+from rvbbit_otel.all_in_one.storing import Storing
 from rvbbit_otel.all_in_one.trial import Fault
 from rvbbit_otel.errors import StoreUnavailableError
-from rvbbit_otel.storage.database import Result
 from rvbbit_otel.telemetry import Counters
 
+MIB = 1024 * 1024
 BODIES = [traces(row(number)) for number in range(5)]
-# One number for both: a part that is damaged on the disk, and a body that is no protobuf.
 BROKEN = EngineError("Code: 33. DB::Exception: Cannot read all data. (CANNOT_READ_ALL_DATA)")
+FULL = EngineError("Code: 243. DB::Exception: no space. (NOT_ENOUGH_SPACE)")
 
 
-class FakeEngine:
-    """Keeps what is inserted; `behave` may raise or wait first."""
+class Door:
+    """An ingest over a folder."""
 
-    def __init__(self, behave: Callable[[bytes], None] = lambda body: None) -> None:
-        self.inserted: list[bytes] = []
-        self.behave = behave
-        self.rejections: list[int | Exception] = [0]
+    def __init__(self, folder: Path, engine: FakeEngine, faults: list[Fault], max_queued: int, limit: int) -> None:
+        self.engine = engine
+        self.counters = Counters()
+        self.told: list[list[str]] = []
+        self.journal = Journal(folder / "journal", limit, Sync.NONE, lambda text: None)
+        self.quarantine = Quarantine(folder / "quarantine", self.tell)
+        storing = Storing(engine, self.counters, Trials(*faults))  # type: ignore[arg-type]
+        self.ingest = Ingest(self.journal, storing, self.quarantine, self.counters, max_queued)
 
-    def insert(self, statement: str, body: bytes, format_name: str) -> None:
-        self.behave(body)
-        self.inserted.append(body)
+    def tell(self, kept: list[Kept]) -> None:
+        self.told.append([each.reason for each in kept])
 
-    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
-        seen = self.rejections.pop(0) if len(self.rejections) > 1 else self.rejections[0]
-        if isinstance(seen, Exception):
-            raise seen
-        return Result(("count()",), [(seen,)])
+    def answered(self, *bodies: bytes) -> list[type]:
+        futures = [self.ingest.submit(request(body)) for body in bodies]
+        return [type(future.exception(10)) for future in futures]
 
+    def stored(self) -> None:
+        """When all that was answered is."""
+        self.ingest.all_so_far().result(10)
 
-class Trials:
-    """Says of each request what it was told to, and keeps what it was asked."""
-
-    def __init__(self, *faults: Fault) -> None:
-        self.faults = list(faults)
-        self.asked: list[bytes] = []
-
-    def __call__(self, statement: str, request: Request) -> Fault:
-        self.asked.append(request.body)
-        return self.faults.pop(0)
+    def close(self) -> None:
+        self.ingest.close(10)
+        self.journal.checkpoint()
+        self.journal.close()
 
 
-def ingest(engine: FakeEngine, max_queued: int = 10_000, trials: Trials | None = None) -> Ingest:
-    return Ingest(engine, max_queued, Counters(), trials or Trials())  # type: ignore[arg-type]
-
-
-def request(body: bytes, cost: int = 1) -> Request:
-    return Request("traces", body, cost)
-
-
-class Held:
-    """An engine's behaviour: the first insert waits until `go`, and from then on `then` says what happens."""
-
-    def __init__(self, then: Callable[[bytes], None] = lambda body: None) -> None:
-        self.go, self.started, self.then = threading.Event(), threading.Event(), then
-
-    def __call__(self, body: bytes) -> None:
-        if not self.started.is_set():
-            self.started.set()
-            assert self.go.wait(10)
-            return
-        self.then(body)
-
-
-def outcomes(door: Ingest, held: Held, bodies: list[bytes]) -> list[type]:
-    """Send one body that holds the engine, then these together; what each of them came to."""
-    first = door.submit(request(traces(row(99))))
-    assert held.started.wait(10)
-    others = [door.submit(request(body)) for body in bodies]
-    held.go.set()
-    assert first.result(10) is False
-    return [type(future.exception(10)) for future in others]
+@contextmanager
+def door(
+    folder: Path,
+    behave: Callable[[bytes], None] = lambda body: None,
+    faults: tuple[Fault, ...] = (),
+    max_queued: int = 10 * MIB,
+    limit: int = 100 * MIB,
+) -> Iterator[Door]:
+    opened = Door(folder, FakeEngine(behave), list(faults), max_queued, limit)
+    yield opened
+    opened.close()
 
 
 OK = type(None)
 
 
-def test_what_waits_while_the_engine_works_goes_in_by_one_insert() -> None:
-    engine = FakeEngine(held := Held())
-    door = ingest(engine)
-    assert outcomes(door, held, BODIES) == [OK] * 5
-    assert engine.inserted == [traces(row(99)), b"".join(BODIES)]
-    door.close()
+def left(folder: Path) -> list[str]:
+    return sorted(each.name for each in (folder / "journal").iterdir())
 
 
-def test_what_costs_much_does_not_go_in_with_others() -> None:
-    engine = FakeEngine(held := Held())
-    door = ingest(engine)
-    door.submit(request(BODIES[0]))
+def test_an_answer_does_not_wait_for_the_engine_and_a_question_does(tmp_path: Path) -> None:
+    with door(tmp_path, held := Held()) as opened:
+        assert opened.answered(BODIES[0]) == [OK]
+        assert held.started.wait(10)
+        assert opened.answered(*BODIES[1:]) == [OK] * 4
+        asked = opened.ingest.all_so_far()
+        assert (asked.done(), opened.engine.inserted) == (False, [])
+        held.go.set()
+        assert asked.result(10) is None
+        # What waited went in by one insert.
+        assert opened.engine.inserted == [BODIES[0], b"".join(BODIES[1:])]
+        assert opened.ingest.all_so_far().done()
+    assert left(tmp_path) == []
+
+
+def test_a_question_does_not_wait_for_what_comes_after_it(tmp_path: Path) -> None:
+    second = Held()
+    with door(tmp_path, held := Held(second)) as opened:
+        opened.answered(BODIES[0])
+        assert held.started.wait(10)
+        asked = opened.ingest.all_so_far()
+        opened.answered(BODIES[1])
+        held.go.set()
+        assert second.started.wait(10)
+        assert asked.result(10) is None
+        assert not opened.ingest.all_so_far().done()
+        second.go.set()
+
+
+def test_traces_and_logs_go_in_groups_of_their_own_though_they_come_by_turns(tmp_path: Path) -> None:
+    with door(tmp_path, held := Held()) as opened:
+        opened.answered(BODIES[0])
+        assert held.started.wait(10)
+        futures = [opened.ingest.submit(request(f"{n}".encode(), 1, ("traces", "logs")[n % 2])) for n in range(6)]
+        assert [future.result(10) for future in futures] == [None] * 6
+        held.go.set()
+        opened.stored()
+        assert opened.engine.inserted == [BODIES[0], b"024", b"135"]
+
+
+def test_what_costs_much_does_not_go_in_with_others(tmp_path: Path) -> None:
+    with door(tmp_path, held := Held()) as opened:
+        opened.answered(BODIES[0])
+        assert held.started.wait(10)
+        costs = [MAX_COST // 2, MAX_COST // 2, 1, MAX_COST]
+        for body, cost in zip(BODIES[1:], costs, strict=True):
+            opened.ingest.submit(request(body, cost)).result(10)
+        held.go.set()
+        opened.stored()
+        assert opened.engine.inserted == [BODIES[0], BODIES[1] + BODIES[2], BODIES[3], BODIES[4]]
+
+
+def test_what_a_process_left_is_stored_by_the_next_before_it_answers_a_question(tmp_path: Path) -> None:
+    first = Door(tmp_path, FakeEngine(held := Held()), [], 10 * MIB, 100 * MIB)
+    assert first.answered(*BODIES) == [OK] * 5
     assert held.started.wait(10)
-    costs = [module.MAX_COST // 2, module.MAX_COST // 2, 1, module.MAX_COST]
-    futures = [door.submit(request(body, cost)) for body, cost in zip(BODIES[1:], costs, strict=True)]
+    # It is killed here: nothing of it is closed.
+    with door(tmp_path) as second:
+        assert second.ingest.all_so_far().result(10) is None
+        assert b"".join(second.engine.inserted) == b"".join(BODIES)
+    assert left(tmp_path) == []
     held.go.set()
-    assert [future.result(10) for future in futures] == [False] * 4
-    assert engine.inserted == [BODIES[0], BODIES[1] + BODIES[2], BODIES[3], BODIES[4]]
-    door.close()
+    first.close()
 
 
-def test_one_request_that_no_store_can_take_does_not_refuse_its_neighbours() -> None:
-    def refuse_third(body: bytes) -> None:
-        if BODIES[2] in body:
+@pytest.mark.parametrize(("fault", "reason"), [(Fault.REQUEST, "request"), (Fault.STORE, "store")])
+def test_what_the_tables_do_not_take_is_set_aside_told_and_holds_nobody_up(
+    tmp_path: Path, fault: Fault, reason: str
+) -> None:
+    well = threading.Event()
+
+    def behave(body: bytes) -> None:
+        if BODIES[2] in body and not well.is_set():
             raise BROKEN
 
-    engine = FakeEngine(held := Held(refuse_third))
-    door = ingest(engine, trials=(trials := Trials(Fault.REQUEST)))
-    assert outcomes(door, held, BODIES) == [OK, OK, UnreadableBodyError, OK, OK]
-    assert engine.inserted[1:] == [BODIES[0], BODIES[1], BODIES[3], BODIES[4]]
-    assert trials.asked == [BODIES[2]]
-    trials.faults.append(Fault.REQUEST)
-    refused = door.submit(request(BODIES[2]))
-    assert str(refused.exception(10)) == "no store can take this body (engine code 33): don't send it again"
-    assert door._counters.snapshot() == {
-        "stored.traces": 5,
-        "split.insert_failed": 1,
-        "errors.ingest": 2,
-        "refused.for_good": 2,
-    }
-    door.close()
+    with door(tmp_path, behave, (fault,) * 20) as opened:
+        assert opened.answered(*BODIES) == [OK] * 5
+        opened.stored()
+        others = b"".join(BODIES[:2] + BODIES[3:])
+        assert sorted(b"".join(opened.engine.inserted)) == sorted(others)
+        (kept,) = opened.quarantine.all()
+        assert (kept.signal, kept.size, kept.reason, kept.error) == ("traces", len(BODIES[2]), reason, "engine code 33")
+        assert opened.quarantine.body(kept) == BODIES[2]
+        assert opened.told == [[], [reason]]
+        assert opened.counters.snapshot()[f"quarantined.{reason}"] == 1
+        well.set()
+        assert opened.ingest.retry([kept.name]) == 1
+        until("it is stored", lambda: not opened.quarantine.all())
+        assert opened.engine.inserted[-1] == BODIES[2]
+        assert opened.told[-1] == []
+    assert list((tmp_path / "quarantine").iterdir()) == []
 
 
-def test_a_damaged_part_that_one_request_meets_asks_its_sender_to_come_again_and_stores_the_others() -> None:
-    def damaged(body: bytes) -> None:
-        if BODIES[1] in body or BODIES[3] in body:
-            raise BROKEN
-
-    engine = FakeEngine(held := Held(damaged))
-    # Asked once: the next of the same number, a moment later, is taken for the same.
-    door = ingest(engine, trials=(trials := Trials(Fault.STORE)))
-    assert outcomes(door, held, BODIES) == [OK, StoreUnavailableError, OK, StoreUnavailableError, OK]
-    assert trials.asked == [BODIES[1]]
-    door.close()
-
-
-def test_another_error_or_a_later_one_is_looked_into_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    errors = [BROKEN, BROKEN, EngineError("Code: 6. DB::Exception: no. (CANNOT_PARSE_TEXT)"), BROKEN]
-
-    def fail(body: bytes) -> None:
-        raise errors.pop(0)
-
-    trials = Trials(Fault.STORE, Fault.REQUEST, Fault.REQUEST)
-    door = ingest(FakeEngine(fail), trials=trials)
-    said = [type(door.submit(request(body)).exception(10)) for body in BODIES[:3]]
-    monkeypatch.setattr(module, "_FAULT_SECONDS", -1.0)
-    door._known = (0, Fault.STORE, 0.0)
-    said.append(type(door.submit(request(BODIES[3])).exception(10)))
-    assert said == [StoreUnavailableError, StoreUnavailableError, UnreadableBodyError, UnreadableBodyError]
-    assert trials.asked == [BODIES[0], BODIES[2], BODIES[3]]
-    door.close()
-
-
-@pytest.mark.parametrize("code", [252, 243, 241], ids=["too many parts", "no disk space", "no memory"])
-def test_where_nothing_can_be_stored_every_sender_is_asked_to_come_again_without_a_try_of_each(code: int) -> None:
-    tried: list[bytes] = []
-
-    def fail(body: bytes) -> None:
-        tried.append(body)
-        raise EngineError(f"Code: {code}. DB::Exception: not now. (WHATEVER)")
-
-    engine = FakeEngine(held := Held(fail))
-    door = ingest(engine, trials=Trials(Fault.MACHINE))
-    assert outcomes(door, held, BODIES) == [StoreUnavailableError] * 5
-    assert tried == [b"".join(BODIES), BODIES[0]]
-    door.close()
-
-
-def test_a_full_queue_refuses_with_an_error_that_is_worth_a_retry_and_takes_more_once_it_is_empty() -> None:
-    door = ingest(FakeEngine(held := Held()), max_queued=len(BODIES[0]) * 2)
-    first = door.submit(request(BODIES[0]))
-    assert held.started.wait(10)
-    second = door.submit(request(BODIES[1]))
-    with pytest.raises(StoreUnavailableError, match="send it again later"):
-        door.submit(request(BODIES[2]))
-    held.go.set()
-    assert (first.result(10), second.result(10)) == (False, False)
-    door.close()
-    with pytest.raises(StoreUnavailableError, match="closing"):
-        door.submit(request(BODIES[3]))
-
-
-def test_closing_waits_until_all_that_was_taken_is_stored() -> None:
-    engine = FakeEngine()
-    door = ingest(engine)
-    futures = [door.submit(request(body)) for body in BODIES]
-    door.close()
-    assert all(future.done() for future in futures)
-    assert b"".join(engine.inserted) == b"".join(BODIES)
-
-
-def test_an_unexpected_error_of_the_engine_reaches_the_sender_and_the_next_body_is_stored() -> None:
-    def fail_once(body: bytes) -> None:
-        engine.behave = lambda body: None
-        raise OSError("what is this")
-
-    engine = FakeEngine(fail_once)
-    door = ingest(engine)
-    assert isinstance(door.submit(request(BODIES[0])).exception(10), StoreUnavailableError)
-    assert door.submit(request(BODIES[1])).result(10) is False
-    door.close()
-
-
-def test_a_trial_that_fails_itself_reaches_the_sender_and_the_next_body_is_stored() -> None:
-    def fail_once(body: bytes) -> None:
-        engine.behave = lambda body: None
+def test_what_the_store_is_at_fault_for_is_tried_again_at_the_next_start_and_what_no_store_takes_is_not(
+    tmp_path: Path,
+) -> None:
+    def behave(body: bytes) -> None:
         raise BROKEN
 
-    engine = FakeEngine(fail_once)
-    door = ingest(engine)  # Its trials have no answer, and raise.
-    assert isinstance(door.submit(request(BODIES[0])).exception(10), StoreUnavailableError)
-    assert door.submit(request(BODIES[1])).result(10) is False
-    door.close()
+    with door(tmp_path, behave, (Fault.STORE, Fault.REQUEST)) as opened:
+        opened.answered(BODIES[0])
+        opened.stored()
+        opened.ingest._storing._known = (0, Fault.STORE, 0.0)
+        opened.answered(BODIES[1])
+        opened.stored()
+        assert [each.reason for each in opened.quarantine.all()] == ["store", "request"]
+    with door(tmp_path) as opened:
+        until("one is stored", lambda: len(opened.quarantine.all()) == 1)
+        assert opened.engine.inserted == [BODIES[0]]
+        assert [each.reason for each in opened.quarantine.all()] == ["request"]
+        assert opened.quarantine.remove([opened.quarantine.all()[0].name]) == 1
+    assert list((tmp_path / "quarantine").iterdir()) == []
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_request_that_was_cancelled_never_ends_the_thread_that_stores(fails: bool) -> None:
-    last = traces(row(7))
+def test_where_nothing_can_be_stored_all_waits_questions_are_told_and_it_goes_on_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    well = threading.Event()
 
-    def then(body: bytes) -> None:
-        if fails and body != last:
-            raise BROKEN
+    def behave(body: bytes) -> None:
+        if not well.is_set():
+            raise FULL
 
-    door = ingest(FakeEngine(held := Held(then)), trials=Trials(Fault.STORE))
-    futures = [door.submit(request(BODIES[0]))]
-    assert held.started.wait(10)
-    futures += [door.submit(request(body)) for body in BODIES[1:]]
-    assert [future.cancel() for future in futures] == [True] * 5
-    stored = door.submit(request(last))
-    held.go.set()
-    assert stored.result(10) is False
-    door.close()
-
-
-def test_an_empty_request_is_answered_without_an_insert() -> None:
-    engine = FakeEngine()
-    door = ingest(engine)
-    assert door.submit(request(b"")).result(0) is False
-    assert engine.inserted == []
-    door.close()
+    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.01)
+    with door(tmp_path, behave, (Fault.MACHINE,) * 1000) as opened:
+        assert opened.answered(*BODIES) == [OK] * 5
+        until("it is stuck", lambda: opened.ingest.stuck)
+        with pytest.raises(StoreUnavailableError, match="can't be stored now"):
+            opened.stored()
+        assert opened.quarantine.all() == []
+        well.set()
+        until("it is not stuck", lambda: not opened.ingest.stuck)
+        opened.stored()
+        assert sorted(b"".join(opened.engine.inserted)) == sorted(b"".join(BODIES))
 
 
-def test_senders_are_told_to_look_only_where_something_was_left_out_or_nobody_knows() -> None:
-    engine = FakeEngine()
-    engine.rejections = [0, 2, 2, OSError("gone"), 2]
-    door = ingest(engine)
-    assert [door.submit(request(body)).result(10) for body in BODIES] == [False, True, False, True, False]
-    door.close()
+def test_a_process_that_ends_while_nothing_can_be_stored_leaves_all_to_the_next(tmp_path: Path) -> None:
+    def behave(body: bytes) -> None:
+        raise FULL
+
+    with door(tmp_path, behave, (Fault.MACHINE,) * 1000) as opened:
+        assert opened.answered(*BODIES) == [OK] * 5
+        until("it is stuck", lambda: opened.ingest.stuck)
+    assert len(left(tmp_path)) == 1
+    with door(tmp_path) as opened:
+        opened.stored()
+        assert b"".join(opened.engine.inserted) == b"".join(BODIES)
+
+
+def test_a_full_journal_refuses_with_an_error_that_is_worth_a_retry_and_takes_more_once_it_is_stored(
+    tmp_path: Path,
+) -> None:
+    with door(tmp_path, held := Held(), limit=2 * len(BODIES[0]) + 100) as opened:
+        assert opened.answered(BODIES[0]) == [OK]
+        assert held.started.wait(10)
+        assert opened.answered(BODIES[1]) == [OK]
+        assert opened.answered(BODIES[2]) == [StoreUnavailableError]
+        held.go.set()
+        opened.stored()
+        opened.journal.checkpoint()
+        assert opened.answered(BODIES[2]) == [OK]
+
+
+def test_more_than_memory_is_meant_for_is_refused_before_the_disk_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, begun = threading.Event(), threading.Event()
+    with door(tmp_path, max_queued=2 * len(BODIES[0])) as opened:
+        real = opened.journal.append
+
+        def slow(requests: list[Request]) -> object:
+            begun.set()
+            assert go.wait(10)
+            return real(requests)
+
+        monkeypatch.setattr(opened.journal, "append", slow)
+        first, second = (opened.ingest.submit(request(body)) for body in BODIES[:2])
+        assert begun.wait(10)
+        with pytest.raises(StoreUnavailableError, match="send it again later"):
+            opened.ingest.submit(request(BODIES[2]))
+        go.set()
+        assert (first.result(10), second.result(10)) == (None, None)
+        opened.stored()
+
+
+def test_a_disk_that_refuses_is_no_answer_and_the_next_request_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with door(tmp_path) as opened:
+        real = opened.journal.append
+
+        def refuse(requests: list[Request]) -> object:
+            raise OSError("a disk")
+
+        monkeypatch.setattr(opened.journal, "append", refuse)
+        refused = opened.ingest.submit(request(BODIES[0])).exception(10)
+        assert str(refused) == "the request can't be written to the disk now: send it again later"
+        monkeypatch.setattr(opened.journal, "append", real)
+        assert opened.answered(BODIES[1]) == [OK]
+        opened.stored()
+        assert opened.engine.inserted == [BODIES[1]]
+        assert opened.counters.snapshot()["refused.not_written"] == 1
+
+
+def test_closing_stores_what_waits_and_takes_nothing_more(tmp_path: Path) -> None:
+    with door(tmp_path) as opened:
+        futures = [opened.ingest.submit(request(body)) for body in BODIES]
+    assert all(future.done() for future in futures)
+    assert b"".join(opened.engine.inserted) == b"".join(BODIES)
+    with pytest.raises(StoreUnavailableError, match="closing"):
+        opened.ingest.submit(request(BODIES[0]))
+
+
+def test_an_unexpected_error_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.01)
+
+    def fail_once(body: bytes) -> None:
+        opened.engine.behave = lambda body: None
+        raise BROKEN
+
+    with door(tmp_path, fail_once) as opened:  # Its trials have no answer, and raise.
+        assert opened.answered(BODIES[0]) == [OK]
+        until("it is stored", lambda: opened.engine.inserted == [BODIES[0]])
+        # The insert's, and the trial's.
+        assert opened.counters.snapshot()["errors.ingest"] == 2
+
+
+def test_a_request_that_was_cancelled_never_ends_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go, begun = threading.Event(), threading.Event()
+    with door(tmp_path) as opened:
+        real = opened.journal.append
+
+        def slow(requests: list[Request]) -> object:
+            begun.set()
+            assert go.wait(10)
+            return real(requests)
+
+        monkeypatch.setattr(opened.journal, "append", slow)
+        futures = [opened.ingest.submit(request(BODIES[0]))]
+        assert begun.wait(10)
+        futures += [opened.ingest.submit(request(body)) for body in BODIES[1:4]]
+        assert [future.cancel() for future in futures] == [True] * 4
+        last = opened.ingest.submit(request(BODIES[4]))
+        go.set()
+        assert last.result(10) is None
+        opened.stored()
+        # They came, and are stored: nobody knows that they are not wanted.
+        assert sorted(b"".join(opened.engine.inserted)) == sorted(b"".join(BODIES))
+
+
+def test_an_empty_request_is_answered_without_a_word_to_the_disk(tmp_path: Path) -> None:
+    with door(tmp_path) as opened:
+        assert opened.ingest.submit(request(b"")).result(0) is None
+    assert opened.engine.inserted == []
+
+
+def test_a_group_sync_waits_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(writer_module.time, "sleep", waited.append)
+    journal = Journal(tmp_path / "journal", 100 * MIB, Sync.GROUP, lambda text: None)
+    storing = Storing(FakeEngine(), Counters(), Trials())  # type: ignore[arg-type]
+    ingest = Ingest(journal, storing, Quarantine(tmp_path / "quarantine", lambda kept: None), Counters(), MIB)
+    ingest.submit(request(BODIES[0])).result(10)
+    ingest.close(10)
+    journal.close()
+    assert waited == [0.005]

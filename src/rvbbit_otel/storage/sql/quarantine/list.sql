@@ -1,0 +1,1 @@
+SELECT name, signal, size, reason, error, since FROM quarantined_requests ORDER BY since, name
