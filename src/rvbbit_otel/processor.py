@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.util import BoundedList
 from opentelemetry.util.types import AnyValue
 
 from rvbbit_otel import stated
 from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, SESSION_ID, SOURCES
 from rvbbit_otel.registry import EchoRegistry
-from rvbbit_otel.stamping import DISOWNED_SLOT, RUN_SLOT, STAMP_SLOT, Stamper
+from rvbbit_otel.stamping import DISOWNED_SLOT, MOST_ENTRIES, RUN_SLOT, STAMP_SLOT, Stamper
 from rvbbit_otel.telemetry import Counters
 
 
@@ -34,42 +36,60 @@ class CallerSpanProcessor(SpanProcessor):
         if not self.active:
             return
         try:
-            attributes = span._attributes
-            entries: dict[str, AnyValue] | None = getattr(attributes, "_dict", None)
-            given = (attributes or {}) if entries is None else entries
-            room = getattr(attributes, "maxlen", None)
-            cuts = getattr(attributes, "max_value_len", None) is not None
-            if cuts or (room is not None and len(given) >= room):
-                given = {**given, **stated.whole_ids(given)}
-            stamp = self._stamper.stamp(given, parent_context)
-            if CALLER_ID in given and stamp[CALLER_SOURCE] == "none":
-                setattr(
-                    attributes, DISOWNED_SLOT, True
-                )  # One that breaks the format is nobody's id, and never anybody's span.
-                if entries is not None:
-                    entries.pop(CALLER_ID, None)
-            elif stamp[CALLER_SOURCE] == "none" and SESSION_ID in stamp:
-                setattr(attributes, RUN_SLOT, self._stamper.run_of(stamp[SESSION_ID], parent_context))
-            # The span's own mapping survives into the exported span, its entries may not: past the SDK's limit the oldest are dropped.
-            setattr(attributes, STAMP_SLOT, stamp)
-            # The public way locks, and cleans each value. A stamp is made of short strings, and a span that starts is this thread's alone: so
-            # where it fits, it goes straight into the dictionary behind, at less than half the cost (`python -m benchmarks stamp`).
-            if (
-                entries is not None
-                and not cuts
-                and isinstance(attributes, BoundedAttributes)
-                and (room is None or len(entries) + len(stamp) <= room)
-            ):
-                entries.update(stamp)
-            else:
-                span.set_attributes(stamp)
-                if entries is not None:  # Whole: a caller that is set later may be cut to the very same letters.
-                    entries.update({key: value for key, value in stamp.items() if key in entries})
-            self._counters.add(_COUNTER_OF[stamp[CALLER_SOURCE]])
+            attributes: Any = span._attributes
+            if type(attributes) is not _KNOWN or attributes.max_value_len is not None:
+                self._stamp_bounded(span, attributes, parent_context)
+                return
+            entries, room = attributes._dict, attributes.maxlen
+            if room is not None and len(entries) > room - MOST_ENTRIES:
+                self._stamp_bounded(span, attributes, parent_context)
+                return
+            # What follows is the common way: the stamp fits, and nothing is cut. The public way locks, and cleans each value. A stamp is made of
+            # short strings, and a span that starts is this thread's alone: so it goes straight into the dictionary behind.
+            stamp = self._stamper.stamp(entries, parent_context)
+            source = stamp[CALLER_SOURCE]
+            if source == "none":
+                self._note_nobodys(attributes, CALLER_ID in entries, entries, stamp, parent_context)
+            attributes.rvbbit_stamp = stamp  # STAMP_SLOT
+            entries.update(stamp)
+            self._counters.add(_COUNTER_OF[source])
         except Exception as error:  # noqa: BLE001 - on_start runs inside the host's call
             self._counters.error("processor.on_start", error)
             if not hasattr(span, "_attributes"):
                 self._stamp_in_public(span, parent_context)
+
+    def _stamp_bounded(self, span: Span, attributes: Any, parent_context: Context | None) -> None:
+        """Where an SDK's limit may cut or evict an id or a part of the stamp, or its mapping is not the one that we know."""
+        entries: dict[str, AnyValue] | None = getattr(attributes, "_dict", None)
+        given: Mapping[str, AnyValue] = (attributes or {}) if entries is None else entries
+        room = getattr(attributes, "maxlen", None)
+        if getattr(attributes, "max_value_len", None) is not None or (room is not None and len(given) >= room):
+            given = {**given, **stated.whole_ids(given)}
+        stamp = self._stamper.stamp(given, parent_context)
+        if stamp[CALLER_SOURCE] == "none":
+            self._note_nobodys(attributes, CALLER_ID in given, entries, stamp, parent_context)
+        # The span's own mapping survives into the exported span, its entries may not: past the SDK's limit the oldest are dropped.
+        setattr(attributes, STAMP_SLOT, stamp)
+        span.set_attributes(stamp)
+        if entries is not None:  # Whole: a caller that is set later may be cut to the very same letters.
+            entries.update({key: value for key, value in stamp.items() if key in entries})
+        self._counters.add(_COUNTER_OF[stamp[CALLER_SOURCE]])
+
+    def _note_nobodys(
+        self,
+        attributes: Any,
+        disowned: bool,
+        entries: dict[str, AnyValue] | None,
+        stamp: Mapping[str, str],
+        parent_context: Context | None,
+    ) -> None:
+        """Keep what the export must know of a span of nobody's; `disowned`: it names a caller that breaks the format."""
+        if disowned:
+            setattr(attributes, DISOWNED_SLOT, True)  # Nobody's id, and never anybody's span.
+            if entries is not None:
+                entries.pop(CALLER_ID, None)
+        elif SESSION_ID in stamp:
+            setattr(attributes, RUN_SLOT, self._stamper.run_of(stamp[SESSION_ID], parent_context))
 
     def _stamp_in_public(self, span: Span, parent_context: Context | None) -> None:
         """Where the SDK keeps attributes elsewhere: slower, and nothing is mended at the export."""
@@ -82,10 +102,15 @@ class CallerSpanProcessor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Let go of what an ended span holds for nothing, since it may wait for its export: two empty lists are 2 of its 3.4 KB."""
-        for name in ("_events", "_links"):
-            held = getattr(span, name, ())
-            if held != () and not held and getattr(held, "dropped", 1) == 0:
-                setattr(span, name, ())
+        try:
+            events: Any = span._events
+            links: Any = span._links
+        except AttributeError:
+            return  # Kept elsewhere by another version: it costs memory.
+        if type(events) is _KNOWN_LIST and not events._dq and not events.dropped:
+            span._events = ()
+        if type(links) is _KNOWN_LIST and not links._dq and not links.dropped:
+            span._links = ()
 
     def shutdown(self) -> None:
         """Stamp nothing more."""
@@ -96,5 +121,12 @@ class CallerSpanProcessor(SpanProcessor):
         return True
 
 
+def _as_known(kind: type[Any], *parts: str) -> type[Any] | None:
+    """The SDK's class, if it is made of these parts; None for another version's, which is used by its public ways. Asked once, not for every span."""
+    return kind if vars(kind(1)).keys() >= {*parts} else None
+
+
+_KNOWN: Final = _as_known(BoundedAttributes, "_dict", "maxlen", "max_value_len")
+_KNOWN_LIST: Final = _as_known(BoundedList, "_dq", "dropped")
 # Looked up rather than put together: this runs for every span.
 _COUNTER_OF: Final[dict[str, str]] = {source: f"stamped.{source}" for source in SOURCES}

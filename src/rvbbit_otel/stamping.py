@@ -16,7 +16,7 @@ from opentelemetry.util.types import AnyValue
 
 from rvbbit_otel.attributes import CALLER_CONFLICT, CALLER_ID, CALLER_SOURCE, SESSION_ID
 from rvbbit_otel.caller import parse_session_id, valid_caller_id
-from rvbbit_otel.context_keys import SPAN_KEY
+from rvbbit_otel.context_keys import BAGGAGE_KEY, SPAN_KEY
 from rvbbit_otel.echo import Echo
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.propagation import foreign_caller_id, foreign_session_id
@@ -25,13 +25,15 @@ from rvbbit_otel.telemetry import Counters
 from rvbbit_otel.work import Work, work_of
 
 # Where a span's attributes keep their stamp, for the repair at export: an attribute of the mapping object, no entry of it.
-STAMP_SLOT: Final = "_rvbbit_stamp"
+STAMP_SLOT: Final = "rvbbit_stamp"
 # There, too, what we ourselves put on a span of ours.
-OWN_SLOT: Final = "_rvbbit_own"
+OWN_SLOT: Final = "rvbbit_own"
 # ... and the run of a session that a span of nobody's belongs to, which may get a caller while the span runs.
-RUN_SLOT: Final = "_rvbbit_run"
+RUN_SLOT: Final = "rvbbit_run"
 # ... and that a span named a caller which can't be one.
-DISOWNED_SLOT: Final = "_rvbbit_disowned"
+DISOWNED_SLOT: Final = "rvbbit_disowned"
+# The attributes of the longest stamp: its session, caller, source and origin, and one of conflict and candidate.
+MOST_ENTRIES: Final = 5
 # Shared by all that nobody claims, so it is never changed.
 UNCLAIMED: Final[Mapping[str, str]] = {CALLER_SOURCE: "none"}
 
@@ -51,12 +53,18 @@ class Stamper:
             context = get_current()
         work = work_of(context)
         stated = attributes.get(SESSION_ID)
-        ambient = foreign_caller_id(context)
-        if stated is None and ambient is None:
+        ambient = foreign_caller_id(context) if BAGGAGE_KEY in context else None
+        # The common cases, each a short way through the rule below.
+        if ambient is None:
             if work is None:
-                if context.get(SPAN_KEY) is None:
-                    return self._by_itself(attributes)
-            elif CALLER_ID not in attributes:
+                if stated is None:
+                    if SPAN_KEY not in context:
+                        return self._by_itself(attributes)
+                elif type(stated) is str and CALLER_ID not in attributes:
+                    echo = self._find(stated)
+                    if echo is not None and echo.caller is not None:
+                        return echo.stamp
+            elif stated is None and CALLER_ID not in attributes:
                 echo = self._run_of(work)
                 return work.stamp if echo is None else self._of_run(echo, work)
         return self._stamp(attributes, context, work, stated, ambient)

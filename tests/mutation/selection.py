@@ -28,6 +28,7 @@ _UNIT: Final = (
     "tests/unit/core/test_destinations.py",
     "tests/unit/core/test_late_stamps.py",
     "tests/unit/core/test_runs.py",
+    "tests/unit/core/test_which_run.py",
     "tests/unit/core/test_registry.py",
     "tests/unit/core/test_propagation.py",
     "tests/unit/core/test_scope.py",

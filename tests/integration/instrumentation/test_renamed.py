@@ -28,6 +28,7 @@ PRIVATE = (
     "_content_consumed",
     "_current_context",
     "_dict",
+    "_dq",
     "_encode_attributes",
     "_encode_events",
     "_encode_instrumentation_scope",

@@ -31,8 +31,11 @@ def test_a_stamped_span_holds_references_and_no_copies(context: str) -> None:
     # The slot of the stamp and room for four entries; one stamp of its own would be 232 bytes more.
     command = [sys.executable, "-m", "tests.unit.core.held", context]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    stamped, plain = map(float, said.stdout.split())
-    assert 0 < stamped - plain < 200
+    source, *figures = said.stdout.split()
+    stamped, least, plain = map(float, figures)
+    assert source == context
+    assert stamped == least
+    assert stamped - plain < 200
 
 
 def test_two_spans_of_one_caller_share_their_stamp() -> None:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextvars import copy_context
 
 import pytest
+from opentelemetry.context import Context
 
 from rvbbit_otel import called_by, driven, work
+from rvbbit_otel.attributes import CALLER_ORIGIN
 from rvbbit_otel.caller import Caller, CallerId, SessionId
+from rvbbit_otel.propagation import block_session_of, with_session, with_work
 from rvbbit_otel.registry import EchoRegistry
-from rvbbit_otel.work import Work, begin_afresh, go_on, say_whose_run_it_is_in, when_first_in_generator
+from rvbbit_otel.work import (
+    Work,
+    begin_afresh,
+    go_on,
+    reads,
+    said_in_generator,
+    say_whose_run_it_is_in,
+    when_first_in_generator,
+    within_blocks,
+    work_of,
+)
 
 
 def test_what_was_only_inherited_is_believed_to_the_last_second_after_the_end_and_no_longer(
@@ -29,6 +43,9 @@ def test_what_was_only_inherited_is_believed_to_the_last_second_after_the_end_an
         seen.append(elsewhere.run(lambda: (block.holds, job.holds)))
     assert seen == [(True, True), (True, True), (False, False), (False, False)]
     assert not block.holds
+    after = elsewhere.run(lambda: block.after)
+    assert after is not None
+    assert (after.caller, after.candidate) == (None, "sql-fox")  # And not whatever was around the block.
 
 
 @pytest.mark.parametrize(("caller", "conflict"), [("sql-fox", None), ("sql-cat", "sql-fox"), ("sql-owl", "sql-fox")])
@@ -80,3 +97,46 @@ def test_the_frames_of_a_generator_that_we_drive_are_known_once_each_until_it_is
     assert len(known) == len(set(known)) == 2
     frames.forget()
     assert told[2:] == [(frame, None) for frame in known]
+
+
+@pytest.mark.parametrize(("origin", "stated"), [("web", "web"), ("sql", "sql"), ("unknown", None)])
+def test_an_origin_that_nobody_knows_is_not_stated(origin: str, stated: str | None) -> None:
+    stamp = Work(Caller.of("sql-fox", origin="".join(list(origin)))).stamp
+    assert stamp.get(CALLER_ORIGIN) == stated
+
+
+def test_a_runner_s_session_is_no_block_of_the_application() -> None:
+    assert block_session_of(with_session(Context(), SessionId("s1"))) is None
+
+
+def test_work_ends_once() -> None:
+    block = Work(None)
+    assert [block.end(), block.end()] == [True, False]
+
+
+def test_a_block_in_a_generator_holds_for_the_generator_itself_while_it_runs() -> None:
+    block = Work(Caller.of("web-1"))
+
+    def steps() -> Iterator[tuple[bool, Work | None]]:
+        block.bind(sys._getframe())
+        yield block.holds, said_in_generator(None)
+
+    running = steps()
+    assert next(running) == (True, block)
+    assert (block.holds, said_in_generator(None)) == (False, None)
+    block.end()
+
+
+def test_work_that_is_entered_outside_of_every_generator_s_block_stays_what_it_is() -> None:
+    entered = Work(Caller.of("web-1"))
+    assert within_blocks(entered) is entered
+
+
+def test_a_step_that_we_drive_does_not_speak_for_other_work_that_runs_in_it() -> None:
+    driving, other = Work(Caller.of("web-1")), Work(Caller.of("web-2"))
+    frame = id(sys._getframe())
+    reads(frame, driving)
+    try:
+        assert work_of(with_work(Context(), other)) is other
+    finally:
+        reads(frame, None)
