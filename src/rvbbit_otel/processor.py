@@ -11,6 +11,7 @@ from opentelemetry.util.types import AnyValue
 
 from rvbbit_otel import stated
 from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, SESSION_ID, SOURCES
+from rvbbit_otel.propagation import copied_from
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.stamping import DISOWNED_SLOT, RUN_SLOT, STAMP_SLOT, Stamper
 from rvbbit_otel.telemetry import Counters
@@ -47,7 +48,8 @@ class CallerSpanProcessor(SpanProcessor):
                     attributes, DISOWNED_SLOT, True
                 )  # One that breaks the format is nobody's id, and never anybody's span.
                 if entries is not None:
-                    entries.pop(CALLER_ID, None)
+                    for key in (CALLER_ID, *copied_from(parent_context, given)):
+                        entries.pop(key, None)
             elif stamp[CALLER_SOURCE] == "none" and SESSION_ID in stamp:
                 setattr(attributes, RUN_SLOT, self._stamper.run_of(stamp[SESSION_ID], parent_context))
             # The span's own mapping survives into the exported span, its entries may not: past the SDK's limit the oldest are dropped.
