@@ -8,6 +8,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, SESSION_ID
 from rvbbit_otel.clean_text import clean, clean_attributes
+from rvbbit_otel.propagation import copied_from
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.stamping import Stamper
 from rvbbit_otel.telemetry import Counters
@@ -37,7 +38,8 @@ class CallerLogRecordProcessor(LogRecordProcessor):
                 attributes = {key: value for key, value in attributes.items() if key not in cut}
             stamp = self._stamper.stamp(attributes, record.context)
             if stamp[CALLER_SOURCE] == "none" and CALLER_ID in attributes:
-                attributes = {key: value for key, value in attributes.items() if key != CALLER_ID}
+                not_ours = {CALLER_ID, *copied_from(record.context, attributes)}
+                attributes = {key: value for key, value in attributes.items() if key not in not_ours}
             if isinstance(attributes, BoundedAttributes) and (room is None or len(attributes) + len(stamp) <= room):
                 for key, value in stamp.items():
                     attributes[key] = value

@@ -13,6 +13,7 @@ from opentelemetry.util.types import AnyValue
 
 from rvbbit_otel import stated
 from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, SESSION_ID, SOURCES
+from rvbbit_otel.propagation import copied_from
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.stamping import DISOWNED_SLOT, MOST_ENTRIES, RUN_SLOT, STAMP_SLOT, Stamper
 from rvbbit_otel.telemetry import Counters
@@ -87,7 +88,8 @@ class CallerSpanProcessor(SpanProcessor):
         if disowned:
             setattr(attributes, DISOWNED_SLOT, True)  # Nobody's id, and never anybody's span.
             if entries is not None:
-                entries.pop(CALLER_ID, None)
+                for key in (CALLER_ID, *copied_from(parent_context, entries)):
+                    entries.pop(key, None)
         elif SESSION_ID in stamp:
             setattr(attributes, RUN_SLOT, self._stamper.run_of(stamp[SESSION_ID], parent_context))
 

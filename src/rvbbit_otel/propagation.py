@@ -26,7 +26,7 @@ from opentelemetry.semconv.attributes import server_attributes, url_attributes
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from rvbbit_otel.attributes import CALLER_DIGEST, CALLER_ID, SESSION_ID
+from rvbbit_otel.attributes import CALLER_DIGEST, CALLER_ID, CALLER_SOURCE, SESSION_ID, Source
 from rvbbit_otel.caller import Caller, CallerId, SessionId, parse_session_id, valid_caller_id
 from rvbbit_otel.context_keys import BAGGAGE_KEY, SPAN_KEY
 from rvbbit_otel.echo import Echo
@@ -35,7 +35,9 @@ from rvbbit_otel.settings import Settings
 from rvbbit_otel.telemetry import Counters
 from rvbbit_otel.work import WORK_KEY, Work, work_of
 
-BAGGAGE_KEYS: Final = (CALLER_ID, CALLER_DIGEST, SESSION_ID)
+BAGGAGE_KEYS: Final = (CALLER_ID, CALLER_DIGEST, CALLER_SOURCE, SESSION_ID)
+# What travels says so: programs that copy baggage onto their spans, as processors of many languages do, would else seem to state a caller themselves.
+TRAVELLED: Final[Source] = "baggage"
 # Older names are still written by clients that did not opt in to the stable HTTP conventions.
 _HOST_ATTRIBUTES: Final = (server_attributes.SERVER_ADDRESS, "net.peer.name")
 _URL_ATTRIBUTES: Final = (url_attributes.URL_FULL, "http.url")
@@ -53,6 +55,7 @@ def with_work(context: Context | None, work: Work) -> Context:
     if work.caller is not None:
         pairs[CALLER_ID] = work.caller.id
         pairs[CALLER_DIGEST] = work.caller.digest
+        pairs[CALLER_SOURCE] = TRAVELLED
     if work.session_id is not None:
         pairs[SESSION_ID] = work.session_id
     return Context({**context, WORK_KEY: work, BAGGAGE_KEY: pairs})
@@ -158,6 +161,15 @@ def foreign_caller_id(context: Context) -> CallerId | None:
         if caller is not None and caller.id == stated:
             return None
     return valid_caller_id(stated) if isinstance(stated, str) else None
+
+
+def copied_from(context: Context | None, attributes: Mapping[str, object]) -> frozenset[str]:
+    """Which of our attributes a processor copied from the context's baggage; none where the program states its caller itself."""
+    context = get_current() if context is None else context
+    pairs = cast("Mapping[str, object]", context.get(BAGGAGE_KEY) or _NOTHING)
+    if any(attributes.get(key) != pairs.get(key, _NOTHING) for key in (CALLER_SOURCE, CALLER_ID)):
+        return frozenset()
+    return frozenset(key for key in BAGGAGE_KEYS if key in pairs and attributes.get(key) == pairs[key])
 
 
 def foreign_session_id(context: Context) -> SessionId | None:
@@ -269,7 +281,10 @@ def _checked(context: Context, counters: Counters | None) -> Context:
                 counters.add("invalid_ids.baggage")
         elif key in present and context.get(WORK_KEY) is not None:
             context = Context({**context, WORK_KEY: None})
-    return context
+    # Whatever the sender says of how it is known: here it is known by this baggage.
+    if CALLER_ID in baggage.get_all(context):
+        return baggage.set_baggage(CALLER_SOURCE, TRAVELLED, context)
+    return baggage.remove_baggage(CALLER_SOURCE, context) if CALLER_SOURCE in present else context
 
 
 def _is_caller_id(value: object) -> bool:

@@ -10,8 +10,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.util.types import AnyValue
 
-from rvbbit_otel.attributes import CALLER_CONFLICT, CALLER_ID, CALLER_SOURCE, CONTENT_KEYS, SESSION_ID
+from rvbbit_otel.attributes import CALLER_CONFLICT, CALLER_DIGEST, CALLER_ID, CALLER_SOURCE, CONTENT_KEYS, SESSION_ID
 from rvbbit_otel.caller import valid_caller_id
+from rvbbit_otel.propagation import BAGGAGE_KEYS, TRAVELLED
 from rvbbit_otel.redaction.records import Redactor
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.stamping import DISOWNED_SLOT, OWN_SLOT, RUN_SLOT, STAMP_SLOT, Stamper
@@ -91,6 +92,11 @@ class RepairingSpanExporter(SpanExporter):
                 self._counters.add("repaired.evicted")
             if getattr(attributes, "max_value_len", None) is not None or getattr(attributes, "dropped", 0) > 0:
                 self._restore(changes, attributes, entries, stamp)
+            if entries.get(CALLER_SOURCE) == TRAVELLED != stamp.get(CALLER_SOURCE, TRAVELLED) and _is_copy(
+                entries, stamp
+            ):
+                changes.update({key: stamp.get(key) for key in BAGGAGE_KEYS if key in entries and key != CALLER_DIGEST})
+                entries = {key: value for key, value in {**entries, **changes}.items() if value is not None}
             if entries.get(CALLER_ID) != stamp.get(CALLER_ID) and CALLER_ID not in changes and CALLER_ID in entries:
                 self._set_by_hand(changes, attributes, entries[CALLER_ID], stamp)
             elif (
@@ -137,6 +143,11 @@ class RepairingSpanExporter(SpanExporter):
         changes[CALLER_SOURCE] = "explicit"
         if stamp.get(CALLER_ID) is not None:
             changes[CALLER_CONFLICT] = stamp[CALLER_ID]
+
+
+def _is_copy(entries: Mapping[str, AnyValue], stamp: Mapping[str, str]) -> bool:
+    """Whether a processor behind ours copied baggage over the stamp: its id is the one that was stamped, or that lost to it."""
+    return stamp[CALLER_SOURCE] == "none" or entries.get(CALLER_ID) in (stamp[CALLER_ID], stamp.get(CALLER_CONFLICT))
 
 
 def _is_cut(left: AnyValue, whole: AnyValue) -> bool:

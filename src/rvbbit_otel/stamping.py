@@ -19,7 +19,7 @@ from rvbbit_otel.caller import parse_session_id, valid_caller_id
 from rvbbit_otel.context_keys import BAGGAGE_KEY, SPAN_KEY
 from rvbbit_otel.echo import Echo
 from rvbbit_otel.errors import InvalidIdError
-from rvbbit_otel.propagation import foreign_caller_id, foreign_session_id
+from rvbbit_otel.propagation import copied_from, foreign_caller_id, foreign_session_id
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.telemetry import Counters
 from rvbbit_otel.work import Work, work_of
@@ -104,6 +104,8 @@ class Stamper:
         stated: object,
         ambient: str | None,
     ) -> Mapping[str, str]:
+        if CALLER_SOURCE in attributes and (copies := copied_from(context, attributes)):
+            return self.stamp({key: value for key, value in attributes.items() if key not in copies}, context)
         if work is None and ambient is None and stated is None and CALLER_ID not in attributes:
             parent = _parent_stamp(context)
             if parent is not None:

@@ -16,7 +16,8 @@ from urllib.parse import parse_qs
 
 from rvbbit_otel.all_in_one.asgi import App, Receive, Scope, Send, same
 from rvbbit_otel.all_in_one.login import Login
-from rvbbit_otel.all_in_one.options import EVERY_ADDRESS, is_address, is_loopback
+from rvbbit_otel.all_in_one.options import EVERY_ADDRESS
+from rvbbit_otel.hosts import is_address, is_loopback
 
 # RFC 9110, 7.2, without what no client of ours writes.
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
 from rvbbit_otel.all_in_one.journal.syncing import Sync
 from rvbbit_otel.errors import ConfigurationError
+from rvbbit_otel.hosts import is_loopback
 from rvbbit_otel.storage.price_table import OwnPrice
 
 MIB = 1024 * 1024
@@ -76,22 +76,3 @@ class Options:
             raise ConfigurationError(f"--data {self.data} is a file; it is the folder of the store")
         if "&" in str(self.data.absolute()):
             raise ConfigurationError(f"--data {self.data} has & in its path, where the engine takes an option to begin")
-
-
-def is_address(host: str) -> bool:
-    """Whether it is an address, not a name."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -18,7 +18,8 @@ from rvbbit_otel.instrumentation.entered import Entered
 from rvbbit_otel.instrumentation.handling import Enter, Running
 from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, bind_all, of_items, uses_result
 from rvbbit_otel.instrumentation.spec import FIELDS, IDENTIFYING, REPLACED_FIELD, Hook
-from rvbbit_otel.instrumentation.streams import Reading, Steps, is_stream, kept, read, read_async
+from rvbbit_otel.instrumentation.steps import Reading, Steps, read, read_async
+from rvbbit_otel.instrumentation.streams import is_stream, kept
 from rvbbit_otel.telemetry import Counters
 from rvbbit_otel.work import WORK_KEY
 

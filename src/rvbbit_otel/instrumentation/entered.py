@@ -13,7 +13,7 @@ from opentelemetry.context import Context
 
 from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.handling import Running
-from rvbbit_otel.instrumentation.streams import Interception
+from rvbbit_otel.instrumentation.steps import Interception
 from rvbbit_otel.scope import generator_around
 from rvbbit_otel.work import WORK_KEY, Work
 

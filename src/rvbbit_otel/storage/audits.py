@@ -24,7 +24,7 @@ from typing import Final, Literal, cast
 
 from rvbbit_otel.errors import ConfigurationError
 from rvbbit_otel.storage.database import Database
-from rvbbit_otel.storage.files import read, sql_files
+from rvbbit_otel.storage.files import read, sql_files, text_of
 
 SINCE: Final = "since"
 _PARAMETER: Final = re.compile(r"\{(\w+):")
@@ -87,7 +87,7 @@ class Finding:
 @cache
 def load_audits() -> tuple[Audit, ...]:
     """Every question of this package: rules first, then reports, each by name."""
-    audits = [_parse(file.name, file.read_text(encoding="utf-8")) for file in sql_files("audits")]
+    audits = [_parse(file.name, text_of(file)) for file in sql_files("audits")]
     return tuple(sorted(audits, key=lambda audit: (not audit.is_rule, audit.name)))
 
 

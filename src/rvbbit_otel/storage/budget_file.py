@@ -15,7 +15,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import sys
 from collections.abc import Mapping
@@ -27,6 +26,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from rvbbit_otel.errors import ConfigurationError
+from rvbbit_otel.hosts import is_loopback
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -163,11 +163,3 @@ def _webhook(value: object, where: str) -> str:
     ):
         raise ConfigurationError(f"{where} has to be an https address without a user, or http on the loopback")
     return str(value)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether that host is this machine, by its name or address."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from rvbbit_otel.errors import ConfigurationError, SchemaError
 from rvbbit_otel.storage.database import Database
-from rvbbit_otel.storage.files import read, sql_files
+from rvbbit_otel.storage.files import read, sql_files, text_of
 
 if TYPE_CHECKING:
     from rvbbit_otel.storage.migrations import Migration
@@ -66,7 +66,7 @@ class Cluster:
         if name in _IN_FRONT:
             return Steps((), (sql,))
         front = tuple(
-            self.fill(file.read_text("utf-8"))
+            self.fill(text_of(file))
             for file in sql_files("cluster")
             if file.name == f"{migration.version:04d}_{migration.name}.sql"
         )

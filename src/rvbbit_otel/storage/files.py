@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
+
+
+# A line that another file stands for: what more than one statement says is written once.
+_INCLUDE: Final = re.compile(r"^ *-- include (\S+)$", re.M)
 
 
 def sql_files(folder: str, suffix: str = ".sql") -> list[Traversable]:
@@ -17,4 +22,9 @@ def sql_files(folder: str, suffix: str = ".sql") -> list[Traversable]:
 
 def read(name: str) -> str:
     """The text of one file under ``sql/``."""
-    return (files(__package__) / "sql" / name).read_text(encoding="utf-8")
+    return text_of(files(__package__) / "sql" / name)
+
+
+def text_of(file: Traversable) -> str:
+    """The text of a file, with those that it includes."""
+    return _INCLUDE.sub(lambda line: read(line[1]).strip(), file.read_text(encoding="utf-8"))

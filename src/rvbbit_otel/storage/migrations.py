@@ -11,7 +11,7 @@ from functools import cache
 from rvbbit_otel.errors import SchemaError
 from rvbbit_otel.storage.cluster import Cluster
 from rvbbit_otel.storage.database import Database
-from rvbbit_otel.storage.files import read, sql_files
+from rvbbit_otel.storage.files import read, sql_files, text_of
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
@@ -38,7 +38,7 @@ def packaged() -> tuple[Migration, ...]:
         match = _FILE_NAME.fullmatch(entry.name)
         if match is None:
             raise SchemaError(f"sql/migrations has {entry.name!r}; a migration is named 0001_what_it_makes.sql")
-        found.append(Migration(int(match[1]), match[2], entry.read_text("utf-8")))
+        found.append(Migration(int(match[1]), match[2], text_of(entry)))
     found.sort(key=lambda migration: migration.version)
     if [migration.version for migration in found] != list(range(1, len(found) + 1)):
         raise SchemaError("the numbers in sql/migrations have a gap or a double; reinstall the package")

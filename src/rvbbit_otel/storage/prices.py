@@ -8,14 +8,12 @@ from decimal import Decimal
 from typing import Final
 
 from rvbbit_otel.storage.database import Database
-from rvbbit_otel.storage.files import read, sql_files
+from rvbbit_otel.storage.files import read, sql_files, text_of
 from rvbbit_otel.storage.price_table import OwnPrice, Rate, rates_of
 
 PUT: Final = read("prices/put.sql").strip()
 # What gives the rows of a model their cost anew.
-REPRICE: Final = tuple(
-    file.read_text(encoding="utf-8").strip() for file in sql_files("prices") if file.name.startswith("00")
-)
+REPRICE: Final = tuple(text_of(file).strip() for file in sql_files("prices") if file.name.startswith("00"))
 Model = tuple[str, str]
 
 

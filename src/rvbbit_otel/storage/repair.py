@@ -13,10 +13,10 @@ from typing import Final
 
 from rvbbit_otel.storage.cluster import Cluster, on_cluster
 from rvbbit_otel.storage.database import Database
-from rvbbit_otel.storage.files import read, sql_files
+from rvbbit_otel.storage.files import read, sql_files, text_of
 
 # The statements that change rows; the embedded store takes these from outside, word for word, and no other.
-STATEMENTS: Final = tuple(file.read_text(encoding="utf-8").strip() for file in sql_files("repair"))
+STATEMENTS: Final = tuple(text_of(file).strip() for file in sql_files("repair"))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
-from rvbbit_otel.storage.budget_file import is_loopback
+from rvbbit_otel.hosts import is_loopback
 from rvbbit_otel.storage.budgets import Usage
 
 TIMEOUT: Final = 10.0

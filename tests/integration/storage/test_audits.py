@@ -230,6 +230,17 @@ def test_the_finding_names_the_session_and_both_callers(store: Store) -> None:
     assert [found[:4] for found in finding.rows] == [("s1", ["sql-fox", "sql-owl"], ["echo"], 1)]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_rows_of_two_callers_that_begin_at_the_very_same_time_are_all_counted(
+    store: Store, order: tuple[int, ...]
+) -> None:
+    spans = [row(1, "s1", "sql-fox"), row(2, "s1", "sql-fox"), row(3, "s1", "sql-owl")]
+    after = row(4, "s1", "sql-fox", at=NOW + 1_000_000)  # At the moment at which they end.
+    store.send(traces(*(spans[number] for number in order), after))
+    finding = run_audit(store.engine, find_audit("sessions-with-two-callers"))
+    assert [found[:4] for found in finding.rows] == [("s1", ["sql-fox", "sql-owl"], ["echo"], 3)]
+
+
 MINUTE = 60 * SECOND
 OWL = {"rvbbit.caller.id": "sql-owl", "rvbbit.caller.origin": "sql", "rvbbit.kind": "caller"}
 # What is as it should be, though more than one caller is in it.

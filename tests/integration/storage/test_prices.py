@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from tests.conftest import Store
 from tests.support.otlp import NOW, SpanRecord, Value, traces
 
+from rvbbit_otel.storage.files import read
 from rvbbit_otel.storage.price_table import OwnPrice, read_prices
 from rvbbit_otel.storage.prices import apply, changes, price_new
 
@@ -137,3 +139,12 @@ def test_the_file_that_the_page_shows_is_one(tmp_path: Path) -> None:
         ("my-gateway", "mine-*", 200_000),
         ("*", "gpt-4o", 2_000_000),
     ]
+
+
+def test_what_a_call_costs_is_written_once_and_read_into_what_needs_it() -> None:
+    folder = Path(str(files("rvbbit_otel.storage") / "sql"))
+    texts = {file.relative_to(folder).as_posix(): file.read_text() for file in folder.rglob("*.sql")}
+    assert [name for name, text in texts.items() if "least(told_out, told_reasoning" in text] == ["prices/rule.sql"]
+    need_it = sorted(name for name, text in texts.items() if "-- include prices/rule.sql" in text)
+    assert need_it == ["migrations/0032_spans_ruled_mv.sql", "prices/0001_unified_logs.sql", "prices/check.sql"]
+    assert all(read("prices/rule.sql").strip() in read(name) for name in need_it)

@@ -63,6 +63,7 @@ def test_an_allowed_host_gets_the_id_a_digest_and_the_session_but_no_metadata() 
         "theirs=kept",
         "rvbbit.caller.id=sql-fox",
         f"rvbbit.caller.digest={FOX.digest}",
+        "rvbbit.caller.source=baggage",
         "session.id=s+1",
     }
     assert "secret" not in str(headers)
@@ -107,7 +108,9 @@ def test_a_session_that_breaks_its_format_in_baggage_is_none() -> None:
 
 
 def test_an_incoming_caller_is_not_believed_by_default() -> None:
-    header = {"baggage": "rvbbit.caller.id=sql-forged,session.id=s9,rvbbit.caller.digest=1,theirs=1"}
+    header = {
+        "baggage": "rvbbit.caller.id=sql-forged,rvbbit.caller.source=explicit,session.id=s9,rvbbit.caller.digest=1,theirs=1"
+    }
     context = guarded().extract(header, Context())
     assert dict(baggage.get_all(context)) == {"theirs": "1"}
 
@@ -135,6 +138,22 @@ def test_a_trusted_sender_names_the_caller_and_a_malformed_name_is_dropped_and_c
     bad = propagator.extract({"baggage": "rvbbit.caller.id=%1b%5b31m,session.id=%00"}, Context())
     assert dict(baggage.get_all(bad)) == {}
     assert propagator._counters.snapshot() == {"invalid_ids.baggage": 2}
+
+
+@pytest.mark.parametrize("said", ["", ",rvbbit.caller.source=explicit", ",rvbbit.caller.source=echo"])
+def test_whatever_a_trusted_sender_says_of_its_knowledge_here_it_is_baggage(said: str) -> None:
+    propagator = guarded(trust_inbound=True)
+    received = propagator.extract({"baggage": f"rvbbit.caller.id=sql-far{said}"}, Context())
+    assert dict(baggage.get_all(received)) == {"rvbbit.caller.id": "sql-far", "rvbbit.caller.source": "baggage"}
+    unnamed = propagator.extract({"baggage": f"theirs=1{said}"}, Context())
+    assert dict(baggage.get_all(unnamed)) == {"theirs": "1"}
+
+
+def test_our_baggage_says_that_it_is_baggage_and_takes_29_bytes_for_it() -> None:
+    whole = environment_of(with_session(with_caller(Context(), FOX), SessionId("s1")))["BAGGAGE"]
+    entry = ",rvbbit.caller.source=baggage"
+    assert (whole.count(entry), len(entry)) == (1, 29)
+    assert whole.replace(entry, "") == f"rvbbit.caller.id=sql-fox,rvbbit.caller.digest={FOX.digest},session.id=s1"
 
 
 def test_what_is_sent_to_an_allowed_host_is_what_a_trusting_receiver_reads() -> None:

@@ -20,7 +20,7 @@ from rvbbit_otel.instrumentation.calls import Interception, wrapper_for
 from rvbbit_otel.instrumentation.handling import Running
 from rvbbit_otel.instrumentation.paths import Arguments
 from rvbbit_otel.instrumentation.spec import Hook, Role
-from rvbbit_otel.instrumentation.streams import Reading, Steps
+from rvbbit_otel.instrumentation.steps import Reading, Steps
 from rvbbit_otel.propagation import with_work
 from rvbbit_otel.telemetry import Counters, count_with
 from rvbbit_otel.work import Work

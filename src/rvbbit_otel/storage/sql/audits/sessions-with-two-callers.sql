@@ -6,17 +6,20 @@
 -- parameter: since DateTime = 1970-01-01 00:00:00
 SELECT
     session_id,
-    arraySort(arrayDistinct(arrayFlatten(groupArray([toString(caller_id), before.2])))) AS callers,
+    arraySort(arrayDistinct(arrayFlatten(groupArray(arrayPushBack(others, toString(caller_id)))))) AS callers,
     arraySort(groupUniqArray(8)(caller_source)) AS sources,
     count() AS rows,
     min(time) AS first_at,
     any(name) AS example
 FROM
 (
-    -- The first span to begin while one of another caller lasts is always found by the span before it that lasts longest.
+    -- Of each caller when the last of its work ends that began no later: what begins at the very same time is in it whatever the order.
     SELECT
         *,
-        max((end, toString(caller_id))) OVER (PARTITION BY session_id ORDER BY time, end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+        maxMap([toString(caller_id)], [toUnixTimestamp64Nano(end)]) OVER (
+            PARTITION BY session_id ORDER BY time RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS lasts,
+        arrayFilter((other, until) -> other != caller_id AND until > toUnixTimestamp64Nano(time), lasts.1, lasts.2) AS others
     FROM
     (
         SELECT
@@ -39,6 +42,6 @@ FROM
             )
     )
 )
-WHERE before.1 > time AND before.2 != caller_id AND end >= {since:DateTime}
+WHERE notEmpty(others) AND end >= {since:DateTime}
 GROUP BY session_id
 ORDER BY session_id

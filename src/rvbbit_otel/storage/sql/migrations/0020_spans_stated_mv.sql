@@ -17,7 +17,13 @@ FROM
 (
     WITH
         if(caller_fault = '', stated_caller, '') AS own_caller,
-        multiIf(own_caller = '', 'none', stated_source IN ('explicit', 'echo', 'baggage', 'inherited', 'repair'), stated_source, 'explicit') AS own_source,
+        -- Of rows only those have the digest, which travels, that were copied from baggage.
+        multiIf(
+            own_caller = '', 'none',
+            stated_source IN ('explicit', 'echo', 'baggage', 'inherited', 'repair'), stated_source,
+            SpanAttributes['rvbbit.caller.digest'] != '', 'baggage',
+            'explicit'
+        ) AS own_source,
         -- What somebody triggered, and what costs money, is a row also where nobody named a session: one that its trace stands for. The span of
         -- `rvbbit-otel doctor` is a question, and no work.
         stated_session = '' AND session_fault = '' AND stated_kind != 'caller' AND ScopeName != 'rvbbit_otel.doctor' AND (own_caller != ''

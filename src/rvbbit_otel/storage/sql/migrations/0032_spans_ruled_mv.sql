@@ -227,18 +227,7 @@ counted AS
         takes_in != 0 OR takes_out != 0 OR takes_cost AS counts,
         multiIf(
             takes_cost, takes_dollars,
-            to_be_priced,
-            toInt64(if(
-                takes_in = told_in AND takes_out = told_out,
-                rate_in * (sent - least(sent, told_cached + told_cache_write + told_audio_in))
-                    + rate_cached * told_cached
-                    + rate_cache_write * told_cache_write
-                    + rate_audio_in * told_audio_in
-                    + rate_out * (told_out - least(told_out, told_reasoning + told_audio_out))
-                    + rate_reasoning * told_reasoning
-                    + rate_audio_out * told_audio_out,
-                rate_in * takes_in + rate_out * takes_out
-            )),
+            to_be_priced, tupleElement(price, 2),
             0
         ) AS dollars,
         multiIf(
@@ -246,60 +235,45 @@ counted AS
             takes_in = 0 AND takes_out = 0, '',
             priced_elsewhere, 'elsewhere',
             awaited, 'awaited',
-            to_be_priced, concat('computed ', price_source),
+            to_be_priced, concat('computed ', tupleElement(price, 3)),
             'unpriced'
         ) AS source
     FROM
     (
+        WITH
+-- include prices/rule.sql
+        AS priced
         SELECT
             *,
-            NOT takes_cost AND NOT priced_elsewhere AND NOT awaited AND tupleElement(rate, 1) = 1 AS to_be_priced,
-            tupleElement(rate, 6) AS rate_in,
-            tupleElement(rate, 7) AS rate_cached,
-            tupleElement(rate, 8) AS rate_cache_write,
-            tupleElement(rate, 9) AS rate_audio_in,
-            tupleElement(rate, 10) AS rate_out,
-            tupleElement(rate, 11) AS rate_reasoning,
-            tupleElement(rate, 12) AS rate_audio_out,
-            tupleElement(rate, 13) AS price_source
+            priced(
+                rates, at, takes_in, takes_out, told_in, told_out, told_cached, told_cache_write, told_reasoning, told_audio_in, told_audio_out
+            ) AS price,
+            NOT takes_cost AND NOT priced_elsewhere AND NOT awaited AND tupleElement(price, 1) AS to_be_priced
         FROM
         (
-            -- Of the rates in order of time and size the last that fits.
             SELECT
-                *,
-                arrayLast(
-                    each -> tupleElement(each, 2) <= at AND tupleElement(each, 3) <= at % 86400 AND at % 86400 < tupleElement(each, 4)
-                        AND (tupleElement(each, 5) = 0 OR sent > tupleElement(each, 5)),
-                    rates
-                ) AS rate
-            FROM
-            (
-                -- Some report tokens of the cache beside those that went in, others among them.
-                SELECT
-                    call,
-                    provider,
-                    model,
-                    awaited,
-                    told_in,
-                    told_out,
-                    told_cached,
-                    told_cache_write,
-                    told_reasoning,
-                    told_audio_in,
-                    told_audio_out,
-                    told_in + if(told_cached + told_cache_write > told_in, told_cached + told_cache_write, 0) AS sent,
-                    toUnixTimestamp(toDateTime(Timestamp)) AS at
-                FROM spans_told
-                WHERE tells
-            ) AS told
-            INNER JOIN (SELECT call, takes_in, takes_out, takes_cost, takes_dollars, priced_elsewhere FROM ruled WHERE NOT stored) AS ruling USING (call)
-            LEFT JOIN
-            (
-                SELECT provider, model, model_prices.rates AS rates
-                FROM model_prices FINAL
-                WHERE (provider, model) IN (SELECT provider, model FROM spans_told WHERE tells)
-            ) AS price USING (provider, model)
-        )
+                call,
+                provider,
+                model,
+                awaited,
+                told_in,
+                told_out,
+                told_cached,
+                told_cache_write,
+                told_reasoning,
+                told_audio_in,
+                told_audio_out,
+                toUnixTimestamp(toDateTime(Timestamp)) AS at
+            FROM spans_told
+            WHERE tells
+        ) AS told
+        INNER JOIN (SELECT call, takes_in, takes_out, takes_cost, takes_dollars, priced_elsewhere FROM ruled WHERE NOT stored) AS ruling USING (call)
+        LEFT JOIN
+        (
+            SELECT provider, model, model_prices.rates AS rates
+            FROM model_prices FINAL
+            WHERE (provider, model) IN (SELECT provider, model FROM spans_told WHERE tells)
+        ) AS price_of_model USING (provider, model)
     )
 )
 SELECT

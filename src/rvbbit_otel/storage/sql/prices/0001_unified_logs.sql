@@ -1,56 +1,21 @@
 ALTER TABLE unified_logs
 UPDATE
-    cost = toDecimal64(toInt64(arrayMap(
-        rate -> if(
-            tokens_in = told_tokens_in AND tokens_out = told_tokens_out,
-            tupleElement(rate, 6) * (
-                tokens_in + if(tokens_cached + tokens_cache_write > tokens_in, tokens_cached + tokens_cache_write, 0)
-                - least(
-                    tokens_in + if(tokens_cached + tokens_cache_write > tokens_in, tokens_cached + tokens_cache_write, 0),
-                    tokens_cached + tokens_cache_write + tokens_audio_in
-                )
-            )
-                + tupleElement(rate, 7) * tokens_cached
-                + tupleElement(rate, 8) * tokens_cache_write
-                + tupleElement(rate, 9) * tokens_audio_in
-                + tupleElement(rate, 10) * (tokens_out - least(tokens_out, tokens_reasoning + tokens_audio_out))
-                + tupleElement(rate, 11) * tokens_reasoning
-                + tupleElement(rate, 12) * tokens_audio_out,
-            tupleElement(rate, 6) * tokens_in + tupleElement(rate, 10) * tokens_out
-        ),
-        [arrayLast(
-            each -> tupleElement(each, 2) <= toUnixTimestamp(toDateTime(timestamp))
-                AND tupleElement(each, 3) <= toUnixTimestamp(toDateTime(timestamp)) % 86400
-                AND toUnixTimestamp(toDateTime(timestamp)) % 86400 < tupleElement(each, 4)
-                AND (
-                    tupleElement(each, 5) = 0
-                    OR tokens_in + if(tokens_cached + tokens_cache_write > tokens_in, tokens_cached + tokens_cache_write, 0) > tupleElement(each, 5)
-                ),
-            (SELECT groupArrayArray(rates) FROM model_prices FINAL WHERE provider = {provider:String} AND model = {model:String})
-        )]
-    )[1]), 0) * toDecimal64('0.000000000001', 12),
-    cost_source = if(
-        tupleElement(arrayLast(
-        each -> tupleElement(each, 2) <= toUnixTimestamp(toDateTime(timestamp))
-            AND tupleElement(each, 3) <= toUnixTimestamp(toDateTime(timestamp)) % 86400
-            AND toUnixTimestamp(toDateTime(timestamp)) % 86400 < tupleElement(each, 4)
-            AND (
-                tupleElement(each, 5) = 0
-                OR tokens_in + if(tokens_cached + tokens_cache_write > tokens_in, tokens_cached + tokens_cache_write, 0) > tupleElement(each, 5)
-            ),
-        (SELECT groupArrayArray(rates) FROM model_prices FINAL WHERE provider = {provider:String} AND model = {model:String})
-    ), 1) = 1,
-        concat('computed ', tupleElement(arrayLast(
-        each -> tupleElement(each, 2) <= toUnixTimestamp(toDateTime(timestamp))
-            AND tupleElement(each, 3) <= toUnixTimestamp(toDateTime(timestamp)) % 86400
-            AND toUnixTimestamp(toDateTime(timestamp)) % 86400 < tupleElement(each, 4)
-            AND (
-                tupleElement(each, 5) = 0
-                OR tokens_in + if(tokens_cached + tokens_cache_write > tokens_in, tokens_cached + tokens_cache_write, 0) > tupleElement(each, 5)
-            ),
-        (SELECT groupArrayArray(rates) FROM model_prices FINAL WHERE provider = {provider:String} AND model = {model:String})
-    ), 13)),
-        'unpriced'
-    )
+    cost = toDecimal64(tupleElement(arrayMap(
+-- include prices/rule.sql
+        ,
+        [(SELECT groupArrayArray(rates) FROM model_prices FINAL WHERE provider = {provider:String} AND model = {model:String})],
+        [toUnixTimestamp(toDateTime(timestamp))],
+        [tokens_in], [tokens_out], [told_tokens_in], [told_tokens_out], [tokens_cached], [tokens_cache_write], [tokens_reasoning], [tokens_audio_in], [tokens_audio_out]
+    )[1], 2), 0) * toDecimal64('0.000000000001', 12),
+    cost_source = arrayMap(
+        price -> if(tupleElement(price, 1), concat('computed ', tupleElement(price, 3)), 'unpriced'),
+        [arrayMap(
+-- include prices/rule.sql
+            ,
+            [(SELECT groupArrayArray(rates) FROM model_prices FINAL WHERE provider = {provider:String} AND model = {model:String})],
+            [toUnixTimestamp(toDateTime(timestamp))],
+            [tokens_in], [tokens_out], [told_tokens_in], [told_tokens_out], [tokens_cached], [tokens_cache_write], [tokens_reasoning], [tokens_audio_in], [tokens_audio_out]
+        )[1]]
+    )[1]
 WHERE provider = {provider:String} AND model = {model:String} AND (cost_source = 'unpriced' OR startsWith(cost_source, 'computed '))
 SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1
