@@ -82,10 +82,13 @@ class CallerSpanProcessor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Let go of what an ended span holds for nothing, since it may wait for its export: two empty lists are 2 of its 3.4 KB."""
-        for name in ("_events", "_links"):
-            held = getattr(span, name, ())
-            if held != () and not held and getattr(held, "dropped", 1) == 0:
-                setattr(span, name, ())
+        try:
+            for name in ("_events", "_links"):
+                held = getattr(span, name, ())
+                if held != () and not held and getattr(held, "dropped", 1) == 0:
+                    setattr(span, name, ())
+        except Exception as error:  # noqa: BLE001 - on_end runs inside the host's call
+            self._counters.error("processor.on_end", error)
 
     def shutdown(self) -> None:
         """Stamp nothing more."""

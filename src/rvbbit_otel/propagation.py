@@ -240,7 +240,7 @@ class GuardedPropagator(TextMapPropagator):
             return _with_baggage_of(after, before)
         except Exception as error:  # noqa: BLE001 - an incoming request must be served whatever we find
             self._counters.error("propagation.extract", error)
-            return before
+            return without_baggage(after)
 
     def _is_allowed(self, host: str) -> bool:
         host = host.lower()

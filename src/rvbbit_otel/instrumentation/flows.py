@@ -116,8 +116,11 @@ class Asked:
 
     def __enter__(self) -> None:
         """Work as they, if that is not who works here now."""
-        if self._context is not None and self._caller_id != caller_id_of(None):
-            self._token = enter(self._context)
+        try:
+            if self._context is not None and self._caller_id != caller_id_of(None):
+                self._token = enter(self._context)
+        except Exception as error:  # noqa: BLE001 - the call is whose its first step is
+            failed("flows.asked", error)
 
     def __exit__(self, *_: object) -> None:
         """Work as whoever works here now."""

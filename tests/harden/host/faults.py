@@ -11,9 +11,9 @@ import sys
 from typing import Any, Final
 
 from tests.harden.host import strikes
-from tests.harden.host.doors import DOORS
+from tests.harden.host.doors import DOORS, PLAIN
 
-strikes.install(tuple(DOORS))
+strikes.install(tuple(DOORS), PLAIN)
 
 from tests.harden.host import life  # noqa: E402
 from tests.harden.host.scenes import SCENES  # noqa: E402
@@ -41,7 +41,9 @@ def plans(lives: dict[str, dict[str, Any]]) -> dict[int, tuple[str, list[str]]]:
     return found
 
 
-def complaints(seen: dict[str, Any], plain: dict[str, list[str]], allowed: list[str], kind: str, scenes: list[str]) -> list[str]:
+def complaints(
+    seen: dict[str, Any], plain: dict[str, list[str]], allowed: list[str], kind: str, scenes: list[str], door: bool
+) -> list[str]:
     """What is wrong with a life in which something was struck."""
     if "broken" in seen:
         return [f"broken: {seen['broken'][-600:]}"]
@@ -56,9 +58,13 @@ def complaints(seen: dict[str, Any], plain: dict[str, list[str]], allowed: list[
             printed = seen["printed"].get(f"{name} {number}")
             if printed is not None and printed != plain[f"{name} 0"]:
                 differing = [pair for pair in zip(plain[f"{name} 0"], printed, strict=False) if pair[0] != pair[1]]
-                found.append(f"the host printed something else in {name}: {differing[:1] or (len(printed), printed[-1:])}")
+                found.append(
+                    f"the host printed something else in {name}: {differing[:1] or (len(printed), printed[-1:])}"
+                )
     found += [f"wrong: {what}" for what in seen["wrong"] if what not in allowed]
     if not seen["strikes"]:
+        if door and kind == "late":
+            return found
         found.append("it was not struck")
     elif kind in strikes.ERRORS:
         if not seen["errors"]:
@@ -86,13 +92,19 @@ def main() -> None:
         print(json.dumps({"life": variant, "differing": differing, **wrong, "arrived": seen.get("arrived")}))
     places, found = strikes.PLACES, plans(lives)
     unreached = [place.name for number, place in enumerate(places) if number not in found]
-    print(json.dumps({"places": len(places), "reached": len(found), "doors": sum(p.door for p in places), "unreached": unreached}))
+    print(
+        json.dumps(
+            {"places": len(places), "reached": len(found), "doors": sum(p.door for p in places), "unreached": unreached}
+        )
+    )
     cases = [(number, kind) for kind in kinds for number in found if only in places[number].name]
     random.Random(seed).shuffle(cases)
-    for number, kind in cases[:: every]:
+    for number, kind in cases[::every]:
         variant, scenes = found[number]
         seen = life.struck(number, kind, scenes, variant, 2)
-        wrong = complaints(seen, plain["printed"], [*plain["wrong"], *lives[variant]["wrong"]], kind, scenes)
+        wrong = complaints(
+            seen, plain["printed"], [*plain["wrong"], *lives[variant]["wrong"]], kind, scenes, places[number].door
+        )
         print(
             json.dumps({"place": places[number].name, "kind": kind, "variant": variant, "scenes": scenes,
                         "complaints": wrong, "strikes": seen.get("strikes"), "seconds": seen.get("seconds")}),

@@ -71,7 +71,9 @@ class Host:
         try:
             self.say("returned", function(*args))
         except HostError as error:
-            self.say("raised", error, type(error.__cause__).__name__, error.__notes__ if hasattr(error, "__notes__") else "")
+            self.say(
+                "raised", error, type(error.__cause__).__name__, error.__notes__ if hasattr(error, "__notes__") else ""
+            )
 
 
 def fails(text: str) -> None:
@@ -561,7 +563,9 @@ def cascades(host: Host) -> None:
         with host.called_by("first"):
             host.say(run_cascade(str(CASCADES / "extract_brand.yaml"), {"product_name": "Apple iPhone"}))
             host.say(run_cascade(str(CASCADES / "nested.yaml"), {"product_name": "Sony Headphones"}, "s-1"))
-        host.say(run_cascade(str(CASCADES / "extract_brand.yaml"), {"product_name": "Bose Speaker"}, caller_id="second"))
+        host.say(
+            run_cascade(str(CASCADES / "extract_brand.yaml"), {"product_name": "Bose Speaker"}, caller_id="second")
+        )
         try:
             run_cascade(str(CASCADES / "failing.yaml"), {"product_name": "Canon Camera"})
         except RuntimeError as error:
@@ -601,7 +605,9 @@ def telemetry(host: Host) -> None:
     """Spans and log records of every shape, of third parties."""
     tracer = trace.get_tracer("third-party", "1", attributes={"scope": "half \ud83d"})
     with host.called_by("first"):
-        with tracer.start_as_current_span("first", kind=SpanKind.SERVER, attributes={"number": 1, "many": [1, 2]}) as span:
+        with tracer.start_as_current_span(
+            "first", kind=SpanKind.SERVER, attributes={"number": 1, "many": [1, 2]}
+        ) as span:
             span.add_event("event", {"at": 1.5, "gen_ai.prompt": "secret"})
             span.set_attribute("half", "\ud83d")
             span.set_attribute("rvbbit.caller.id", "first")
@@ -709,7 +715,13 @@ def web(host: Host) -> None:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        scope = {"type": "http", "method": "GET", "path": "/p", "headers": [(b"X-Caller", b"web")], "client": ("127.0.0.1", 1)}
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/p",
+            "headers": [(b"X-Caller", b"web")],
+            "client": ("127.0.0.1", 1),
+        }
         await called(scope, None, send)
         await called({**scope, "type": "lifespan"}, None, send)
         return sent

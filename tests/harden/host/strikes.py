@@ -1,8 +1,8 @@
 """Errors where every function of ours begins and where it returns: put into its code as our modules are loaded, and raised when one is asked for.
 
-Our sources are compiled with two more calls in each function. Nothing else of them changes: no frame, no name, no line. A *door* is a function that
-the host, Python or the SDK calls themselves, so that nothing of ours is above it to catch what its first instruction might raise: there the call stands
-at the begin of each `try` that catches what goes wrong (see `doors`).
+Our sources are compiled with two more calls in each function. Nothing else of them changes: no frame, no name, no line. Where all of a function stands in a
+`try` that catches what goes wrong, a *net*, they stand in there; and so in a *door*, which the host, Python or the SDK call themselves, and which calls
+the host in turn (see `doors`): nothing of ours is above it to catch what its first instruction might raise.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import threading
 import types
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.abc import MetaPathFinder
 from typing import Any, Final
 
@@ -43,11 +43,12 @@ class Place:
 
     name: str  # module:Qualified.name
     line: int
-    door: bool
+    door: bool  # or a net: it has no end of its own
 
 
 PLACES: Final[list[Place]] = []
 DOORS: Final[set[str]] = set()
+UNTOUCHED: Final[set[str]] = set()
 
 
 class Blow:
@@ -128,7 +129,10 @@ class _Striker(ast.NodeTransformer):
         rest = body[len(first) :]
         if not rest or (len(rest) == 1 and isinstance(rest[0], ast.Expr) and isinstance(rest[0].value, ast.Constant)):
             return node  # It does nothing.
-        if place.door:
+        if f"{self._module}:{'.'.join([*self._names, node.name])}" in UNTOUCHED:
+            return node
+        if place.door or _is_net(rest):
+            PLACES[number] = replace(place, door=True)
             for each in _tries(rest):
                 each.body = [_call("begin", number, each.body[0]), *each.body, _call("return", number, each.body[-1])]
             return node
@@ -168,14 +172,37 @@ def _guarded(body: list[Any], number: int) -> Any:
         return ast.Assign([ast.Name(_FLAG, ast.Store())], ast.Constant(value))
 
     raised = ast.ExceptHandler(ast.Name("BaseException", ast.Load()), None, [flag(True), ast.Raise()])
-    ending = ast.If(
-        ast.UnaryOp(ast.Not(), ast.Name(_FLAG, ast.Load())), [_call("return", number, body[-1])], []
-    )
+    ending = ast.If(ast.UnaryOp(ast.Not(), ast.Name(_FLAG, ast.Load())), [_call("return", number, body[-1])], [])
     whole = ast.Try([flag(False), *body], [raised], [], [ending])
     for each in ast.walk(whole):
         if isinstance(each, ast.stmt | ast.expr | ast.excepthandler) and not hasattr(each, "lineno"):
             ast.copy_location(each, body[0])
     return ast.fix_missing_locations(whole)
+
+
+def _is_net(body: list[Any]) -> bool:
+    """Whether all that a function does stands in a `try` that catches an Exception whatever it is: before it nothing of ours is called."""
+    tries = [each for each in body if _catches_all(each)]
+    others = [each for each in body if not _catches_all(each)]
+    calling = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.With, ast.AsyncWith, ast.Raise, ast.FunctionDef)
+    return len(tries) == 1 and not any(isinstance(part, calling) for each in others for part in ast.walk(each))
+
+
+def _catches_all(node: Any) -> bool:
+    """Whether it is a `try` of ours: one that counts what it catches. Some are for what the host's own raises."""
+    return isinstance(node, ast.Try) and any(
+        isinstance(handler.type, ast.Name)
+        and handler.type.id == "Exception"
+        and any(_counts(part) for each in handler.body for part in ast.walk(each))
+        for handler in node.handlers
+    )
+
+
+def _counts(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return name in ("error", "failed")
 
 
 def _tries(body: list[Any]) -> list[ast.Try]:
@@ -186,9 +213,7 @@ def _tries(body: list[Any]) -> list[ast.Try]:
         node = waiting.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             continue
-        if isinstance(node, ast.Try) and any(
-            isinstance(handler.type, ast.Name) and handler.type.id == "Exception" for handler in node.handlers
-        ):
+        if _catches_all(node):
             found.append(node)
         waiting += list(ast.iter_child_nodes(node))
     return found
@@ -213,11 +238,12 @@ class _Finder(MetaPathFinder):
         return spec
 
 
-def install(doors: Sequence[str]) -> None:
-    """From here on, before anything of ours is imported; `doors` by their names."""
+def install(doors: Sequence[str], untouched: Sequence[str]) -> None:
+    """From here on, before anything of ours is imported; both by their names."""
     if any(name.partition(".")[0] == PACKAGE for name in sys.modules):
         raise RuntimeError("our modules are loaded already")
     DOORS.update(doors)
+    UNTOUCHED.update(untouched)
     for name, function in (("begin", _begin), ("return", _return), ("value", _value)):
         setattr(builtins, f"__rvbbit_{name}__", function)
     sys.meta_path.insert(0, _Finder())
