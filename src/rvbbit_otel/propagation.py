@@ -28,6 +28,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from rvbbit_otel.attributes import CALLER_DIGEST, CALLER_ID, SESSION_ID
 from rvbbit_otel.caller import Caller, CallerId, SessionId, parse_session_id, valid_caller_id
+from rvbbit_otel.clean_text import clean_text
 from rvbbit_otel.context_keys import BAGGAGE_KEY, SPAN_KEY
 from rvbbit_otel.echo import Echo
 from rvbbit_otel.errors import InvalidIdError
@@ -190,7 +191,12 @@ def environment_of(context: Context | None) -> dict[str, str]:
 
 def context_from_environment(environ: Mapping[str, str]) -> Context:
     """The context that a parent process left in the environment; an empty one if it left none."""
-    carrier = {key: environ[key.upper()] for key in ("traceparent", "tracestate", "baggage") if key.upper() in environ}
+    # Bytes that are no UTF-8 are halves of characters here, which the propagators can't read.
+    carrier = {
+        key: clean_text(environ[key.upper()])
+        for key in ("traceparent", "tracestate", "baggage")
+        if key.upper() in environ
+    }
     context = TraceContextTextMapPropagator().extract(carrier, Context())
     return _checked(W3CBaggagePropagator().extract(carrier, context), None)
 

@@ -57,7 +57,8 @@ class RepairingSpanExporter(SpanExporter):
         except Exception as error:  # noqa: BLE001 - what can't be looked at does not leave
             self._counters.error("repair.redaction", without_message(error))
             self._counters.add("dropped.not_redactable", len(spans))
-        for part in self._in_parts(leaving):
+            leaving = ()
+        for part in self._in_parts(leaving) if leaving else ():
             try:
                 done = self.inner.export(part) is not SpanExportResult.FAILURE
             except Exception as error:  # noqa: BLE001 - raised below, unchanged

@@ -63,7 +63,7 @@ class Counters:
             theirs = from_handler(error)
             if not theirs:
                 self._note(where, error)
-        except Exception as second:  # noqa: BLE001 - what counts and logs is broken itself
+        except Exception as second:  # What counts and logs is broken itself.
             self._uncounted += 1
             if self._uncounted == 1:
                 _logger.error("rvbbit-otel: errors can't be counted; later ones are lost", exc_info=second)

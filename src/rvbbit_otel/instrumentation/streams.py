@@ -294,6 +294,9 @@ class Stream(_Proxy):  # type: ignore[misc]
     What it is made of besides, `_stream_class` chooses: a host that asks what an object can do gets the answer of the object.
     """
 
+    # Until all of it is made it is not over with its object.
+    _self_handed_on = True
+
     def __init__(self, wrapped: Any, steps: Steps, reading: Reading, told: bool) -> None:
         super().__init__(wrapped)
         reading.reads(wrapped)
@@ -361,9 +364,8 @@ class Stream(_Proxy):  # type: ignore[misc]
     def __del__(self) -> None:
         # Abandoned: what it had said by then counts. Every part of this may be gone at the end of the process.
         try:
-            over = getattr(self, "_self_over", None)
-            if over is not None and not self._self_handed_on:
-                apart(over, None)
+            if not self._self_handed_on:
+                apart(self._self_over, None)
         except Exception as error:  # noqa: BLE001 - nobody calls this
             failed("streams.abandoned", error)
 

@@ -95,6 +95,7 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         f"{_I}:__getattr__",
         "rvbbit_otel.scope:called_by.__call__",
         f"{_I}.instrumentor:RvbbitInstrumentor.current",
+        f"{_I}.flows:Within.__init__",
         f"{_I}.web:AsgiCallers.__init__",
         f"{_I}.web:WsgiCallers.__init__",
     ),
@@ -124,9 +125,10 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         "rvbbit_otel.telemetry:failed",
     ),
 }
-# What puts back a context that was attached, or forgets a frame: struck before it has done so it would leave that behind, and there is nothing in it that can raise. It is
+# What attaches a context with its last instruction, puts back one that was attached, or forgets a frame: struck before it has done so it would leave that behind, and there is nothing in it that can raise. It is
 # broken by hand in `tests/unit/instrumentation/test_faults.py`: there the host has its result.
 PLAIN: Final = (
+    f"{_I}.flows:enter",
     f"{_I}.flows:leave",
     f"{_I}.flows:Within.__exit__",
     f"{_I}.flows:Asked.__exit__",

@@ -209,6 +209,8 @@ def live(
     printed: dict[str, list[str]] = {}
     told_before = 0
     for number in range(rounds):
+        if Blow.signalled >= 0:
+            Blow.place = Blow.signalled if number == 0 else -1
         for name in scenes:
             each(name)
             host.printed = []
@@ -315,12 +317,18 @@ def looked_at(scenes: list[str], variant: str) -> dict[str, Any]:
     return apart(look)
 
 
-def struck(place: int, kind: str, scenes: list[str], variant: str, rounds: int) -> dict[str, Any]:
-    """A life in which one place is struck."""
+def struck(place: int, kind: str, scenes: list[str], variant: str, rounds: int, database: bool) -> dict[str, Any]:
+    """A life in which one place is struck. `database`: in a host that has DuckDB, whose hooks are most of what a start takes."""
 
     def strike() -> dict[str, Any]:
-        Blow.place, Blow.kind = place, kind
-        Blow.left = 1 if kind in SIGNALS else -1
+        if not database:
+            for name in [name for name in sys.modules if name.partition(".")[0] in ("duckdb", "_duckdb")]:
+                del sys.modules[name]
+        Blow.kind = kind
+        if kind in SIGNALS:
+            Blow.signalled, Blow.left = place, 1
+        else:
+            Blow.place = place
         begun = time.monotonic()
         seen = live(scenes, True, variant, rounds)
         return {**seen, "seconds": time.monotonic() - begun}

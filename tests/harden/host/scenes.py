@@ -700,7 +700,7 @@ def web(host: Host) -> None:
     from importlib import import_module
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        host.span("web")
+        host.span("web" if scope["type"] == "http" else "nobody")
         await send({"type": scope["path"]})
 
     def wsgi(environ: Any, start_response: Any) -> Iterator[bytes]:

@@ -59,6 +59,8 @@ class Blow:
     strikes = 0
     # A signal comes once, an error of ours each time.
     left = -1
+    # Where a signal is to come: in the first round of the scenes only, since at the start and at the end it would be for whoever calls these.
+    signalled = -1
     # The places that were reached, while that is asked for.
     reached: set[int] | None = None
     thread_of_host = 0
