@@ -125,8 +125,8 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         "rvbbit_otel.telemetry:failed",
     ),
 }
-# What attaches a context with its last instruction, puts back one that was attached, or forgets a frame: struck before it has done so it would leave that behind, and there is nothing in it that can raise. It is
-# broken by hand in `tests/unit/instrumentation/test_faults.py`: there the host has its result.
+# What attaches a context with its last instruction, puts back one that was attached, or forgets a frame. There is nothing in it that can raise, and
+# struck before it has done so it would leave that behind. `tests/unit/instrumentation/test_faults.py` breaks it by hand: the host has its result.
 PLAIN: Final = (
     f"{_I}.flows:enter",
     f"{_I}.flows:leave",
@@ -137,3 +137,71 @@ PLAIN: Final = (
     f"{_I}.entered:_Call.__exit__",
 )
 DOORS: Final[dict[str, str]] = {name: reason for reason, names in _BY_REASON.items() for name in names}
+
+# What of ours a host never runs: another process does.
+ELSEWHERE: Final[dict[str, str]] = {
+    "rvbbit_otel.all_in_one": "the all-in-one",
+    "rvbbit_otel.checkup": "`rvbbit-otel doctor`",
+    "rvbbit_otel.cli": "the commands",
+    "rvbbit_otel.demo": "`rvbbit-otel demo`",
+    "rvbbit_otel.storage": "the commands, against a store",
+    "rvbbit_otel.instrumentation.launcher": "`rvbbit-otel run`, which then becomes the host",
+    "rvbbit_otel.instrumentation.inspection": "`rvbbit-otel doctor`, which tries a spec",
+    "rvbbit_otel.instrumentation.probing": "`rvbbit-otel doctor`, in a child",
+}
+_UNREACHED: Final[dict[str, str]] = {
+    "runs after something of ours has failed, or where another version of the SDK has other names (`test_renamed.py`)": """
+        telemetry:Counters._note host_signals:from_handler host_signals:_handlers instrumentation.calls:Interception.failed
+        redaction.values:Values._failed redaction.values:without_message redaction.records:_bare encoder:_request.<locals>.lost
+        encoder:_cleaned encoder:quicken.<locals>.<lambda> clean_spans:cleaned_span clean_text:_as_text
+        instrumentation.streams:_Nothing.__enter__ instrumentation.streams:_Nothing.__exit__ instrumentation.streams:_Nothing.saw
+        instrumentation.streams:_Nothing.end processor:CallerSpanProcessor._stamp_in_public
+        instrumentation.spans:Spans._tell_if_there_is_no_sdk telemetry:Once.warn instrumentation.hooks:Hooks._tell_unsupported
+        instrumentation.losses:lost_without redaction.text:marker""",
+    "runs in a child that was forked or started: `forks`, `tests/contract/test_processes.py`": """
+        instrumentation.instrumentor:_renew_locks instrumentation.callers:Callers._disown instrumentation.flows:RenewedLock._renew
+        registry:EchoRegistry.__init__.<locals>.after_in_child instrumentation.queries:Queries.renew_locks
+        instrumentation.carry.processes:_context_in_child instrumentation.carry.processes:_flush
+        instrumentation.carry.processes:inherited_from""",
+    "runs as our modules are loaded": """
+        instrumentation.spec:_fields instrumentation.runners.duckdb:_calls instrumentation.runners.duckdb:_each
+        instrumentation.runners.litellm:_used instrumentation.paths:<lambda>""",
+    "is asked for by a user, the commands or a test, and may raise there": """
+        caller:Caller.metadata scope:current_caller settings:Settings.from_environment instrumentation.instrumentor:report
+        instrumentation.hooks:Hooks.report instrumentation.hooks:is_there registry:EchoRegistry.open propagation:with_caller propagation:with_session
+        work:nobody instrumentation.runners:loaded instrumentation.specfile:spec_as_toml instrumentation.specfile:_kind
+        instrumentation.specfile:_list instrumentation.specfile:_quoted otlp_encoding:encode_spans
+        instrumentation.hooks:Hooks.apply.<locals>.<lambda> settings:_boolean settings:_integer settings:_number""",
+    "does nothing": """
+        instrumentation.entered:Beginning.begin instrumentation.streams:Interception.saw instrumentation.streams:Interception.end
+        instrumentation.specfile:Readable.read_bytes instrumentation.calls:replacing_wrapper.<locals>.nothing
+        instrumentation.mending:_nothing instrumentation.ledger:_gone instrumentation.ledger:Place.is_left
+        instrumentation.instrumentor:Instrumentation.__init__.<locals>.<lambda> repair:RepairingSpanExporter.__init__.<locals>.<lambda>""",
+    "is for a library or a version that this host has not, inside of the same nets": """
+        scope:_plain scope:_plain.<locals>.close instrumentation.carry.taking:Taking._sent
+        instrumentation.carry.taking:_asked_a_manager instrumentation.carry.taking:Taking.install.<locals>.<lambda>
+        instrumentation.queries:Queries.runs instrumentation.queries:Queries.runs.<locals>.finish instrumentation.queries:_is_reader
+        instrumentation.handlers:_relation.<locals>.<lambda> instrumentation.ledger:Ledger.gives instrumentation.ledger:Ledger.hands_out
+        instrumentation.ledger:Ledger.hands_out.<locals>.dropped instrumentation.ledger:Ledger._unread instrumentation.ledger:Ledger._listen
+        instrumentation.ledger:Ledger.read_in instrumentation.ledger:Ledger.handed_in instrumentation.ledger:Fetch.leave_out""",
+    "is a case of ours that no scene has, inside of the same nets": """
+        caller:_spoken caller:_shortened work:Work.is_of stamping:Stamper._conflicting instrumentation.callers:Callers.disown
+        instrumentation.callers:_is_only_inherited instrumentation.paths:Arguments.getter.<locals>.<lambda>
+        instrumentation.paths:Arguments.getter.<locals>.by_keyword instrumentation.paths:bind.<locals>.first
+        instrumentation.paths:_bind_one.<locals>.total instrumentation.paths:_bind_one.<locals>.<lambda>
+        instrumentation.queries:_nobody instrumentation.queries:_without_session instrumentation.databases:Database.may_be
+        instrumentation.databases:Database.macros instrumentation.statements:leaves_nothing instrumentation.statements:makes_macros
+        instrumentation.ledger:Slot.slots instrumentation.ledger:caller_of_query instrumentation.ledger:Slot.has_no_more
+        instrumentation.sessions:Sessions.cascade_of
+        instrumentation.sessions:_Claim.is_of_another instrumentation.usage:UsageReader._refuse instrumentation.usage:_written
+        instrumentation.streams:kept.<locals>.<lambda> instrumentation.rows:_in_a_run instrumentation.telling:Telling.told_inside
+        instrumentation.telling:Telling.calls_from ending:Patience.is_silent ending:hold_less.<locals>.<lambda>
+        redaction.records:Redactor.resource.<locals>.<lambda> redaction.records:Redactor.scope.<locals>.<lambda>
+        redaction.text:without_queries.<locals>.<lambda> redaction.text:without_query redaction.values:Values._value
+        redaction.values:Values._url redaction.values:Values._scan_json redaction.values:Values._member redaction.values:_is_empty
+        repair:RepairingSpanExporter._set_by_hand redaction.text:without_path_queries redaction.text:frames
+        redaction.text:looks_like_sql""",
+}
+UNREACHED: Final[dict[str, str]] = {
+    f"rvbbit_otel.{name}": reason for reason, names in _UNREACHED.items() for name in names.split()
+}

@@ -34,7 +34,7 @@ def plans(lives: dict[str, dict[str, Any]]) -> dict[int, tuple[str, list[str]]]:
     """For each place that is reached the variant of the life, and the scenes, quickest first, in which it is."""
     found: dict[int, tuple[str, list[str]]] = {}
     for variant, seen in lives.items():
-        quickest = sorted(SCENES, key=lambda name: seen["took"][name])  # noqa: B023
+        quickest = sorted(SCENES, key=lambda name: seen["took"][name])
         for place in sorted(set().union(*map(set, seen["parts"].values()))):
             scenes = [name for name in quickest if place in seen["parts"][name]][:_SCENES]
             found.setdefault(place, (variant, scenes or ["telemetry", "blocks"]))

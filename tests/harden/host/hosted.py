@@ -1,4 +1,4 @@
-"""A runner whose callables are those that `tests.contract.toyrunner` has not: blocks, answers that come late, clients that say what they used as they go."""
+"""A runner of what `tests.contract.toyrunner` has not: blocks, answers that come late, clients that say what they used as they go."""
 
 from __future__ import annotations
 

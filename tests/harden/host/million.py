@@ -59,7 +59,9 @@ def main() -> None:
     counts = current.counters.snapshot()
     held = len(current.registry)
     errors = sum(n for name, n in counts.items() if name.startswith("errors"))
-    print(f"held {held} evicted {counts.get('evicted', 0)} wrong {wrong} known {known} errors {errors} grown {grown:.1f}")
+    print(
+        f"held {held} evicted {counts.get('evicted', 0)} wrong {wrong} known {known} errors {errors} grown {grown:.1f}"
+    )
 
 
 if __name__ == "__main__":

@@ -24,11 +24,12 @@ from typing import Any, Final
 
 from opentelemetry import baggage, propagate, trace
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+from tests.contract.toyrunner import Later, Work, toy
+from tests.harden.host import hosted
+
 from small_rvbbit import llm
 from small_rvbbit.runner import run_cascade
 from small_rvbbit.server import ClientConnection
-from tests.contract.toyrunner import Later, Work, toy
-from tests.harden.host import hosted
 
 CASCADES: Final = Path(__file__).parents[3] / "examples" / "small_rvbbit" / "cascades" / "traits"
 _logger: Final = logging.getLogger("host")
@@ -148,6 +149,41 @@ def blocks(host: Host) -> None:
     with called_by("nobody-else"):
         pass
     host.span("nobody")
+
+
+def facts(host: Host) -> None:
+    """What is said of callers, and asked."""
+    if host.called_by is not Nothing:
+        from rvbbit_otel import current_caller
+    else:
+
+        def current_caller() -> None: ...
+
+    long = {"text": "x" * 20_000, "few": 1}
+    for metadata in (None, '{"a": 1}', "no json", long, {b"bytes": {1, 2}}, [1], "[" * 20_000):
+        with host.called_by("first", metadata):
+            known = current_caller()
+            host.say("known" if known is None or known.id in ("first", "nobody") else known)
+            host.span("first")
+    tracer = trace.get_tracer("third-party")
+    with host.called_by("first"):
+        for key, value in (
+            ("url.full", "https://user:word@host/path?token=1#f"),
+            ("http.target", "/path?token=1"),
+            ("http.request.header.authorization", ("Bearer abc",)),
+            ("gen_ai.input.messages", '[{"role": "user", "content": "hello"}]'),
+            ("exception.stacktrace", 'File "a.py", line 1\n  secret = 1\nValueError: word'),
+            ("rvbbit.caller.metadata", '{"a": "b", "sql_query": "SELECT 1"}'),
+            ("db.statement", "SELECT 'a' -- b"),
+            ("odd", b"bytes"),
+        ):
+            span = tracer.start_span("first", attributes={key: value})
+            span.add_event("gen_ai.choice", {key: value})
+            span.end()
+            _logger.warning("said", extra={key.replace(".", "_"): value})
+        late = tracer.start_span("first")
+        late.set_attribute("rvbbit.caller.id", "first")
+        late.end()
 
 
 def within_generators(host: Host) -> None:
@@ -741,6 +777,7 @@ SCENES: Final[dict[str, Callable[[Host], None]]] = {
     each.__name__: each  # type: ignore[attr-defined]
     for each in (
         blocks,
+        facts,
         within_generators,
         threads,
         pools,

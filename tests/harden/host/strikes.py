@@ -1,8 +1,8 @@
-"""Errors where every function of ours begins and where it returns: put into its code as our modules are loaded, and raised when one is asked for.
+"""Errors where every function of ours begins and where it returns: put into its code as it is loaded, and raised when one is asked for.
 
-Our sources are compiled with two more calls in each function. Nothing else of them changes: no frame, no name, no line. Where all of a function stands in a
-`try` that catches what goes wrong, a *net*, they stand in there; and so in a *door*, which the host, Python or the SDK call themselves, and which calls
-the host in turn (see `doors`): nothing of ours is above it to catch what its first instruction might raise.
+Our sources are compiled with two more calls in each function. Nothing else changes: no frame, no name, no line. Where all of a function stands in a
+`try` that catches what goes wrong, a *net*, they stand in there; and so in a *door*, which the host, Python or the SDK call themselves, and which
+calls the host in turn (see `doors`): nothing of ours is above it to catch what its first instruction might raise.
 """
 
 from __future__ import annotations

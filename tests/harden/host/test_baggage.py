@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies
-from opentelemetry import baggage, propagate, trace
+from opentelemetry import baggage, propagate
 from opentelemetry.context import Context, attach
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -100,7 +100,7 @@ def test_an_oversized_header_loses_no_caller(process: Process, size: int) -> Non
 NEARLY_ALLOWED = (
     *("allowed.example.evil.test", "evil-allowed.example", "allowed.example.", "xallowed.example", "inside.example"),
     *("a.inside.example.evil.test", "allowed.example@evil.test", "ALLOWED.EXAMPLE.evil.test", "127.0.0.1", "[::1]"),
-    *("allowed.example\x00", "allowed.example ", " allowed.example", "аllowed.example", ""),
+    *("allowed.example\x00", "allowed.example ", " allowed.example", "\u0430llowed.example", ""),
 )
 
 
@@ -129,7 +129,9 @@ def test_nothing_of_ours_leaves_for_hosts_that_are_not_allowed(
             sent += OURS in sent_to(process, attributes, SpanKind.CLIENT)
     for kind in (SpanKind.SERVER, SpanKind.INTERNAL, SpanKind.CONSUMER):
         sent += OURS in sent_to(process, {"server.address": "allowed.example"}, kind)
-    sent += OURS in sent_to(process, {"server.address": "allowed.example", "url.full": "https://other.example/"}, SpanKind.CLIENT)
+    sent += OURS in sent_to(
+        process, {"server.address": "allowed.example", "url.full": "https://other.example/"}, SpanKind.CLIENT
+    )
     assert sent == 0
     assert OURS in sent_to(process, {"server.address": "Allowed.Example"}, SpanKind.CLIENT)
     assert "theirs=1" in sent_to(process, {"server.address": "other.example"}, SpanKind.CLIENT)
@@ -142,5 +144,3 @@ def trace_host(url: str) -> str | None:
         return urlsplit(url).hostname
     except ValueError:
         return None
-
-

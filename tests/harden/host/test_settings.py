@@ -39,8 +39,12 @@ def test_values_that_are_nearly_right(seed: int, sized: Callable[[int, int], int
 
 
 def test_any_environment(explore: Callable[..., int], sized: Callable[[int, int], int]) -> None:
-    names = strategies.one_of(strategies.sampled_from(VARIABLES), strategies.text(max_size=8).map(lambda text: PREFIX + text))
-    assert explore(strategies.dictionaries(names, strategies.text(max_size=30), max_size=4), check, sized(3_000, 300)) > 0
+    names = strategies.one_of(
+        strategies.sampled_from(VARIABLES), strategies.text(max_size=8).map(lambda text: PREFIX + text)
+    )
+    assert (
+        explore(strategies.dictionaries(names, strategies.text(max_size=30), max_size=4), check, sized(3_000, 300)) > 0
+    )
 
 
 def test_what_a_parent_process_says(seed: int, sized: Callable[[int, int], int]) -> None:
@@ -54,7 +58,10 @@ def test_what_a_parent_process_says(seed: int, sized: Callable[[int, int], int])
     assert known > 0
 
 
-@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_RESOURCE_ATTRIBUTES", "PYTHONPATH", *VARIABLES])
+@pytest.mark.parametrize(
+    "name",
+    ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_RESOURCE_ATTRIBUTES", "PYTHONPATH", *VARIABLES],
+)
 def test_a_launch_says_what_is_wrong_or_goes_on(name: str, seed: int, sized: Callable[[int, int], int]) -> None:
     seeds = [*lines("settings.txt"), "http://127.0.0.1:4318", "service.name=a", "65536"]
     for text in mutated(seeds, sized(300, 30), seed):

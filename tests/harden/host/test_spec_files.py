@@ -63,10 +63,24 @@ def test_any_bytes(tmp_path: Path, explore: Callable[..., int], sized: Callable[
 
 _VALUES = strategies.recursive(
     strategies.none() | strategies.booleans() | strategies.integers(-5, 5) | strategies.text(max_size=8),
-    lambda inner: strategies.lists(inner, max_size=3) | strategies.dictionaries(strategies.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        strategies.lists(inner, max_size=3) | strategies.dictionaries(strategies.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=5,
 )
-_KEYS = ("role", "target", "fields", "accounts", "block", "when", "unless", "optional", "parameters", "not_errors", "sees_variables")
+_KEYS = (
+    "role",
+    "target",
+    "fields",
+    "accounts",
+    "block",
+    "when",
+    "unless",
+    "optional",
+    "parameters",
+    "not_errors",
+    "sees_variables",
+)
 
 
 def _toml(value: Any) -> str:
@@ -82,7 +96,8 @@ def _toml(value: Any) -> str:
 def test_values_of_any_type(tmp_path: Path, explore: Callable[..., int], sized: Callable[[int, int], int]) -> None:
     hooks = strategies.lists(strategies.dictionaries(strategies.sampled_from(_KEYS), _VALUES, max_size=6), max_size=2)
     tables = strategies.fixed_dictionaries(
-        {"name": _VALUES, "module": _VALUES}, optional={"hooks": hooks | _VALUES, "include": _VALUES, "versions": _VALUES, "distribution": _VALUES}
+        {"name": _VALUES, "module": _VALUES},
+        optional={"hooks": hooks | _VALUES, "include": _VALUES, "versions": _VALUES, "distribution": _VALUES},
     )
 
     def check(table: dict[str, Any]) -> None:
@@ -92,6 +107,9 @@ def test_values_of_any_type(tmp_path: Path, explore: Callable[..., int], sized: 
     assert explore(tables, check, sized(3_000, 300)) > 0
 
 
-@pytest.mark.parametrize("text", ["a = " + "[" * 5_000, "a." * 5_000 + "b = 1", "[" + "a." * 20_000 + "b]", "x = '" + "a" * 900_000, "\n" * 900_000])
+@pytest.mark.parametrize(
+    "text",
+    ["a = " + "[" * 5_000, "a." * 5_000 + "b = 1", "[" + "a." * 20_000 + "b]", "x = '" + "a" * 900_000, "\n" * 900_000],
+)
 def test_what_grows(tmp_path: Path, text: str) -> None:
     assert read(tmp_path / "spec.toml", text.encode()) is None
