@@ -246,7 +246,9 @@ class GuardedPropagator(TextMapPropagator):
             return _with_baggage_of(after, before)
         except Exception as error:  # noqa: BLE001 - an incoming request must be served whatever we find
             self._counters.error("propagation.extract", error)
-            return without_baggage(after)
+            theirs = {key: value for key, value in baggage.get_all(after).items() if key not in BAGGAGE_KEYS}
+            known = {key: value for key, value in baggage.get_all(before).items() if key in BAGGAGE_KEYS}
+            return Context({**after, BAGGAGE_KEY: {**theirs, **known}, WORK_KEY: before.get(WORK_KEY)})
 
     def _is_allowed(self, host: str) -> bool:
         host = host.lower()

@@ -111,6 +111,10 @@ def main() -> None:
         variant, scenes = found[number]
         around = any(number in lives[variant]["parts"][part] for part in ("start", "end"))
         seen = life.struck(number, kind, scenes, variant, 2, database=around or "queries" in scenes)
+        if not seen.get("strikes") and "broken" not in seen and kind not in strikes.SIGNALS:
+            # What is kept of an earlier scene is not made again in a later one: all of them, then.
+            scenes = names
+            seen = life.struck(number, kind, scenes, variant, 1, database=True)
         wrong = complaints(
             seen, plain["printed"], [*plain["wrong"], *lives[variant]["wrong"]], kind, scenes, places[number].door
         )

@@ -1,4 +1,4 @@
-"""Figure 19, of the commands: 50 payloads x 8 fields: control bytes printed 0, JSON equal. There is no CSV of ours that leaves: the SQL door writes it."""
+"""Figure 19, of the commands: 50 payloads x 8 fields: control bytes printed 0, JSON equal. CSV is the SQL door's to write."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ PAYLOADS = (
     *_PARTS,
     *(f"before {part} after" for part in _PARTS),
     *(f"<script>{part}</script>" for part in _PARTS),
-    *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "[bold]x[/bold]", "[link=http://x]y[/link]", "{0}", "%s", "\\x1b", "\ud83d", "é" * 300, "__proto__"),
+    *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "[bold]x[/bold]", "[link=http://x]y[/link]", "{0}", "%s", "\\x1b", "\ud83d", "é" * 300,
+      "__proto__"),
 )  # fmt: skip
 _CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
