@@ -13,6 +13,8 @@ from contextvars import copy_context
 from threading import get_ident
 from typing import Any, Final, TypeVar
 
+from rvbbit_otel.telemetry import failed
+
 _Result = TypeVar("_Result")
 _threads: Final[list[int]] = []
 _afterwards: Final[list[Callable[[], None]]] = []
@@ -26,9 +28,13 @@ def collecting() -> bool:
 
 def apart(function: Callable[..., _Result], *args: Any, **kwargs: Any) -> _Result:
     """Call a function; where the collector runs, in a copy of the context, which nobody was about to change."""
-    if _UNSAFE and collecting():
-        return copy_context().run(function, *args, **kwargs)
-    return function(*args, **kwargs)
+    elsewhere = None
+    try:
+        if _UNSAFE and collecting():
+            elsewhere = copy_context()
+    except Exception as error:  # noqa: BLE001 - it is called all the same
+        failed("collecting", error)
+    return function(*args, **kwargs) if elsewhere is None else elsewhere.run(function, *args, **kwargs)
 
 
 def afterwards(action: Callable[[], None]) -> None:
@@ -53,9 +59,12 @@ def watch() -> Callable[[], None]:
 
 
 def _note(phase: str, info: dict[str, int]) -> None:
-    if phase == "start":
-        _threads.append(get_ident())
-    elif _threads:
-        _threads.pop()
-        while _afterwards:
-            _afterwards.pop()()
+    try:
+        if phase == "start":
+            _threads.append(get_ident())
+        elif _threads:
+            _threads.pop()
+            while _afterwards:
+                _afterwards.pop()()
+    except Exception as error:  # noqa: BLE001 - Python calls this
+        failed("collecting", error)

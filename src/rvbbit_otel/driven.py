@@ -34,5 +34,8 @@ class Frames:
 
     def forget(self) -> None:
         """It is over."""
-        for frame in self._known:
-            reads(frame, None)
+        try:
+            for frame in self._known:
+                reads(frame, None)
+        except Exception as error:  # noqa: BLE001 - the host's generator has ended
+            failed("frames", error)

@@ -19,7 +19,10 @@ class CountingDrops:
 
     def drop_items(self, count: int, *error_type: str) -> None:
         """So many were left out: the oldest of a full queue, or what ended after the shutdown. An SDK before 1.45 does not say which."""
-        self._counters.add(QUEUE_FULL if error_type in ((), ("queue_full",)) else "dropped.after_shutdown", count)
+        try:
+            self._counters.add(QUEUE_FULL if error_type in ((), ("queue_full",)) else "dropped.after_shutdown", count)
+        except Exception as error:  # noqa: BLE001 - the SDK drops what it drops
+            self._counters.error("drops", error)
         self.inner.drop_items(count, *error_type)
 
     def __getattr__(self, name: str) -> Any:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
+from rvbbit_otel.telemetry import failed
+
 # Spans that wait for a target that takes them. A query of a thousand rows is 20,000 within seconds; the SDK's default of 2,048 would drop most of
 # them.
 MOST_QUEUED: Final = 65_536
@@ -65,7 +67,10 @@ class _Waited:
         self._patience = patience
 
     def join(self, timeout: float | None = None) -> None:
-        self._patience.join(self._thread, 3600.0 if timeout is None else timeout)
+        try:
+            self._patience.join(self._thread, 3600.0 if timeout is None else timeout)
+        except Exception as error:  # noqa: BLE001 - the SDK shuts down, and what is queued may be lost
+            failed("ending", error)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._thread, name)
@@ -76,9 +81,12 @@ def end_with(queue: Any, patience: Patience) -> Callable[[], None]:
     shutdown, _ = queue.shutdown, queue._worker_thread
 
     def patient(*args: Any, **kwargs: Any) -> Any:
-        thread = getattr(queue, "_worker_thread", None)  # A fork makes another one.
-        if thread is not None and not isinstance(thread, _Waited):
-            queue._worker_thread = _Waited(thread, patience)
+        try:
+            thread = getattr(queue, "_worker_thread", None)  # A fork makes another one.
+            if thread is not None and not isinstance(thread, _Waited):
+                queue._worker_thread = _Waited(thread, patience)
+        except Exception as error:  # noqa: BLE001 - the SDK shuts down as it does without us
+            failed("ending", error)
         return shutdown(*args, **kwargs)
 
     queue.shutdown = patient
@@ -96,10 +104,13 @@ class Queue(deque[Any]):
 
     def appendleft(self, item: Any) -> None:
         """Add the newest; the oldest goes where there is no room."""
-        if len(self) >= _MOST_HELD and self._patience.is_silent:
-            with suppress(IndexError):
-                self.pop()
-                self._on_drop()
+        try:
+            if len(self) >= _MOST_HELD and self._patience.is_silent:
+                with suppress(IndexError):
+                    self.pop()
+                    self._on_drop()
+        except Exception as error:  # noqa: BLE001 - the host's span is queued
+            failed("ending.queue", error)
         super().appendleft(item)
 
 
@@ -129,8 +140,11 @@ class Noting:
     def export(self, batch: Any, *args: Any, **kwargs: Any) -> Any:
         """Export, and tell."""
         result = self.inner.export(batch, *args, **kwargs)
-        if getattr(result, "name", "") == "SUCCESS":
-            self._patience.acknowledged()
+        try:
+            if getattr(result, "name", "") == "SUCCESS":
+                self._patience.acknowledged()
+        except Exception as error:  # noqa: BLE001 - the batch has left
+            failed("ending.noting", error)
         return result
 
     def shutdown(self) -> None:

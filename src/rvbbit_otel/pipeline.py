@@ -147,7 +147,10 @@ class Pipeline:
         add = getattr(provider, name)
 
         def adding(processor: Any) -> None:
-            self._attempt("exporters", lambda: wrap(processor))
+            try:
+                wrap(processor)
+            except Exception as error:  # noqa: BLE001 - the host's processor is added whatever it is
+                self.counters.error("pipeline.exporters", error)
             add(processor)
 
         setattr(provider, name, adding)

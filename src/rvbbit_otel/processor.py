@@ -107,12 +107,14 @@ class CallerSpanProcessor(SpanProcessor):
         try:
             events: Any = span._events
             links: Any = span._links
+            if type(events) is _KNOWN_LIST and not events._dq and not events.dropped:
+                span._events = ()
+            if type(links) is _KNOWN_LIST and not links._dq and not links.dropped:
+                span._links = ()
         except AttributeError:
             return  # Kept elsewhere by another version: it costs memory.
-        if type(events) is _KNOWN_LIST and not events._dq and not events.dropped:
-            span._events = ()
-        if type(links) is _KNOWN_LIST and not links._dq and not links.dropped:
-            span._links = ()
+        except Exception as error:  # noqa: BLE001 - on_end runs inside the host's call
+            self._counters.error("processor.on_end", error)
 
     def shutdown(self) -> None:
         """Stamp nothing more."""

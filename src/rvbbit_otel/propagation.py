@@ -28,6 +28,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from rvbbit_otel.attributes import CALLER_DIGEST, CALLER_ID, CALLER_SOURCE, SESSION_ID, Source
 from rvbbit_otel.caller import Caller, CallerId, SessionId, parse_session_id, valid_caller_id
+from rvbbit_otel.clean_text import clean_text
 from rvbbit_otel.context_keys import BAGGAGE_KEY, SPAN_KEY
 from rvbbit_otel.echo import Echo
 from rvbbit_otel.errors import InvalidIdError
@@ -202,7 +203,12 @@ def environment_of(context: Context | None) -> dict[str, str]:
 
 def context_from_environment(environ: Mapping[str, str]) -> Context:
     """The context that a parent process left in the environment; an empty one if it left none."""
-    carrier = {key: environ[key.upper()] for key in ("traceparent", "tracestate", "baggage") if key.upper() in environ}
+    # Bytes that are no UTF-8 are halves of characters here, which the propagators can't read.
+    carrier = {
+        key: clean_text(environ[key.upper()])
+        for key in ("traceparent", "tracestate", "baggage")
+        if key.upper() in environ
+    }
     context = TraceContextTextMapPropagator().extract(carrier, Context())
     return _checked(W3CBaggagePropagator().extract(carrier, context), None)
 
@@ -252,7 +258,9 @@ class GuardedPropagator(TextMapPropagator):
             return _with_baggage_of(after, before)
         except Exception as error:  # noqa: BLE001 - an incoming request must be served whatever we find
             self._counters.error("propagation.extract", error)
-            return before
+            theirs = {key: value for key, value in baggage.get_all(after).items() if key not in BAGGAGE_KEYS}
+            known = {key: value for key, value in baggage.get_all(before).items() if key in BAGGAGE_KEYS}
+            return Context({**after, BAGGAGE_KEY: {**theirs, **known}, WORK_KEY: before.get(WORK_KEY)})
 
     def _is_allowed(self, host: str) -> bool:
         host = host.lower()

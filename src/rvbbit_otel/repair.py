@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import ReadableSpan
@@ -14,6 +14,7 @@ from rvbbit_otel.attributes import CALLER_CONFLICT, CALLER_DIGEST, CALLER_ID, CA
 from rvbbit_otel.caller import valid_caller_id
 from rvbbit_otel.propagation import BAGGAGE_KEYS, TRAVELLED
 from rvbbit_otel.redaction.records import Redactor
+from rvbbit_otel.redaction.values import without_message
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.stamping import DISOWNED_SLOT, OWN_SLOT, RUN_SLOT, STAMP_SLOT, Stamper
 from rvbbit_otel.telemetry import Counters
@@ -51,23 +52,62 @@ class RepairingSpanExporter(SpanExporter):
         What the exporter raises is raised once every part was tried.
         """
         failed, raised = 0, None
-        leaving = [self._mended(span) for span in spans]
-        if self.redactor is not None:
-            leaving = [self.redactor.span(span) for span in leaving]
-        for part in self.parts(leaving):
+        leaving: Sequence[ReadableSpan] = ()
+        try:
+            leaving = self._safe(spans)
+        except Exception as error:  # noqa: BLE001 - what can't be looked at does not leave
+            self._counters.error("repair.redaction", without_message(error))
+            self._counters.add("dropped.not_redactable", len(spans))
+            leaving = ()
+        for part in self._in_parts(leaving) if leaving else ():
             try:
                 done = self.inner.export(part) is not SpanExportResult.FAILURE
             except Exception as error:  # noqa: BLE001 - raised below, unchanged
                 done, raised = False, error
-            if done:
-                self._on_success()
-            else:
+            if not done:
                 failed += len(part)
-        if failed:
-            self._counters.add("dropped.export_failed", failed)
+                continue
+            try:
+                self._on_success()
+            except Exception as error:  # noqa: BLE001 - the spans have left
+                self._counters.error("repair.success", error)
+        try:
+            if failed:
+                self._counters.add("dropped.export_failed", failed)
+        except Exception as error:  # noqa: BLE001 - what is to be told is told below
+            self._counters.error("repair.count", error)
         if raised is not None:
             raise raised
         return SpanExportResult.FAILURE if failed else SpanExportResult.SUCCESS
+
+    def _safe(self, spans: Sequence[ReadableSpan]) -> list[ReadableSpan]:
+        """The spans mended and redacted. One that can't be redacted is left out, and counted."""
+        leaving = []
+        for span in spans:
+            mended = span
+            try:
+                mended = self._mended(span)
+            except Exception as error:  # noqa: BLE001 - a span that can't be mended is still exported
+                self._counters.error("repair.export", error)
+            try:
+                leaving.append(mended if self.redactor is None else self.redactor.span(mended))
+            except Exception as error:  # noqa: BLE001 - and one that can't be redacted is not
+                self._counters.error("repair.redaction", without_message(error))
+                self._counters.add("dropped.not_redactable")
+        return leaving
+
+    def _in_parts(self, spans: Sequence[ReadableSpan]) -> Iterator[Sequence[ReadableSpan]]:
+        """The parts of a batch; where they can't be made, all that is left of it as one."""
+        given: set[int] = set()
+        try:
+            for part in self.parts(spans):
+                given.update(map(id, part))
+                yield part
+        except Exception as error:  # noqa: BLE001 - the spans leave, if slower
+            self._counters.error("repair.parts", error)
+            left = [span for span in spans if id(span) not in given]
+            if left:
+                yield left
 
     def shutdown(self) -> None:
         """Shut the exporter down."""
@@ -78,41 +118,35 @@ class RepairingSpanExporter(SpanExporter):
         return self.inner.force_flush(timeout_millis)
 
     def _mended(self, span: ReadableSpan) -> ReadableSpan:
-        try:
-            attributes = span._attributes
-            entries: Mapping[str, AnyValue] = getattr(attributes, "_dict", attributes) or {}
-            stamp: Mapping[str, str] | None = getattr(attributes, STAMP_SLOT, None)
-            if stamp is None:
-                # A processor may put a mapping of its own in the place of the attributes: what was stamped stands in it as it was.
-                stamp = {key: str(entries[key]) for key in (CALLER_ID, CALLER_SOURCE) if key in entries}
-                stamp = stamp if CALLER_SOURCE in stamp else {}
-            changes: dict[str, AnyValue] = {}
-            if not stamp.keys() <= entries.keys():
-                changes.update((key, value) for key, value in stamp.items() if key not in entries)
-                self._counters.add("repaired.evicted")
-            if getattr(attributes, "max_value_len", None) is not None or getattr(attributes, "dropped", 0) > 0:
-                self._restore(changes, attributes, entries, stamp)
-            if entries.get(CALLER_SOURCE) == TRAVELLED != stamp.get(CALLER_SOURCE, TRAVELLED) and _is_copy(
-                entries, stamp
-            ):
-                changes.update({key: stamp.get(key) for key in BAGGAGE_KEYS if key in entries and key != CALLER_DIGEST})
-                entries = {key: value for key, value in {**entries, **changes}.items() if value is not None}
-            if entries.get(CALLER_ID) != stamp.get(CALLER_ID) and CALLER_ID not in changes and CALLER_ID in entries:
-                self._set_by_hand(changes, attributes, entries[CALLER_ID], stamp)
-            elif (
-                SESSION_ID in entries
-                and stamp.get(CALLER_SOURCE, "none") == "none"
-                and not getattr(attributes, DISOWNED_SLOT, False)
-            ):
-                run: int | None = getattr(attributes, RUN_SLOT, None)
-                late = self._stamper.late_stamp(entries[SESSION_ID], run, span.start_time or 0, span.end_time or 0)
-                if late is not None:
-                    self._counters.add("repaired.late_session")
-                    changes.update({**late, CALLER_SOURCE: "repair"})
-            return _with(span, changes) if changes else span
-        except Exception as error:  # noqa: BLE001 - a span that can't be mended is still exported
-            self._counters.error("repair.export", error)
-            return span
+        attributes = span._attributes
+        entries: Mapping[str, AnyValue] = getattr(attributes, "_dict", attributes) or {}
+        stamp: Mapping[str, str] | None = getattr(attributes, STAMP_SLOT, None)
+        if stamp is None:
+            # A processor may put a mapping of its own in the place of the attributes: what was stamped stands in it as it was.
+            stamp = {key: str(entries[key]) for key in (CALLER_ID, CALLER_SOURCE) if key in entries}
+            stamp = stamp if CALLER_SOURCE in stamp else {}
+        changes: dict[str, AnyValue] = {}
+        if not stamp.keys() <= entries.keys():
+            changes.update((key, value) for key, value in stamp.items() if key not in entries)
+            self._counters.add("repaired.evicted")
+        if getattr(attributes, "max_value_len", None) is not None or getattr(attributes, "dropped", 0) > 0:
+            self._restore(changes, attributes, entries, stamp)
+        if entries.get(CALLER_SOURCE) == TRAVELLED != stamp.get(CALLER_SOURCE, TRAVELLED) and _is_copy(entries, stamp):
+            changes.update({key: stamp.get(key) for key in BAGGAGE_KEYS if key in entries and key != CALLER_DIGEST})
+            entries = {key: value for key, value in {**entries, **changes}.items() if value is not None}
+        if entries.get(CALLER_ID) != stamp.get(CALLER_ID) and CALLER_ID not in changes and CALLER_ID in entries:
+            self._set_by_hand(changes, attributes, entries[CALLER_ID], stamp)
+        elif (
+            SESSION_ID in entries
+            and stamp.get(CALLER_SOURCE, "none") == "none"
+            and not getattr(attributes, DISOWNED_SLOT, False)
+        ):
+            run: int | None = getattr(attributes, RUN_SLOT, None)
+            late = self._stamper.late_stamp(entries[SESSION_ID], run, span.start_time or 0, span.end_time or 0)
+            if late is not None:
+                self._counters.add("repaired.late_session")
+                changes.update({**late, CALLER_SOURCE: "repair"})
+        return _with(span, changes) if changes else span
 
     def _restore(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import logging
@@ -33,6 +34,7 @@ _told: Final[list[str]] = []
 # Modules that drive a generator for the sake of what is between its two halves: there a suspended generator still holds.
 _DRIVERS: Final = frozenset({"contextlib", "_pytest.fixtures", "pytest_asyncio.plugin", "anyio.pytest_plugin"})
 _ENTERING: Final = frozenset({"__enter__", "__aenter__"})
+_NO_BLOCK: Final = contextlib.nullcontext()
 _SUSPENDS: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
@@ -75,21 +77,36 @@ class called_by:  # noqa: N801 - used as a function
 
     def __enter__(self) -> None:
         """Begin the block."""
+        depth = len(self._entered)
         try:
             self._enter(sys._getframe(1))
-        except Exception as error:  # noqa: BLE001 - what is in the block runs, as if there were none
-            self._entered.append(None)
+        except Exception as error:  # noqa: BLE001 - what is in the block runs
             failed("called_by.enter", error)
+        try:
+            if len(self._entered) == depth:
+                # Nobody's, then: whose it is we can't say, and whoever is around it is another.
+                self._open(sys._getframe(1), Opening(None, None, ""), _plain)
+        except Exception as error:  # noqa: BLE001 - as if there were no block
+            failed("called_by.enter", error)
+        if len(self._entered) == depth:
+            self._entered.append(None)
 
     def _enter(self, frame: FrameType) -> None:
-        before = get_current()
         opening = Opening(self._caller(), self._session_id(), self._name or _name_of(frame))
-        work, context, close = (_openers[-1] if _openers else _plain)(opening, effective(before))
-        generator = generator_around(frame)
-        if generator is None:
-            attach(context)
-        else:
-            work.bind(generator)  # And not attached: its consumer would be left with it at each `yield`.
+        self._open(frame, opening, _openers[-1] if _openers else _plain)
+
+    def _open(self, frame: FrameType, opening: Opening, opener: Opener) -> None:
+        before = get_current()
+        work, context, close = opener(opening, effective(before))
+        try:
+            generator = generator_around(frame)
+            if generator is None:
+                attach(context)
+            else:
+                work.bind(generator)  # And not attached: its consumer would be left with it at each `yield`.
+        except Exception:
+            close(None)  # Nobody else would.
+            raise
         self._entered.append((before, work, close))
 
     def __exit__(
@@ -102,26 +119,31 @@ class called_by:  # noqa: N801 - used as a function
         entered = self._entered.pop() if self._entered else None
         if entered is None:
             return
+        before, work, close = entered
+        mine = False
         try:
-            self._exit(*entered, error)
+            inner = get_current().get(WORK_KEY)
+            # Somebody else's context is left as it is: a consumer's, or what was attached on another thread.
+            mine = work.frame is None and isinstance(inner, Work) and inner.is_within(work)
         except Exception as failure:  # noqa: BLE001 - what was in the block has its result
             failed("called_by.exit", failure)
-
-    @staticmethod
-    def _exit(before: Context, work: Work, close: Close, error: BaseException | None) -> None:
-        inner = get_current().get(WORK_KEY)
-        # Somebody else's context is left as it is: a consumer's, or what was attached on another thread. What has ended there says nothing any more.
-        mine = work.frame is None and isinstance(inner, Work) and inner.is_within(work)
         try:
             close(error)
-        finally:
-            if mine:
-                attach(before)
+        except Exception as failure:  # noqa: BLE001 - as above
+            failed("called_by.exit", failure)
+            work.ended = True  # What has ended says nothing any more.
+        if mine:
+            attach(before)
 
     def frames(self) -> Frames | None:
         """Those that the generator in the block runs, None where the block could not begin."""
-        entered = self._entered[-1]
-        return Frames(entered[1].go_on_here()) if entered is not None else None
+        made = None
+        try:
+            entered = self._entered[-1]
+            made = Frames(entered[1].go_on_here()) if entered is not None else None
+        except Exception as error:  # noqa: BLE001 - the host's generator runs
+            failed("called_by.frames", error)
+        return made
 
     def __call__(self, function: _Function) -> _Function:
         """Decorate: every call of the function is such a block, from its begin to its end."""
@@ -131,7 +153,12 @@ class called_by:  # noqa: N801 - used as a function
             made._name = f"{function.__module__}.{function.__qualname__}"
             return made
 
-        return _decorated(function, block)
+        made = function
+        try:
+            made = _decorated(function, block)
+        except Exception as error:  # noqa: BLE001 - the host's function is what it is
+            failed("called_by.decorate", error)
+        return made
 
     def _caller(self) -> Caller | None:
         try:
@@ -153,7 +180,12 @@ def current_caller() -> Caller | None:
 
     The one rule that spans are stamped by, but for what a span itself names.
     """
-    return caller_of(None)
+    known = None
+    try:
+        known = caller_of(None)
+    except Exception as error:  # noqa: BLE001 - then we don't know
+        failed("current_caller", error)
+    return known
 
 
 def open_scopes_with(opener: Opener) -> Callable[[], None]:
@@ -215,12 +247,21 @@ def _is_driver(frame: FrameType | None) -> bool:
 
 
 def _decorated(function: _Function, block: Callable[[], called_by]) -> _Function:
+    as_steps: Callable[..., Any] | None = None
+    if inspect.isgeneratorfunction(function):
+        as_steps = _in_block
+    elif inspect.isasyncgenfunction(function):
+        as_steps = _in_block_async
+
     def call(*args: Any, **kwargs: Any) -> Any:
-        if inspect.isgeneratorfunction(function):
-            return _in_block(function(*args, **kwargs), block)
-        if inspect.isasyncgenfunction(function):
-            return _in_block_async(function(*args, **kwargs), block)
-        with block():
+        if as_steps is not None:
+            return as_steps(function(*args, **kwargs), block)
+        scope: Any = _NO_BLOCK
+        try:
+            scope = block()
+        except Exception as error:  # noqa: BLE001 - the host's function runs, as if it were not decorated
+            failed("called_by.call", error)
+        with scope:
             result = function(*args, **kwargs)
         if isinstance(result, GeneratorType):
             return _in_block(result, block)
@@ -229,7 +270,12 @@ def _decorated(function: _Function, block: Callable[[], called_by]) -> _Function
         return result
 
     async def call_coroutine(*args: Any, **kwargs: Any) -> Any:
-        with block():
+        scope: Any = _NO_BLOCK
+        try:
+            scope = block()
+        except Exception as error:  # noqa: BLE001 - as above
+            failed("called_by.call", error)
+        with scope:
             return await function(*args, **kwargs)
 
     made = call_coroutine if inspect.iscoroutinefunction(function) else call
@@ -240,9 +286,13 @@ def _in_block(inner: Generator[Any, Any, Any], block: Callable[[], called_by]) -
     # Not `yield from`: whoever closes a generator closes what it delegates to first, and not from within it.
     advance: Callable[[Any], Any] = inner.send
     given: Any = None
-    scope = block()
+    scope: Any = _NO_BLOCK
+    try:
+        scope = block()
+    except Exception as error:  # noqa: BLE001 - the host's generator runs, as if it were not decorated
+        failed("called_by.call", error)
     with scope:
-        frames = scope.frames()
+        frames = None if scope is _NO_BLOCK else scope.frames()
         try:
             while True:
                 try:
@@ -266,9 +316,13 @@ def _in_block(inner: Generator[Any, Any, Any], block: Callable[[], called_by]) -
 async def _in_block_async(inner: AsyncGenerator[Any, Any], block: Callable[[], called_by]) -> AsyncGenerator[Any, Any]:
     advance: Callable[[Any], Any] = inner.asend
     given: Any = None
-    scope = block()
+    scope: Any = _NO_BLOCK
+    try:
+        scope = block()
+    except Exception as error:  # noqa: BLE001 - as above
+        failed("called_by.call", error)
     with scope:
-        frames = scope.frames()
+        frames = None if scope is _NO_BLOCK else scope.frames()
         try:
             while True:
                 try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from rvbbit_otel.telemetry import failed
+
 # Bytes of one answer; a partial success takes hundreds.
 _MOST: Final = 1024 * 1024
 _PIECE: Final = 64 * 1024
@@ -25,8 +27,11 @@ def shorten(exporter: Any) -> Callable[[], None]:
 
     def hook(response: Any, *args: Any, **kwargs: Any) -> None:
         # The session may be the host's own, which asks others with it too.
-        if response.request.url == endpoint:
-            _read(response)
+        try:
+            if response.request.url == endpoint:
+                _read(response)
+        except Exception as error:  # noqa: BLE001 - whoever asked reads the answer as it does without us
+            failed("answers", error)
 
     hooks.append(hook)
     return lambda: hooks.remove(hook) if hook in hooks else None

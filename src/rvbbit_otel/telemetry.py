@@ -40,6 +40,7 @@ class Counters:
         """Start with every count at zero."""
         self._by_thread: dict[int, dict[str, int]] = {}
         self._told: set[tuple[str, str]] = set()
+        self._uncounted = 0
 
     def add(self, name: str, amount: int = 1) -> None:
         """Add to one counter."""
@@ -54,10 +55,22 @@ class Counters:
     def error(self, where: str, error: BaseException) -> None:
         """Count an error of ours, and log it the first time that its type is seen at this place.
 
-        What the host's own signal handler raised is none of ours: it is raised again.
+        What the host's own signal handler raised is none of ours: it is raised again. Nothing else ever leaves this: it is called in the middle of
+        the host's calls, and there is no net below it.
         """
-        if from_handler(error):
+        theirs = False
+        try:
+            theirs = from_handler(error)
+            if not theirs:
+                self._note(where, error)
+        except Exception as second:  # What counts and logs is broken itself.
+            self._uncounted += 1
+            if self._uncounted == 1:
+                _logger.error("rvbbit-otel: errors can't be counted; later ones are lost", exc_info=second)
+        if theirs:
             raise error
+
+    def _note(self, where: str, error: BaseException) -> None:
         self.add(f"errors.{where}")
         key = (where, type(error).__name__)
         if key not in self._told and len(self._told) < 1000:
@@ -68,7 +81,7 @@ class Counters:
 
     def snapshot(self) -> dict[str, int]:
         """Every counter that is not zero, by name."""
-        total: dict[str, int] = {}
+        total: dict[str, int] = {"errors.telemetry": self._uncounted} if self._uncounted else {}
         for counts in list(self._by_thread.values()):
             for name, amount in list(counts.items()):
                 total[name] = total.get(name, 0) + amount
@@ -77,7 +90,8 @@ class Counters:
 
 def failed(where: str, error: BaseException) -> None:
     """Count an error of a part that knows no counters, with those of the instrumentation that is on."""
-    (_at_work[-1] if _at_work else _nobodys).error(where, error)
+    counters = _at_work[-1] if _at_work else _nobodys
+    counters.error(where, error)
 
 
 def count_with(counters: Counters) -> Callable[[], None]:
@@ -117,17 +131,26 @@ def observe(meter: Meter, counters: Counters, sessions: Callable[[], int]) -> No
 
     def read(family: str) -> Callable[[CallbackOptions], list[Observation]]:
         def callback(options: CallbackOptions) -> list[Observation]:
-            rows = []
-            for name, amount in counters.snapshot().items():
-                head, dot, label = name.partition(".")
-                if head == family:
-                    rows.append(Observation(amount, {"label": label} if dot else {}))
+            rows: list[Observation] = []
+            try:
+                for name, amount in counters.snapshot().items():
+                    head, dot, label = name.partition(".")
+                    if head == family:
+                        rows.append(Observation(amount, {"label": label} if dot else {}))
+            except Exception as error:  # noqa: BLE001 - whatever reads metrics goes on to the next
+                counters.error("metrics", error)
             return rows
 
         return callback
 
+    def remembered(options: CallbackOptions) -> list[Observation]:
+        rows: list[Observation] = []
+        try:
+            rows.append(Observation(sessions()))
+        except Exception as error:  # noqa: BLE001 - as above
+            counters.error("metrics", error)
+        return rows
+
     for family, description in FAMILIES.items():
         meter.create_observable_counter(f"rvbbit.attribution.{family}", [read(family)], description=description)
-    meter.create_observable_gauge(
-        "rvbbit.attribution.sessions", [lambda _: [Observation(sessions())]], description="Sessions remembered now"
-    )
+    meter.create_observable_gauge("rvbbit.attribution.sessions", [remembered], description="Sessions remembered now")

@@ -191,8 +191,10 @@ class Callers:
 
     def end_block(self, scope: CallerScope) -> None:
         """A block was left."""
-        self._end_within(scope)
-        self._end(scope)
+        try:
+            self._end_within(scope)
+        finally:
+            self._end(scope)
 
     def _end_within(self, block: CallerScope) -> None:
         """End what a runner set inside a block and did not clear: it does not outlive the block."""
@@ -210,8 +212,11 @@ class Callers:
 
     def end_all(self) -> None:
         """End what nobody cleared, so that the root spans are exported."""
-        for scope in list(self._open.values()):
-            self._end(scope)
+        try:
+            for scope in list(self._open.values()):
+                self._end(scope)
+        except Exception as error:  # noqa: BLE001 - Python calls this at the end of the process
+            self._counters.error("callers.end", error)
 
     def _disown(self) -> None:
         # In a forked child: the root spans are the parent's to end, or each would be exported twice.

@@ -162,8 +162,12 @@ def entering_wrapper(ours: Interception) -> Wrapper:
 
     def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         manager = wrapped(*args, **kwargs)
-        entered = hasattr(type(manager), "__aenter__") or hasattr(type(manager), "__enter__")
-        return Entered(manager, ours, instance, args, kwargs) if ours.on and entered else manager
+        try:
+            if ours.on and (hasattr(type(manager), "__aenter__") or hasattr(type(manager), "__enter__")):
+                return Entered(manager, ours, instance, args, kwargs)
+        except Exception as error:  # noqa: BLE001 - the host enters its own
+            ours.failed(error)
+        return manager
 
     return call
 
@@ -175,7 +179,6 @@ def returning_wrapper(ours: Interception) -> Wrapper:
         found = wrapped(*args, **kwargs)
         if not ours.on or not callable(found):
             return found
-        inner = wrapper_for(found, ours)
 
         def call_found(function: Callable[..., Any], _: Any, found_args: Any, found_kwargs: Any) -> Any:
             @functools.wraps(function)
@@ -184,18 +187,26 @@ def returning_wrapper(ours: Interception) -> Wrapper:
 
             return inner(as_asked, instance, args, kwargs)
 
-        return wrapt.FunctionWrapper(found, call_found)
+        try:
+            inner = wrapper_for(found, ours)
+            return wrapt.FunctionWrapper(found, call_found)
+        except Exception as error:  # noqa: BLE001 - the host has found its own
+            ours.failed(error)
+            return found
 
     return call
 
 
 def _of_function(ours: Interception) -> Wrapper:
     def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return (
-            apart(intercepted, wrapped, instance, args, kwargs)
-            if collecting()
-            else intercepted(wrapped, instance, args, kwargs)
-        )
+        elsewhere = False
+        try:
+            elsewhere = collecting()
+        except Exception as error:  # noqa: BLE001 - the host's call goes on
+            ours.failed(error)
+        if elsewhere:
+            return apart(intercepted, wrapped, instance, args, kwargs)
+        return intercepted(wrapped, instance, args, kwargs)
 
     def intercepted(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         running = token = None

@@ -15,6 +15,7 @@ from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.handling import Running
 from rvbbit_otel.instrumentation.steps import Interception
 from rvbbit_otel.scope import generator_around
+from rvbbit_otel.telemetry import failed
 from rvbbit_otel.work import WORK_KEY, Work
 
 
@@ -30,14 +31,11 @@ class Entered(wrapt.ObjectProxy):  # type: ignore[type-arg]
 
     def __init__(self, wrapped: Any, ours: Beginning, instance: Any, args: Any, kwargs: Any) -> None:
         super().__init__(wrapped)
-        self._self_asked = flows.Asked()
-        self._self_call = _Call(ours, instance, args, kwargs)
+        self._self_call = _Call(ours, flows.Asked(), instance, args, kwargs)
 
     def __enter__(self) -> Any:
         call = self._self_call
-        with self._self_asked:
-            call.begin()
-        call.attach(sys._getframe(1))
+        call.begin(sys._getframe(1))
         try:
             with call:
                 entered = self.__wrapped__.__enter__()
@@ -66,9 +64,7 @@ class Entered(wrapt.ObjectProxy):  # type: ignore[type-arg]
 
     async def _self_aenter(self, frame: FrameType) -> Any:
         call = self._self_call
-        with self._self_asked:
-            call.begin()
-        call.attach(frame)
+        call.begin(frame)
         del frame  # It would keep what is in it.
         try:
             with call:
@@ -96,9 +92,10 @@ class Entered(wrapt.ObjectProxy):  # type: ignore[type-arg]
 class _Call:
     """The call of one block, from its entering to its leaving. In a `with` of its own: a step of the manager, in the call's context."""
 
-    def __init__(self, ours: Beginning, instance: Any, args: Any, kwargs: Any) -> None:
+    def __init__(self, ours: Beginning, asked: flows.Asked, instance: Any, args: Any, kwargs: Any) -> None:
         self.result: Any = None
         self._ours = ours
+        self._asked = asked
         self._instance = instance
         self._args = args
         self._kwargs = kwargs
@@ -107,12 +104,17 @@ class _Call:
         self._of_block: Token[Context] | None = None
         self._of_step: Token[Context] | None = None
 
-    def begin(self) -> None:
-        """The block is entered."""
-        self._running = self._ours.begin(self._instance, self._args, self._kwargs)
+    def begin(self, frame: FrameType) -> None:
+        """The block of this frame is entered."""
+        try:
+            with self._asked:
+                self._running = self._ours.begin(self._instance, self._args, self._kwargs)
+            self._attach(frame)
+        except Exception as error:  # noqa: BLE001 - the host's block is entered
+            failed("entered.begin", error)
 
-    def attach(self, frame: FrameType) -> None:
-        """Let the block of this frame work as the call. In a generator only while that runs: its consumer would be left with it at each `yield`."""
+    def _attach(self, frame: FrameType) -> None:
+        """Let the block work as the call. In a generator only while that runs: its consumer would be left with it at each `yield`."""
         context = self._running.context if self._running is not None else None
         if context is None:
             return
@@ -125,19 +127,31 @@ class _Call:
             self._context = context
 
     def __enter__(self) -> None:
-        if self._context is not None:
-            self._of_step = flows.enter(self._context)
+        try:
+            if self._context is not None:
+                self._of_step = flows.enter(self._context)
+        except Exception as error:  # noqa: BLE001 - the host's step is made, for whoever it finds
+            failed("entered.enter", error)
 
     def __exit__(self, *_: object) -> None:
         token, self._of_step = self._of_step, None
-        if token is not None:
-            flows.leave(token)
+        try:
+            if token is not None:
+                flows.leave(token)
+        except Exception as error:  # noqa: BLE001 - and was made
+            failed("entered.leave", error)
 
     def end(self, error: BaseException | None) -> None:
         """The block is left."""
         token, self._of_block = self._of_block, None
-        if token is not None:
-            flows.leave(token)
         running, self._running = self._running, None
-        if running is not None:
-            self._ours.end(running, self._instance, self._args, self._kwargs, self.result, error)
+        try:
+            if token is not None:
+                flows.leave(token)
+        except Exception as failure:  # noqa: BLE001 - the host has left its block
+            failed("entered.leave", failure)
+        try:
+            if running is not None:
+                self._ours.end(running, self._instance, self._args, self._kwargs, self.result, error)
+        except Exception as failure:  # noqa: BLE001 - as above
+            failed("entered.end", failure)

@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, Tracer
 from rvbbit_otel import stated
 from rvbbit_otel.sampler import AttributionSampler
 from rvbbit_otel.stamping import OWN_SLOT
+from rvbbit_otel.telemetry import failed
 
 
 class _Local(threading.local):
@@ -54,10 +55,13 @@ class Filling(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Put in what waits for this span."""
-        span._span_processor = self.inner
-        attributes, self.local.attributes = self.local.attributes, None
-        if attributes is not None:
-            _fill(span, attributes)
+        try:
+            span._span_processor = self.inner
+            attributes, self.local.attributes = self.local.attributes, None
+            if attributes is not None:
+                _fill(span, attributes)
+        except Exception as error:  # noqa: BLE001 - the host's own processors see the span, as far as it is filled
+            failed("filling", error)
         self.inner.on_start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:

@@ -28,10 +28,15 @@ current_context: Final[Callable[[], Context]] = getattr(
 def enter(context: Context) -> Token[Context]:
     """Attach a context; give what it returns to `leave`."""
     if work.in_generators():
-        entered = context.get(work.WORK_KEY)
-        if isinstance(entered, work.Work) and (inside := work.within_blocks(entered)) is not entered:
-            context = Context({**context, work.WORK_KEY: inside})
+        context = _within_blocks(context)
     return attach(context)
+
+
+def _within_blocks(context: Context) -> Context:
+    entered = context.get(work.WORK_KEY)
+    if isinstance(entered, work.Work) and (inside := work.within_blocks(entered)) is not entered:
+        return Context({**context, work.WORK_KEY: inside})
+    return context
 
 
 def leave(token: Token[Context]) -> None:
@@ -116,8 +121,13 @@ class Asked:
 
     def __enter__(self) -> None:
         """Work as they, if that is not who works here now."""
-        if self._context is not None and self._caller_id != caller_id_of(None):
-            self._token = enter(self._context)
+        try:
+            if self._context is not None and self._caller_id != caller_id_of(None):
+                self._token = enter(self._context)
+        except Exception as error:  # noqa: BLE001 - the host's call goes on
+            failed("flows.asked", error)
+            if self._token is None and self._context is not None:
+                self._token = attach(Context())  # Nobody's, rather than of whoever makes the first step.
 
     def __exit__(self, *_: object) -> None:
         """Work as whoever works here now."""

@@ -44,7 +44,7 @@ from rvbbit_otel.propagation import caller_id_of, context_from_environment
 from rvbbit_otel.registry import EchoRegistry
 from rvbbit_otel.scope import open_scopes_with
 from rvbbit_otel.settings import PREFIX, Settings
-from rvbbit_otel.telemetry import Counters, count_with
+from rvbbit_otel.telemetry import Counters, count_with, failed
 from rvbbit_otel.work import believe_inherited_for
 
 _logger = logging.getLogger("rvbbit_otel")
@@ -88,23 +88,26 @@ class Instrumentation:
     def start(self, specs: list[RunnerSpec], asked: frozenset[str]) -> None:
         """Wrap; `asked`: the names of those that the user asked for.
 
-        Raises ConfigurationError, with nothing left in place, for one of these that can't be instrumented.
+        Raises ConfigurationError for one of these that can't be instrumented: `stop` takes out what is in place by then.
         """
         believe_inherited_for(self.settings.session_ttl)
         self._no_more_collections = collecting.watch()
         self._no_more_counts = count_with(self.counters)
+        self._watch.install(*self._given)
+        Threads(self._wrapping).install()
+        self._event_loops.install()
+        Processes(self._wrapping).install()
+        Taking(self._wrapping).install()
+        for spec in specs:
+            self.hooks.apply(spec, by_name=spec.name in asked)
+        self._no_more_scopes = open_scopes_with(self._blocks.open)
         try:
-            self._watch.install(*self._given)
-            Threads(self._wrapping).install()
-            self._event_loops.install()
-            Processes(self._wrapping).install()
-            Taking(self._wrapping).install()
-            for spec in specs:
-                self.hooks.apply(spec, by_name=spec.name in asked)
-            self._no_more_scopes = open_scopes_with(self._blocks.open)
-        except BaseException:
-            self.stop()
-            raise
+            self._inherit()
+        except Exception as error:  # noqa: BLE001 - whose process this is, nobody knows then
+            self.counters.error("instrument.inherit", error)
+
+    def _inherit(self) -> None:
+        """This process may have been started for a caller."""
         context = context_from_environment(os.environ)
         if caller_id_of(context) is not None:
             context = inherited_from(context)
@@ -114,15 +117,21 @@ class Instrumentation:
     def stop(self) -> None:
         """Take everything out again; root spans that are still open end."""
         self.tools.queries.on = False
-        self._no_more_scopes()
-        self._no_more_collections()
-        self._no_more_counts()
-        self._watch.remove()
-        self.tools.callers.end_all()
         self._wrapping.on = False
-        self._event_loops.remove()
-        self.hooks.remove()
-        self.pipeline.uninstall()
+        for end in (
+            self._no_more_scopes,
+            self._no_more_collections,
+            self._watch.remove,
+            self.tools.callers.end_all,
+            self._event_loops.remove,
+            self.hooks.remove,
+            self.pipeline.uninstall,
+            self._no_more_counts,
+        ):
+            try:
+                end()
+            except Exception as error:  # noqa: BLE001 - what can't be taken out must not keep the rest in
+                self.counters.error("instrument.stop", error)
         if self._inherited is not None and get_current() is self._inherited[1]:
             attach(self._inherited[0])
 
@@ -159,7 +168,10 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         by_launcher = "skip_dep_check" in kwargs
         if by_launcher and self._by_file and self._current is not None:
             return None
-        self._by_file = not by_launcher and _is_launching()
+        try:
+            self._by_file = not by_launcher and _is_launching()
+        except Exception as error:  # noqa: BLE001 - as in `_instrument`
+            failed("instrument", error)
         self._by_launcher = by_launcher or self._by_file
         return super().instrument(**kwargs)
 
@@ -169,6 +181,14 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         return self._current
 
     def _instrument(self, **kwargs: Any) -> None:
+        try:
+            self._switch_on(kwargs)
+        except (ConfigurationError, SpecError):
+            raise  # What code asked for, and can't have.
+        except Exception as error:  # noqa: BLE001 - the host starts, without us
+            failed("instrument", error)
+
+    def _switch_on(self, kwargs: dict[str, Any]) -> None:
         if os.environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
             return
         redact = kwargs.pop("redact", None)
@@ -184,21 +204,31 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         instrumentation = Instrumentation(settings, redact, providers)
         specs, asked = self._specs(settings, instrumentation, files, asked_in_code="runners" in kwargs)
         try:
-            instrumentation.start(specs, asked)
+            self._start(instrumentation, specs, asked)
         except ConfigurationError as error:
             if "runners" in kwargs:
                 raise
             _logger.error("rvbbit-otel: %sRUNNERS: %s; every installed runner is instrumented", PREFIX, error)
             instrumentation = Instrumentation(replace(settings, runners=()), redact, providers)
             specs, asked = self._specs(instrumentation.settings, instrumentation, files, asked_in_code=False)
+            self._start(instrumentation, specs, asked)
+
+    @classmethod
+    def _start(cls, instrumentation: Instrumentation, specs: list[RunnerSpec], asked: frozenset[str]) -> None:
+        try:
             instrumentation.start(specs, asked)
-        type(self)._current = instrumentation
+        except BaseException:
+            instrumentation.stop()
+            raise
+        cls._current = instrumentation
 
     def _uninstrument(self, **kwargs: Any) -> None:
-        current = self._current
-        type(self)._current = None
-        if current is not None:
-            current.stop()
+        try:
+            current, type(self)._current = self._current, None
+            if current is not None:
+                current.stop()
+        except Exception as error:  # noqa: BLE001 - the host goes on; each wrapper that is left does nothing
+            failed("uninstrument", error)
 
     @staticmethod
     def _specs(

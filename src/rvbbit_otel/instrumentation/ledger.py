@@ -19,6 +19,7 @@ from opentelemetry.context import Context
 from rvbbit_otel.instrumentation import flows, statements
 from rvbbit_otel.instrumentation.databases import FIRST_SWEEP, Database
 from rvbbit_otel.propagation import caller_id_of
+from rvbbit_otel.telemetry import failed
 from rvbbit_otel.work import begin_afresh, go_on
 
 _ticks: Final = itertools.count()
@@ -199,13 +200,16 @@ class Ledger:
         key = id(thing)
 
         def gone(reference: weakref.ref[Any]) -> None:
-            if self._holders.get(key) is holder:
-                del self._holders[key]
-            holder.reference = None
-            if owns:
-                for slot in [*holder.current, *holder.starting]:
-                    if not slot.is_read():
-                        slot.dying = Place()
+            try:
+                if self._holders.get(key) is holder:
+                    del self._holders[key]
+                holder.reference = None
+                if owns:
+                    for slot in [*holder.current, *holder.starting]:
+                        if not slot.is_read():
+                            slot.dying = Place()
+            except Exception as error:  # noqa: BLE001 - Python calls this
+                failed("ledger.gone", error)
 
         holder.reference = weakref.ref(thing, gone)
         self._holders[key] = holder
@@ -272,8 +276,15 @@ class Ledger:
         """Its rows are read by a reader, on whichever thread."""
         if slot.over:
             return
+
+        def dropped(reference: weakref.ref[Any]) -> None:
+            try:
+                self._unread(slot)
+            except Exception as error:  # noqa: BLE001 - Python calls this
+                failed("ledger.gone", error)
+
         try:
-            slot.reader = weakref.ref(reader, lambda _: self._unread(slot))
+            slot.reader = weakref.ref(reader, dropped)
         except TypeError:
             slot.reader = _gone  # What C code reads tells nobody when it is dropped.
         self._handed[slot] = None

@@ -50,8 +50,11 @@ class Providers:
     def _watch(self, module: str, names: tuple[str, ...]) -> None:
         def watching(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
             result = wrapped(*args, **kwargs)
-            if self._on and not self._installing:
-                self._install_into_global()
+            try:
+                if self._on and not self._installing:
+                    self._install_into_global()
+            except Exception as error:  # noqa: BLE001 - the host sets its provider whatever we find
+                self._counters.error("providers.install", error)
             return result
 
         for name in names:

@@ -53,6 +53,8 @@ def load_spec(file: str | Readable) -> RunnerSpec:
         content = source.read_bytes()
     except OSError as error:
         raise SpecError(f"{source}: {error.strerror or error}; it can't be read") from None
+    except ValueError as error:  # No name that a file can have.
+        raise SpecError(f"{source}: {error}; it can't be read") from None
     if len(content) > _MOST_BYTES:
         raise SpecError(f"{source}: {len(content)} bytes are no RunnerSpec; one has {_MOST_BYTES} at most")
     try:

@@ -58,8 +58,11 @@ async def await_within(inner: Coroutine[Any, Any, Any], steps: Steps, reading: R
     except BaseException as error:
         reading.end(error)
         raise
-    if is_stream(result, told):
-        return kept(result, steps, reading, told)
+    try:
+        if is_stream(result, told):
+            return kept(result, steps, reading, told)
+    except Exception as error:  # noqa: BLE001 - the host reads its own
+        failed("streams.part", error)
     reading.end(result=result)
     return result
 
@@ -74,6 +77,9 @@ class Stream(_Proxy):  # type: ignore[misc]
     What it is made of besides, `_stream_class` chooses: a host that asks what an object can do gets the answer of the object.
     """
 
+    # Until all of it is made it is not over with its object.
+    _self_handed_on = True
+
     def __init__(self, wrapped: Any, steps: Steps, reading: Reading, told: bool) -> None:
         super().__init__(wrapped)
         reading.reads(wrapped)
@@ -85,18 +91,23 @@ class Stream(_Proxy):  # type: ignore[misc]
         self._self_handed_on = False
 
     def _self_over(self, error: BaseException | None) -> None:
-        # The collector may come to the object before it comes to the generator that it keeps.
-        afterwards(self._self_steps.frames.forget)
-        self._self_reading.end(error)
+        try:
+            # The collector may come to the object before it comes to the generator that it keeps.
+            afterwards(self._self_steps.frames.forget)
+            self._self_reading.end(error)
+        except Exception as failure:  # noqa: BLE001 - the host has read its stream
+            failed("streams.over", failure)
 
     def _self_part(self, part: Any) -> Any:
         """What it gave to be read in its place: an iterator of it, or what a `with` has for a name. The call is over when that is."""
-        if part is self.__wrapped__:
-            return self
-        if not is_stream(part, self._self_told):
-            return part
-        self._self_handed_on = True
-        return kept(part, self._self_steps, self._self_reading, self._self_told)
+        given = self if part is self.__wrapped__ else part
+        try:
+            if given is part and is_stream(part, self._self_told):
+                given = kept(part, self._self_steps, self._self_reading, self._self_told)
+                self._self_handed_on = True
+        except Exception as error:  # noqa: BLE001 - the host reads its own
+            failed("streams.part", error)
+        return given
 
     def __enter__(self) -> Any:
         with self._self_steps:
@@ -135,9 +146,11 @@ class Stream(_Proxy):  # type: ignore[misc]
 
     def __del__(self) -> None:
         # Abandoned: what it had said by then counts. Every part of this may be gone at the end of the process.
-        over = getattr(self, "_self_over", None)
-        if over is not None and not self._self_handed_on:
-            apart(over, None)
+        try:
+            if not self._self_handed_on:
+                apart(self._self_over, None)
+        except Exception as error:  # noqa: BLE001 - nobody calls this
+            failed("streams.abandoned", error)
 
 
 class _Iterable(Stream):

@@ -5,6 +5,7 @@ A request is a block of `called_by`, from its begin to the last byte of its answ
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import secrets
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from rvbbit_otel.caller import valid_caller_id
 from rvbbit_otel.scope import called_by
+from rvbbit_otel.telemetry import failed
 
 _logger: Final = logging.getLogger("rvbbit_otel")
 _AsgiApp = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
@@ -81,6 +83,21 @@ class Naming:
         return any(address in network for network in self._trusted)
 
 
+def _request(scope: Mapping[str, Any]) -> Request:
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
+    return Request(scope.get("method", "WEBSOCKET"), scope["path"], headers, (scope.get("client") or ("",))[0], scope)
+
+
+def _request_of_wsgi(environ: Mapping[str, Any]) -> Request:
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
+    return Request(method, path, headers, environ.get("REMOTE_ADDR", ""), environ)
+
+
 class AsgiCallers:
     """``app.add_middleware(AsgiCallers, name=lambda request: ...)``, or around any ASGI application; the fields of `Naming`."""
 
@@ -91,12 +108,13 @@ class AsgiCallers:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Answer a request; what is none (the application's start and end) is nobody's."""
-        if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
-            return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
-        method = scope.get("method", "WEBSOCKET")
-        with self._naming.block(Request(method, scope["path"], headers, (scope.get("client") or ("",))[0], scope)):
+        block: Any = contextlib.nullcontext()
+        try:
+            if scope["type"] in ("http", "websocket"):
+                block = self._naming.block(_request(scope))
+        except Exception as error:  # noqa: BLE001 - the request is answered, for nobody
+            failed("web", error)
+        with block:
             await self.app(scope, receive, send)
 
 
@@ -110,16 +128,14 @@ class WsgiCallers:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request: the application is called with the first part that is asked for, and each part is made as the request's."""
-        headers = {
-            name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
-            for name, value in environ.items()
-            if name.startswith("HTTP_")
-        }
-        method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
-        request = Request(method, path, headers, environ.get("REMOTE_ADDR", ""), environ)
-        return self._parts(self._naming.block(request), environ, start_response)
+        block: Any = contextlib.nullcontext()
+        try:
+            block = self._naming.block(_request_of_wsgi(environ))
+        except Exception as error:  # noqa: BLE001 - the request is answered, for nobody
+            failed("web", error)
+        return self._parts(block, environ, start_response)
 
-    def _parts(self, block: called_by, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+    def _parts(self, block: Any, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
         with block:
             parts = self.app(environ, start_response)
             try:

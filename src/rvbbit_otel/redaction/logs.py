@@ -45,7 +45,13 @@ class RedactingLogExporter(LogRecordExporter):
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
         """Export the records without what may not leave; one that can't be looked at is left out, and counted."""
-        redacted = [safe for record in batch if (safe := self._safe(record)) is not None]
+        redacted: list[ReadableLogRecord] = []
+        for record in batch:
+            try:
+                redacted.append(self._safe(record))
+            except Exception as error:  # noqa: BLE001 - no record as we know it
+                self._counters.error("redaction.log_record", without_message(error))
+                self._counters.add("dropped.not_redactable")
         return self.inner.export(redacted) if redacted or not batch else LogRecordExportResult.SUCCESS
 
     def shutdown(self) -> None:
@@ -56,18 +62,13 @@ class RedactingLogExporter(LogRecordExporter):
         """Flush the exporter."""
         return self.inner.force_flush(timeout_millis)
 
-    def _safe(self, record: ReadableLogRecord) -> ReadableLogRecord | None:
-        try:
-            return replace(
-                record,
-                log_record=self._log_record(record.log_record),
-                resource=self._redactor.resource(record.resource),
-                instrumentation_scope=self._redactor.scope(record.instrumentation_scope),
-            )
-        except Exception as error:  # noqa: BLE001 - no record as we know it
-            self._counters.error("redaction.log_record", without_message(error))
-            self._counters.add("dropped.not_redactable")
-            return None
+    def _safe(self, record: ReadableLogRecord) -> ReadableLogRecord:
+        return replace(
+            record,
+            log_record=self._log_record(record.log_record),
+            resource=self._redactor.resource(record.resource),
+            instrumentation_scope=self._redactor.scope(record.instrumentation_scope),
+        )
 
     def _log_record(self, record: LogRecord) -> LogRecord:
         safe = copy.copy(record)

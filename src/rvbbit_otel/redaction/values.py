@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from rvbbit_otel.attributes import CALLER_METADATA, DB_QUERY_TEXT
+from rvbbit_otel.host_signals import from_handler
 from rvbbit_otel.redaction import sql, text
 from rvbbit_otel.redaction.rules import Rules
 from rvbbit_otel.redaction.secret_text import without_secrets
@@ -254,5 +255,10 @@ def _same(text: str, found: str) -> str:
 
 
 def without_message(error: Exception) -> Exception:
-    """An error to be logged in the place of this one, whose message and source lines may repeat the value that it met."""
+    """An error to be logged in the place of this one, whose message and source lines may repeat the value that it met.
+
+    What the host's own signal handler raised meanwhile is raised again.
+    """
+    if from_handler(error):
+        raise error
     return RuntimeError(type(error).__name__)

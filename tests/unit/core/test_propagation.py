@@ -214,5 +214,5 @@ def test_a_request_is_served_in_the_context_that_was_there_where_we_fail_to_read
     monkeypatch.setattr(propagation, "_with_baggage_of", broken)
     counters, before = Counters(), with_caller(Context(), FOX)
     propagator = GuardedPropagator(STANDARD, Settings.from_options({"trust_inbound": trusting}), counters)
-    assert propagator.extract({"baggage": "rvbbit.caller.id=sql-owl"}, before) is before
+    assert propagator.extract({"baggage": "rvbbit.caller.id=sql-owl"}, before) == before
     assert counters.snapshot() == {"errors.propagation.extract": 1}

@@ -120,8 +120,11 @@ async def _going_on(main: Coroutine[Any, Any, Any], context: Context) -> Any:
         with Within(context):
             return await main
     finally:
-        if fresh is not None:
-            work.go_on(fresh)
+        try:
+            if fresh is not None:
+                work.go_on(fresh)
+        except Exception as error:  # noqa: BLE001 - and has its result
+            failed("carry.event_loop", error)
 
 
 def _of_task(args: Any, kwargs: Any) -> Context | None:

@@ -68,8 +68,11 @@ class Wrapping:
         """Do something with a module, once it is there."""
 
         def act(loaded: ModuleType) -> None:
-            if self.on:
-                action(loaded)
+            try:
+                if self.on:
+                    action(loaded)
+            except Exception as error:  # noqa: BLE001 - the host imports its module whatever we find
+                self.counters.error(f"carry.{module}", error)
 
         if module in sys.modules:
             act(sys.modules[module])

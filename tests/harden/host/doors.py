@@ -1,0 +1,207 @@
+"""The doors: each with its reason. What none of them calls but inside a `try` that catches what goes wrong, is not ours, or is a net itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_I: Final = "rvbbit_otel.instrumentation"
+# Why, and which. `strikes` strikes inside of the `try`s of these, and not before them.
+_BY_REASON: Final[dict[str, tuple[str, ...]]] = {
+    "stands where the host's callable stood, and calls it": (
+        *(
+            f"{_I}.calls:{name}"
+            for name in (
+                "entering_wrapper.<locals>.call",
+                "returning_wrapper.<locals>.call",
+                "returning_wrapper.<locals>.call.<locals>.call_found",
+                "returning_wrapper.<locals>.call.<locals>.call_found.<locals>.as_asked",
+                "_of_function.<locals>.call",
+                "_of_function.<locals>.intercepted",
+                "_of_coroutine_function.<locals>.call",
+                "_of_coroutine_function.<locals>.awaited",
+                "_of_generator_function.<locals>.call",
+                "replacing_wrapper.<locals>.call",
+            )
+        ),
+        *(f"{_I}.mending:Mending.{name}.<locals>.call" for name in ("asked", "guessed", "passed")),
+        f"{_I}.variables:with_variables.<locals>.call",
+        f"{_I}.variables:with_variables.<locals>.call.<locals>.as_caller",
+        f"{_I}.providers:Providers._watch.<locals>.watching",
+        *(f"{_I}.carry.wrapping:Wrapping.{name}.<locals>.call" for name in ("before", "after")),
+        f"{_I}.carry.event_loops:EventLoops._during.<locals>.call",
+        f"{_I}.carry.event_loops:EventLoops._opening",
+        f"{_I}.carry.threads:Threads._start",
+        f"{_I}.carry.processes:Processes._bootstrap",
+        *(f"{_I}.carry.taking:Taking.{name}" for name in ("_get", "_received", "_made", "_condition", "_receive")),
+        f"{_I}.carry.taking:Taking._receive.<locals>.received",
+        f"{_I}.carry.taking:Taking._waiting.<locals>.call",
+        *(
+            f"{_I}.carry.taking:Taking._replace_simple_queue.<locals>.SimpleQueue.{name}"
+            for name in ("put", "put_nowait", "get", "get_nowait")
+        ),
+        "rvbbit_otel.pipeline:Pipeline._with_each_added.<locals>.adding",
+        "rvbbit_otel.encoder:quicken.<locals>.ours",
+        "rvbbit_otel.ending:end_with.<locals>.patient",
+    ),
+    "runs what the host handed over": (
+        f"{_I}.carry.event_loops:_within",
+        f"{_I}.carry.event_loops:_going_on",
+        f"{_I}.carry.threads:as_job.<locals>.call",
+        f"{_I}.carry.threads:as_job.<locals>.call_coroutine",
+        f"{_I}.carry.threads:Threads._carry_into.<locals>.run_as_job",
+        f"{_I}.carry.threads:Threads._schedule.<locals>.call",
+        f"{_I}.carry.processes:CarriedCall.__call__",
+        f"{_I}.flows:Job.run",
+        f"{_I}.mending:_said_to_anybody.<locals>.ask",
+        f"{_I}.queries:Queries.carried.<locals>.call",
+        f"{_I}.queries:Queries._call_attached",
+        "rvbbit_otel.collecting:apart",
+    ),
+    "makes the host's own steps": (
+        *(f"{_I}.streams:{name}" for name in ("read", "read_async", "await_within", "_close")),
+        *(
+            f"{_I}.streams:{name}"
+            for name in (
+                "Stream.__enter__",
+                "Stream.__exit__",
+                "Stream.__aenter__",
+                "Stream.__aexit__",
+                "Stream._self_closed",
+                "Stream._self_part",
+                "_Iterable.__iter__",
+                "_Iterator.__iter__",
+                "_Iterator.__next__",
+                "_AsyncIterable.__aiter__",
+                "_AsyncIterator.__aiter__",
+                "_AsyncIterator.__anext__",
+                "_Closed.close",
+                "_AsyncClosed.aclose",
+            )
+        ),
+        *(
+            f"{_I}.entered:Entered.{name}"
+            for name in ("__enter__", "__exit__", "__aenter__", "_self_aenter", "__aexit__")
+        ),
+        "rvbbit_otel.scope:_in_block",
+        "rvbbit_otel.scope:_in_block_async",
+        "rvbbit_otel.scope:_decorated.<locals>.call",
+        "rvbbit_otel.scope:_decorated.<locals>.call_coroutine",
+        *(f"{_I}.web:{name}" for name in ("AsgiCallers.__call__", "WsgiCallers.__call__", "WsgiCallers._parts")),
+    ),
+    "is called by the host itself, and only keeps what it is given": (
+        "rvbbit_otel.scope:called_by.__init__",
+        "rvbbit_otel.scope:called_by.__enter__",
+        "rvbbit_otel.scope:called_by.__exit__",
+        f"{_I}:__getattr__",
+        "rvbbit_otel.scope:called_by.__call__",
+        f"{_I}.instrumentor:RvbbitInstrumentor.current",
+        f"{_I}.flows:Within.__init__",
+        f"{_I}.web:AsgiCallers.__init__",
+        f"{_I}.web:WsgiCallers.__init__",
+    ),
+    "says to its user what of its arguments can't be, at the start of the application": (f"{_I}.web:Naming.__init__",),
+    "is a part of the SDK, and passes on to the host's own": (
+        *(f"rvbbit_otel.processor:CallerSpanProcessor.{name}" for name in ("shutdown", "force_flush")),
+        *(f"rvbbit_otel.log_processor:CallerLogRecordProcessor.{name}" for name in ("shutdown", "force_flush")),
+        *(f"rvbbit_otel.propagation:GuardedPropagator.{name}" for name in ("fields", "inject", "extract")),
+        *(f"rvbbit_otel.sampler:AttributionSampler.{name}" for name in ("should_sample", "get_description")),
+        *(f"{_I}.filling:Filling.{name}" for name in ("on_start", "on_end", "shutdown", "force_flush")),
+        *(
+            f"rvbbit_otel.repair:RepairingSpanExporter.{name}"
+            for name in ("export", "_in_parts", "shutdown", "force_flush")
+        ),
+        *(f"rvbbit_otel.redaction.logs:RedactingLogExporter.{name}" for name in ("export", "shutdown", "force_flush")),
+        *(f"rvbbit_otel.ending:Noting.{name}" for name in ("export", "shutdown", "__getattr__")),
+        *(f"rvbbit_otel.ending:_Waited.{name}" for name in ("join", "__getattr__")),
+        "rvbbit_otel.ending:Queue.appendleft",
+        *(f"rvbbit_otel.drops:CountingDrops.{name}" for name in ("drop_items", "__getattr__")),
+    ),
+    "is called by OpenTelemetry's launcher": (
+        f"{_I}.instrumentor:RvbbitInstrumentor.instrument",
+        f"{_I}.instrumentor:RvbbitInstrumentor.instrumentation_dependencies",
+    ),
+    "is where every net counts: what goes wrong in it is counted and logged by itself": (
+        "rvbbit_otel.telemetry:Counters.error",
+        "rvbbit_otel.telemetry:failed",
+    ),
+}
+# What attaches a context with its last instruction, puts back one that was attached, or forgets a frame. There is nothing in it that can raise, and
+# struck before it has done so it would leave that behind. `tests/unit/instrumentation/test_faults.py` breaks it by hand: the host has its result.
+PLAIN: Final = (
+    f"{_I}.flows:enter",
+    f"{_I}.flows:leave",
+    f"{_I}.flows:Within.__exit__",
+    f"{_I}.flows:Asked.__exit__",
+    f"{_I}.streams:Steps.__exit__",
+    "rvbbit_otel.driven:Frames.forget",
+    f"{_I}.entered:_Call.__exit__",
+)
+DOORS: Final[dict[str, str]] = {name: reason for reason, names in _BY_REASON.items() for name in names}
+
+# What of ours a host never runs: another process does.
+ELSEWHERE: Final[dict[str, str]] = {
+    "rvbbit_otel.all_in_one": "the all-in-one",
+    "rvbbit_otel.checkup": "`rvbbit-otel doctor`",
+    "rvbbit_otel.cli": "the commands",
+    "rvbbit_otel.demo": "`rvbbit-otel demo`",
+    "rvbbit_otel.storage": "the commands, against a store",
+    "rvbbit_otel.instrumentation.launcher": "`rvbbit-otel run`, which then becomes the host",
+    "rvbbit_otel.instrumentation.inspection": "`rvbbit-otel doctor`, which tries a spec",
+    "rvbbit_otel.instrumentation.probing": "`rvbbit-otel doctor`, in a child",
+}
+_UNREACHED: Final[dict[str, str]] = {
+    "runs after something of ours has failed, or where another version of the SDK has other names (`test_renamed.py`)": """
+        telemetry:Counters._note host_signals:from_handler host_signals:_handlers instrumentation.calls:Interception.failed
+        redaction.values:Values._failed redaction.values:without_message redaction.records:_bare encoder:_request.<locals>.lost
+        encoder:_cleaned encoder:quicken.<locals>.<lambda> clean_spans:cleaned_span clean_text:_as_text
+        instrumentation.streams:_Nothing.__enter__ instrumentation.streams:_Nothing.__exit__ instrumentation.streams:_Nothing.saw
+        instrumentation.streams:_Nothing.end processor:CallerSpanProcessor._stamp_in_public
+        instrumentation.spans:Spans._tell_if_there_is_no_sdk telemetry:Once.warn instrumentation.hooks:Hooks._tell_unsupported
+        instrumentation.losses:lost_without redaction.text:marker""",
+    "runs in a child that was forked or started: `forks`, `tests/contract/test_processes.py`": """
+        instrumentation.instrumentor:_renew_locks instrumentation.callers:Callers._disown instrumentation.flows:RenewedLock._renew
+        registry:EchoRegistry.__init__.<locals>.after_in_child instrumentation.queries:Queries.renew_locks
+        instrumentation.carry.processes:_context_in_child instrumentation.carry.processes:_flush
+        instrumentation.carry.processes:inherited_from""",
+    "runs as our modules are loaded": """
+        instrumentation.spec:_fields instrumentation.runners.duckdb:_calls instrumentation.runners.duckdb:_each
+        instrumentation.runners.litellm:_used instrumentation.paths:<lambda>""",
+    "is asked for by a user, the commands or a test, and may raise there": """
+        caller:Caller.metadata scope:current_caller settings:Settings.from_environment instrumentation.instrumentor:report
+        instrumentation.hooks:Hooks.report instrumentation.hooks:is_there registry:EchoRegistry.open propagation:with_caller propagation:with_session
+        work:nobody instrumentation.runners:loaded instrumentation.specfile:spec_as_toml instrumentation.specfile:_kind
+        instrumentation.specfile:_list instrumentation.specfile:_quoted otlp_encoding:encode_spans
+        instrumentation.hooks:Hooks.apply.<locals>.<lambda> settings:_boolean settings:_integer settings:_number""",
+    "does nothing": """
+        instrumentation.entered:Beginning.begin instrumentation.streams:Interception.saw instrumentation.streams:Interception.end
+        instrumentation.specfile:Readable.read_bytes instrumentation.calls:replacing_wrapper.<locals>.nothing
+        instrumentation.mending:_nothing instrumentation.ledger:_gone instrumentation.ledger:Place.is_left
+        instrumentation.instrumentor:Instrumentation.__init__.<locals>.<lambda> repair:RepairingSpanExporter.__init__.<locals>.<lambda>""",
+    "is for a library or a version that this host has not, inside of the same nets": """
+        scope:_plain scope:_plain.<locals>.close instrumentation.carry.taking:Taking._sent
+        instrumentation.carry.taking:_asked_a_manager instrumentation.carry.taking:Taking.install.<locals>.<lambda>
+        instrumentation.queries:Queries.runs instrumentation.queries:Queries.runs.<locals>.finish instrumentation.queries:_is_reader
+        instrumentation.handlers:_relation.<locals>.<lambda> instrumentation.ledger:Ledger.gives instrumentation.ledger:Ledger.hands_out
+        instrumentation.ledger:Ledger.hands_out.<locals>.dropped instrumentation.ledger:Ledger._unread instrumentation.ledger:Ledger._listen
+        instrumentation.ledger:Ledger.read_in instrumentation.ledger:Ledger.handed_in instrumentation.ledger:Fetch.leave_out""",
+    "is a case of ours that no scene has, inside of the same nets": """
+        caller:_spoken caller:_shortened work:Work.is_of stamping:Stamper._conflicting instrumentation.callers:Callers.disown
+        instrumentation.callers:_is_only_inherited instrumentation.paths:Arguments.getter.<locals>.<lambda>
+        instrumentation.paths:Arguments.getter.<locals>.by_keyword instrumentation.paths:bind.<locals>.first
+        instrumentation.paths:_bind_one.<locals>.total instrumentation.paths:_bind_one.<locals>.<lambda>
+        instrumentation.queries:_nobody instrumentation.queries:_without_session instrumentation.databases:Database.may_be
+        instrumentation.databases:Database.macros instrumentation.statements:leaves_nothing instrumentation.statements:makes_macros
+        instrumentation.ledger:Slot.slots instrumentation.ledger:caller_of_query instrumentation.ledger:Slot.has_no_more
+        instrumentation.sessions:Sessions.cascade_of
+        instrumentation.sessions:_Claim.is_of_another instrumentation.usage:UsageReader._refuse instrumentation.usage:_written
+        instrumentation.streams:kept.<locals>.<lambda> instrumentation.rows:_in_a_run instrumentation.telling:Telling.told_inside
+        instrumentation.telling:Telling.calls_from ending:Patience.is_silent ending:hold_less.<locals>.<lambda>
+        redaction.records:Redactor.resource.<locals>.<lambda> redaction.records:Redactor.scope.<locals>.<lambda>
+        redaction.text:without_queries.<locals>.<lambda> redaction.text:without_query redaction.values:Values._value
+        redaction.values:Values._url redaction.values:Values._scan_json redaction.values:Values._member redaction.values:_is_empty
+        repair:RepairingSpanExporter._set_by_hand redaction.text:without_path_queries redaction.text:frames
+        redaction.text:looks_like_sql""",
+}
+UNREACHED: Final[dict[str, str]] = {
+    f"rvbbit_otel.{name}": reason for reason, names in _UNREACHED.items() for name in names.split()
+}
