@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-clients test-clients-bounded test-frameworks test-floor test-frameworks-bounded test-resolve test-pipeline test-runners test-runners-more lint model mutation bench bench-smoke clean
+.PHONY: demo test test-clients test-clients-bounded test-frameworks test-floor test-frameworks-bounded test-resolve test-pipeline test-runners test-runners-more harden harden-bounded lint model mutation bench bench-smoke clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -59,6 +59,12 @@ test-pipeline: $(VENV)/.ready  ## the real collector and Jaeger, built from Go m
 	collector/build.sh
 	collector/build-jaeger.sh
 	$(BIN)/python -m pytest tests/pipeline
+
+harden: $(VENV)/.ready  ## what docs/reliability.md says, at its figures' sizes, forty minutes; needs Go as test-pipeline does. HARDEN_SEED=N for the same again
+	HARDEN_SIZE=$${HARDEN_SIZE:-full} $(BIN)/python -m pytest -m figure tests/harden tests/integration tests/pipeline
+
+harden-bounded: $(VENV)/.ready  ## of these, what `make test` does not run in a small size already, in five minutes
+	HARDEN_SIZE=bounded $(BIN)/python -m pytest tests/harden
 
 bench: $(VENV)/.ready  ## a short form of every benchmark, ten minutes; writes benchmarks/results.json and docs/performance.md
 	$(BIN)/python -m benchmarks all --size short --results benchmarks/results.json

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from tests.support.figures import pytest_collection_modifyitems, pytest_terminal_summary  # noqa: F401
 
 from rvbbit_otel.all_in_one.engine import Engine
 from rvbbit_otel.all_in_one.options import Options

@@ -45,6 +45,7 @@ def failed_attempts(collector: Collector) -> int:
     return collector.log().count("Exporting failed. Will retry the request after interval.")
 
 
+@pytest.mark.figure(4)
 def test_the_store_is_down_for_a_minute(recording: Recording, tmp_path: Path) -> None:
     place, sender = Place(tmp_path / "collector"), None
     half = len(recording.bodies) // 2
@@ -70,6 +71,7 @@ def test_the_store_is_down_for_a_minute(recording: Recording, tmp_path: Path) ->
             report(before=before, waiting=waiting, failed=failed, after=counted(ClickHouseDatabase(store.clickhouse)))
 
 
+@pytest.mark.figure(3)
 def test_a_collector_that_is_killed_with_all_in_its_queue_sends_it_when_it_is_started_again(
     recording: Recording, store: AllInOne, tmp_path: Path
 ) -> None:
@@ -281,6 +283,7 @@ def test_a_slow_store(recording: Recording, store: AllInOne, tmp_path: Path) -> 
     report(before=before, after=counted(database))
 
 
+@pytest.mark.figure(5)
 def test_a_store_whose_answers_are_lost(recording: Recording, store: AllInOne, tmp_path: Path) -> None:
     place = Place(tmp_path / "collector")
     database = ClickHouseDatabase(store.clickhouse)

@@ -15,16 +15,37 @@ from pathlib import Path
 # Seconds: the engine opens in about one, slower where several tests run at once.
 _START_SECONDS = 60
 _STOP_SECONDS = 30
-# The same command line in front of the same server, which is told more, or left without its last layer.
+# What stands between SQL from outside and the machine (ADR 20); a test can do without one.
+LAYERS = ("gate", "readers", "grants", "landlock")
+# The same command line in front of the same server, which is told more, or left without one of its layers.
 _WITH_LIMITS = """
 import dataclasses, json, sys
 from rvbbit_otel.all_in_one import server
 from rvbbit_otel.cli import main
 
-serve, limits, closed = server.serve, *json.loads(sys.argv.pop(1))
+serve, lock_down, limits, without = server.serve, server.lock_down, *json.loads(sys.argv.pop(1))
+
+def unchecked(self, text, database):
+    head, _, name = text.decode().rpartition("FORMAT ")
+    named = name.strip().isalnum()
+    return gate.Checked(head.encode() if named else text, name.strip() if named else None, {}, tree.Found())
+
+def take_off(store):
+    global gate, tree
+    said = lock_down(store) if without != "landlock" else "files outside the store stay open to the engine: a test wants it so"
+    from rvbbit_otel.all_in_one import clickhouse_http, engine, gate, tree
+    if without == "gate":
+        gate.Gate._checked = unchecked
+        clickhouse_http.may_be_command = lambda text: False
+    if without == "readers":
+        written, final = engine._set, {"readonly", *engine._READING}
+        engine._set = lambda settings: written({name: settings[name] for name in settings if name not in final})
+    if without == "grants":
+        engine.address_with_grants = lambda data, store: store
+    return said
+
 server.serve = lambda options: serve(dataclasses.replace(options, **limits))
-if not closed:
-    server.lock_down = lambda store: "files outside the store stay open to the engine: a test wants it so"
+server.lock_down = take_off
 main()
 """
 
@@ -53,14 +74,14 @@ def running_all_in_one(
     folder: Path | None = None,
     stop_seconds: float = _STOP_SECONDS,
     limits: Mapping[str, int] | None = None,
-    closed: bool = True,
+    without: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[AllInOne]:
     """One over the store in `data_dir`, ended by SIGTERM, and killed if it does not end; a test may kill it before.
 
     `folder` is its working directory; it is made if it is not there. `limits` are options that the command line
-    does not have; `environ` is more of its environment. With `closed` False, files outside the store stay open to it,
-    as on a system without Landlock.
+    does not have; `environ` is more of its environment. `without` is one of LAYERS, which is off: without "landlock" files outside
+    the store stay open to it, as on an older kernel.
     Beside `data_dir` go the ready file and the log.
     """
     data_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -70,8 +91,8 @@ def running_all_in_one(
     working = data_dir.with_name(data_dir.name + ".cwd") if folder is None else folder
     working.mkdir(parents=True, exist_ok=True)
     ports = [argument for name in ("otlp-grpc", "otlp-http", "clickhouse") for argument in (f"--{name}-port", "0")]
-    told = ["-c", _WITH_LIMITS, json.dumps([dict(limits or {}), closed])]
-    start = told if limits or not closed else ["-m", "rvbbit_otel"]
+    told = ["-c", _WITH_LIMITS, json.dumps([dict(limits or {}), without])]
+    start = told if limits or without else ["-m", "rvbbit_otel"]
     command = [sys.executable, *start, "up", "--data", str(data_dir), "--ready-file", str(ready_file)]
     with log_file.open("wb") as log:
         process = subprocess.Popen(

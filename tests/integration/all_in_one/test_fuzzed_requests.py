@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 
 import pytest
 from tests.conftest import Store
 from tests.support.otlp_fuzz import Fuzz
+from tests.support.sizes import SEED, sized
 
 from rvbbit_otel.all_in_one.left_out import left_out
 from rvbbit_otel.all_in_one.otlp_requests import UnreadableBodyError, prepare
 from rvbbit_otel.storage.otlp import logs_insert, traces_insert
 
-REQUESTS = 400
+REQUESTS = sized(400, full=10_000)
 
 
+@pytest.mark.figure(11)
 @pytest.mark.parametrize("signal", ["traces", "logs"])
 def test_the_engine_reads_whatever_the_door_passes_on_and_leaves_out_what_the_door_says(
     store: Store, signal: str
 ) -> None:
-    seed = random.SystemRandom().randrange(10**6)
-    print(f"seed {seed}")
-    fuzz, passed, refused = Fuzz(seed), [], 0
+    fuzz, passed, refused = Fuzz(SEED), [], 0
     for _ in range(REQUESTS):
         try:
             passed.append(prepare(signal, fuzz.request(signal)))

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.sizes import SEED, sized
 
 from rvbbit_otel.all_in_one.engine import Engine
 from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.gate import Gate
 from rvbbit_otel.all_in_one.options import Options
 
-SEEDS = (20261126, 7, random.SystemRandom().randrange(2**32))
-MUTATIONS = 1500
+SEEDS = (20261126, 7, SEED)
+MUTATIONS = sized(1500, full=15_000)
 REFUSED = frozenset(Path(__file__).with_name("refused_functions.txt").read_text().split())
 # The lines of EXPLAIN AST for a call. Those for names and values begin with other words.
 CALL = re.compile(r"^ *Function (\S+)", re.MULTILINE)
@@ -81,6 +82,7 @@ def mutated(by: random.Random) -> str:
     return "".join(cut)
 
 
+@pytest.mark.figure(15)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_mutation_of_a_hostile_statement_passes_with_a_call_that_is_refused(
     engine: Engine, gate: Gate, seed: int

@@ -28,6 +28,7 @@ finally:
 """
 
 
+@pytest.mark.figure(15)
 @pytest.mark.parametrize(
     "sql",
     [

@@ -93,6 +93,7 @@ def request_of(server: AllInOne, door: str) -> tuple[int, str, str, list[str], b
     return port_of(server.clickhouse), method, path, [], body
 
 
+@pytest.mark.figure(18)
 @pytest.mark.parametrize("door", ["otlp_http", "sql_get", "sql_post"])
 def test_only_a_request_that_names_us_and_comes_from_us_is_let_in(open_server: AllInOne, door: str) -> None:
     port, method, path, headers, body = request_of(open_server, door)
@@ -113,6 +114,7 @@ def test_only_a_request_that_names_us_and_comes_from_us_is_let_in(open_server: A
     assert wrong == []
 
 
+@pytest.mark.figure(18)
 @pytest.mark.parametrize("door", ["otlp_http", "sql_get", "sql_post"])
 @pytest.mark.parametrize(
     "hosts",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import grpc
 import pytest
 from tests.support.all_in_one import AllInOne, running_all_in_one
 from tests.support.otlp import row, traces
+from tests.support.sizes import SEED, in_time, sized
 
 from rvbbit_otel.storage.audits import load_audits, run_audit
 from rvbbit_otel.storage.client import ClickHouseDatabase
@@ -29,7 +31,7 @@ class Load:
         self.sent: set[int] = set()
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._next = seed * 10_000_000
+        self._next = seed * 1_000_000
         self.enough = threading.Event()
 
     def run(self, server: AllInOne) -> None:
@@ -59,7 +61,9 @@ def stored(server: AllInOne) -> tuple[set[int], list[str]]:
     rows = database.query(
         "SELECT toUInt64(reinterpretAsUInt64(reverse(unhex(span_id)))) - 1, count() FROM unified_logs GROUP BY span_id"
     ).rows
-    broken = [
+    ((kept, different),) = database.query("SELECT count(), uniqExact(TraceId, SpanId) FROM otel_traces").rows
+    broken = [f"{kept} spans of {different}"] if kept != different else []
+    broken += [
         finding.audit.name for finding in (run_audit(database, audit) for audit in load_audits()) if not finding.holds
     ]
     twice = [str(number) for number, count in rows if count != 1]
@@ -67,21 +71,30 @@ def stored(server: AllInOne) -> tuple[set[int], list[str]]:
     return {int(str(number)) for number, _ in rows}, broken + twice
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("number", "rounds"),
+    [
+        pytest.param(signal.SIGKILL, sized(4, full=20), id="kill -9", marks=pytest.mark.figure(1)),
+        pytest.param(signal.SIGTERM, sized(4, full=10), id="SIGTERM", marks=pytest.mark.figure(2)),
+    ],
+)
 def test_every_acknowledged_span_is_there_once_after_the_process_ends_under_load(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, number: signal.Signals, rounds: int, record_property: Callable[[str, object], None]
 ) -> None:
-    data, seed = tmp_path / "data", random.SystemRandom().randrange(1000)
-    print(f"seed {seed}")
+    data, seed = tmp_path / "data", SEED % 1000
+    opening, ending = [], []
     acknowledged: set[int] = set()
     sent: set[int] = set()
-    for round_number in range(4):
-        load = Load(seed * 10 + round_number)
+    for round_number in range(rounds):
+        load, begun = Load(seed * 100 + round_number), time.monotonic()
         with running_all_in_one(data) as server, ThreadPoolExecutor(8) as pool:
+            opening.append(time.monotonic() - begun)
             workers = [pool.submit(load.run, server) for _ in range(8)]
             assert load.enough.wait(60)
+            begun = time.monotonic()
             os.kill(server.pid, number)
             status = server.process.wait(30)
+            ending.append(time.monotonic() - begun)
             load.stop()
             for worker in workers:
                 worker.result()
@@ -100,6 +113,12 @@ def test_every_acknowledged_span_is_there_once_after_the_process_ends_under_load
                 export(traces(*(row(each, f"s{each % 7}", f"sql-{each % 7}") for each in again[at : at + 500])))
         there, wrong = stored(server)
         assert (there, wrong) == (sent, [])
+    record_property("rounds", rounds)
+    record_property("acknowledged", len(acknowledged))
+    record_property("opened in at most", f"{max(opening):.1f} s")
+    record_property("ended in at most", f"{max(ending):.1f} s")
+    in_time("open again", max(opening), 3)
+    in_time("the end", max(ending), 10)
 
 
 def test_a_second_process_on_the_same_folder_is_told_who_has_it(tmp_path: Path) -> None:

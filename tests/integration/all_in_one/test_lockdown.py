@@ -73,6 +73,7 @@ print(json.dumps({"said": said, "seen": seen, "work": work}))
 """
 
 
+@pytest.mark.figure(15)
 def test_a_locked_down_process_reads_and_writes_only_its_store(tmp_path: Path) -> None:
     secret, planted = tmp_path / "secret.csv", tmp_path / "planted.csv"
     secret.write_text(f"{SECRET}\n")
@@ -141,6 +142,7 @@ engine.close()
 """
 
 
+@pytest.mark.figure(15)
 def test_the_settings_of_a_reader_alone_close_table_functions_and_all_that_changes_something(tmp_path: Path) -> None:
     secret, planted = tmp_path / "secret.csv", tmp_path / "planted.csv"
     secret.write_text(f"{SECRET}\n")

@@ -31,7 +31,7 @@ SLOW = 20
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AllInOne]:
     """Without its last layer, so that the others are seen to hold."""
-    with running_all_in_one(tmp_path_factory.mktemp("protocol") / "data", closed=False) as running:
+    with running_all_in_one(tmp_path_factory.mktemp("protocol") / "data", without="landlock") as running:
         yield running
 
 

@@ -109,6 +109,7 @@ def test_a_function_that_is_in_the_list_passes_by_its_name(gate: Gate) -> None:
     assert [name for name in names if code(gate, f"SELECT {name}(1, 2, 3)") not in (0, 62, 497)] == []
 
 
+@pytest.mark.figure(15)
 @pytest.mark.parametrize("form", FORMS)
 def test_a_function_that_is_not_in_the_list_is_refused_in_each_form(gate: Gate, form: str) -> None:
     seen = {name: code(gate, form.format(name=name)) for name in REFUSED}
@@ -117,6 +118,7 @@ def test_a_function_that_is_not_in_the_list_is_refused_in_each_form(gate: Gate, 
     assert seen["file"] == 497
 
 
+@pytest.mark.figure(15)
 @pytest.mark.parametrize("form", TABLE_FORMS)
 def test_a_table_function_that_is_not_in_the_list_is_refused_in_each_form(
     engine: Engine, gate: Gate, form: str
@@ -148,6 +150,7 @@ def test_a_table_of_system_that_is_not_in_the_list_is_refused(engine: Engine, ga
         gate.check(f"SELECT * FROM {names[0]}", database="system")
 
 
+@pytest.mark.figure(15)
 def test_a_setting_that_is_not_in_the_list_is_refused_in_the_statement_too(engine: Engine, gate: Gate) -> None:
     names = [name for name in of_engine(engine, "settings") if not can_be_set(name)]
     assert len(names) > 1000
@@ -206,6 +209,7 @@ def test_a_type_that_is_not_written_out_or_leads_to_a_file_is_refused_wherever_o
     assert passed == []
 
 
+@pytest.mark.figure(15)
 def test_no_function_of_the_list_opens_a_file_that_its_arguments_name(
     engine: Engine, gate: Gate, tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def shown(server: AllInOne) -> bytes:
     return b"".join((html, *answers))
 
 
+@pytest.mark.figure(22)
 @pytest.mark.parametrize(("settings", "expected"), [({}, set()), (OFF, EVERY)], ids=["by default", "switched off"])
 def test_in_the_bytes_of_otlp(settings: Mapping[str, str], expected: set[str]) -> None:
     with listener() as (endpoint, bodies):
@@ -107,6 +108,7 @@ def test_in_the_bytes_of_otlp(settings: Mapping[str, str], expected: set[str]) -
     assert (found_in(b"".join(bodies)), found_in(outputs)) == (expected, set())
 
 
+@pytest.mark.figure(22)
 @pytest.mark.parametrize(("settings", "expected"), [({}, set()), (OFF, EVERY)], ids=["by default", "switched off"])
 def test_in_the_store_its_files_its_log_and_the_page(
     settings: Mapping[str, str], expected: set[str], tmp_path: Path

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from tests.conftest import Store
 from tests.support.otlp import NOW, SpanRecord, logs, row, traces
+from tests.support.sizes import SEED, sized
 
 from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.otlp_requests import prepare
@@ -65,6 +66,7 @@ def test_the_same_batch_sent_ten_times_counts_once(store: Store) -> None:
     assert state(store) == once
 
 
+@pytest.mark.figure(5)
 def test_the_same_spans_in_other_batches_and_other_order_count_once(store: Store) -> None:
     every = spans(300)
     store.send(traces(*every))
@@ -83,6 +85,7 @@ def test_doubles_inside_one_batch_and_between_concatenated_requests_count_once(s
     assert store.one("SELECT count() FROM otel_traces") == 50
 
 
+@pytest.mark.figure(6)
 def test_a_batch_across_midnight_sent_twice_counts_once(store: Store) -> None:
     across = [row(number, at=MIDNIGHT + (number - 5) * SECOND) for number in range(10)]
     store.send(traces(*across), traces(*reversed(across)))
@@ -149,7 +152,9 @@ def test_whichever_table_a_cut_off_insert_did_not_reach_comes_right_when_it_is_s
     assert state(store) == whole
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.figure(5)
+@seed(SEED)
+@settings(max_examples=sized(25, full=250), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_regrouping_and_replay_gives_the_same_tables(store: Store, data: st.DataObject) -> None:
     for table in ("otel_traces", "unified_logs", "session_facts", "otel_traces_trace_id_ts"):
@@ -175,6 +180,7 @@ def test_any_regrouping_and_replay_gives_the_same_tables(store: Store, data: st.
     assert broken == set()
 
 
+@pytest.mark.figure(6)
 def test_an_error_behind_a_table_reaches_the_sender_and_the_next_try_makes_it_whole(store: Store) -> None:
     # A view that throws stands for all that can go wrong there, a full disk above all.
     store.engine.command("CREATE TABLE spoilt (a UInt64) ENGINE = Null")

@@ -1,0 +1,6 @@
+
+1
+
+
+service.name
+runner		INFO

@@ -1,0 +1,10 @@
+
+N
+
+
+service.name
+runner0.		INFO*
+hello2
+
+session.id
+s1

@@ -1,0 +1,8 @@
+
+A
+
+
+service.name
+runner#
+
+test*log09AWY&
