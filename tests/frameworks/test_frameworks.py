@@ -58,8 +58,8 @@ def test_every_span_is_of_the_caller_whose_marker_it_carries(case: tuple[Framewo
     assert len(marked) == len(ran.callers) * RUNS + 1
     foreign = [span for span in spans if span["scope"] != "rvbbit_otel"]
     if case[1] != ALONE:
-        # Something does instrument it beside us, every caller's work.
-        assert {span["caller"] for span in foreign} == {*ran.callers, ran.unlucky}
+        # Something does instrument it beside us, every caller's work; some tell nothing of a run that fails.
+        assert {span["caller"] for span in foreign} - {ran.unlucky} == set(ran.callers)
 
 
 def test_each_run_is_a_session_of_its_caller_that_ended_as_it_did(case: tuple[Framework, str], ran: Ran) -> None:
