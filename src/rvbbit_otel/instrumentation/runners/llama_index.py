@@ -40,8 +40,8 @@ SPEC: Final = RunnerSpec(
     distribution="llama-index-core",
     versions=">=0.14,<0.15",
     hooks=(
-        # `Workflow.run` returns before anything is done: this is what it leaves to a task. Not the loop in it: what listens to LlamaIndex's dispatcher keeps the
-        # context of a run's begin and attaches it for every step. A workflow in a step belongs to the session around it.
+        # `Workflow.run` returns before anything is done: this is what it leaves to a task. Not the loop in it: what listens to LlamaIndex's
+        # dispatcher keeps the context of a run's begin, and attaches it for every step. A workflow in a step belongs to the session around it.
         Hook(
             Role.CASCADE,
             "workflows.runtime.types.step_function:create_workflow_run_function()",
