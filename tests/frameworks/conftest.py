@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 from tests.frameworks import running
+from tests.frameworks.books import Used, in_the_books, stored_by
 from tests.frameworks.known import FRAMEWORKS, Framework
 from tests.frameworks.running import Ran
 from tests.support.all_in_one import AllInOne, running_all_in_one
@@ -52,13 +53,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _line(framework: Framework, beside: str, ran: Ran) -> str:
-    (seen,) = ran.ask(
-        "SELECT count() AS rows, uniqExact(session_id) AS sessions, sum(tokens_in) AS tokens_in, sum(tokens_out) AS tokens_out "
-        "FROM unified_logs WHERE service_name = '{service}'"
-    )
+    (seen,) = ran.ask("SELECT count() AS rows, uniqExact(session_id) AS sessions FROM unified_logs WHERE service_name = '{service}'")
     calls = [call for each in ran.callers for call in ran.books.of(each)]
-    books = sum(call.tokens_in for call in calls), sum(call.tokens_out for call in calls)
+    (ours,) = stored_by(ran, "service_name").values()
+    books = in_the_books(calls)
     return (
-        f"{framework.packages[0]:<34} {beside:<14} {len(calls):>4} calls, books {books[0]:>6}/{books[1]:<5} "
-        f"ours {seen['tokens_in']:>6}/{seen['tokens_out']:<5} {seen['rows']:>5} rows {seen['sessions']:>4} sessions"
+        f"{framework.packages[0]:<34} {beside:<14} {len(calls):>4} calls, books {_used(books):<22} ours {_used(ours):<22} "
+        f"{seen['rows']:>5} rows {seen['sessions']:>4} sessions"
     )
+
+
+def _used(used: Used) -> str:
+    return f"{used[0]}/{used[1]} ${used[2].normalize():f}"

@@ -19,6 +19,7 @@ class Framework:
     name: of its RunnerSpec, with hyphens. packages: it, with what its program needs. beside: by what instruments it beside us, the packages of that.
     cascades: what the runs of its program are called, and what runs in them; none where it has no runs, and a block is the session. modules: cascades
     of each run. tools: those that each run calls. conversation: what the ids of its conversations begin with, which are the parents of its runs then.
+    names_conversations: what beside us calls a conversation a session on its own spans, so that these are rows of one.
     environ: of its process, its own reports to its makers off above all.
     """
 
@@ -29,6 +30,7 @@ class Framework:
     conversation: str | None = None
     modules: int = 1
     tools: tuple[str, ...] = ("look_up",)
+    names_conversations: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -49,6 +51,7 @@ FRAMEWORKS: Final = (
             OWN: (),
         },
         ("researcher",),
+        names_conversations=(OPENINFERENCE,),
     ),
     Framework(
         "openai-agents",
@@ -66,6 +69,7 @@ FRAMEWORKS: Final = (
         {ALONE: (), OPENINFERENCE: ("openinference-instrumentation-google-adk==1.0.5",)},
         ("researchers",),
         "conversation-",
+        names_conversations=(OPENINFERENCE,),
         environ={"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
     ),
     Framework(
@@ -88,6 +92,16 @@ FRAMEWORKS: Final = (
         },
         ("researcher",),
         environ={"LANGSMITH_TRACING": "false"},
+    ),
+    Framework(
+        "llama-index",
+        ("llama-index-core==0.14.25", "llama-index-workflows==2.26.1", "llama-index-llms-openai==0.8.3"),
+        {
+            ALONE: (),
+            OPENINFERENCE: ("openinference-instrumentation-llama-index==4.6.1",),
+            OPENLLMETRY: ("opentelemetry-instrumentation-llamaindex==0.62.4",),
+        },
+        ("researcher", "Researcher"),
     ),
     Framework(
         "litellm",

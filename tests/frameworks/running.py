@@ -62,6 +62,8 @@ def run(framework: Framework, beside: str, store: AllInOne) -> Ran:
         "OPENAI_API_KEY": "sk-stub",
         "GOOGLE_API_KEY": "stub",
         "OTEL_PYTHON_RVBBIT_CONTENT": "full",
+        # A machine that has much to do acknowledges late: what the end of a process costs at most is tried elsewhere.
+        "OTEL_PYTHON_RVBBIT_EXIT_PATIENCE": "60",
         "PYTHONPATH": str(environment.ROOT),
         **framework.environ,
     }

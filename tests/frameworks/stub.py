@@ -13,11 +13,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 MARKER = re.compile(r"m-([a-z0-9-]+)-r(\d+)-")
 MODEL = "gpt-4o-mini"
+# What a token in and one out costs, in dollars, as their makers say on their pages.
+PRICES = {
+    "gpt-4o-mini": (Decimal("0.00000015"), Decimal("0.0000006")),
+    "gemini-2.5-flash": (Decimal("0.0000003"), Decimal("0.0000025")),
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,7 @@ class Call:
     response_id: str
     tokens_in: int
     tokens_out: int
+    cost: Decimal
 
 
 @dataclass
@@ -93,19 +100,28 @@ class _Handler(BaseHTTPRequestHandler):
         if "[[ ## answer ## ]]" in asked:  # How DSPy wants to be answered.
             text = f"[[ ## answer ## ]]\n{text}\n\n[[ ## completed ## ]]"
         # A word in, a token; the system's own and the schemas of tools count too, as they do in reality.
-        call = Call(f"resp-{next(self._numbers)}", len(asked.split()), 7 if tool else len(text.split()))
+        tokens_in, tokens_out = len(asked.split()), 7 if tool else len(text.split())
+        model = self._model(body)
+        price_in, price_out = PRICES[model]
+        cost = price_in * tokens_in + price_out * tokens_out
+        call = Call(f"resp-{next(self._numbers):06}", tokens_in, tokens_out, cost)
         with self._lock:
             if found:
                 self.books.calls.setdefault((found[1], int(found[2])), []).append(call)
             else:
                 self.books.strangers.append(asked[:400])
-        answer = _Answer(call, body.get("model", MODEL), text, tool, found[0] if found else "nobody")
+        answer = _Answer(call, model, text, tool, found[0] if found else "nobody")
         if self.path.endswith("/responses"):
             self._responses(answer, body)
         elif ":generateContent" in self.path or ":streamGenerateContent" in self.path:
             self._gemini(answer)
         else:
             self._chat(answer, body)
+
+    def _model(self, body: dict[str, Any]) -> str:
+        """As it is asked for; Gemini's clients name it in the path."""
+        named = re.search(r"models/([^/:]+):", self.path)
+        return str(body.get("model", named[1] if named else MODEL))
 
     def _chat(self, answer: _Answer, body: dict[str, Any]) -> None:
         message: dict[str, Any] = {"role": "assistant", "content": None if answer.tool else answer.text}
