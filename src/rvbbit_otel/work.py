@@ -142,6 +142,11 @@ class Work:
         return self._line.here
 
     @property
+    def runs_here(self) -> bool:
+        """Whether it is this line of execution, or a generator that runs in it, that began it."""
+        return self._line.here if self.frame is None else _is_on_stack(self.frame)
+
+    @property
     def holds(self) -> bool:
         """Whether a context with this work speaks for it, for whoever asks now."""
         taken = _taken.get()
