@@ -50,6 +50,11 @@ class Line:
         return True
 
 
+# Of what will begin elsewhere. To note the line that hands it over would keep the context of that, and so each that it was handed over from.
+NOWHERE: Final = Line()
+NOWHERE._frame = object()
+
+
 def is_driven_by_hand(frame: FrameType | None) -> bool:
     """Whether the coroutine that runs in this frame is awaited by no task of asyncio or trio: it then shares its line with whoever sends it on."""
     driven = _coroutine_of_task()
