@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import dis
+import sys
 import threading
 from contextvars import ContextVar, Token
+from types import FrameType
 from typing import Any, Final
+
+# What a coroutine is at while another one runs that it awaits.
+_AWAITING: Final = frozenset({"SEND", "YIELD_FROM"})
 
 
 class _Local(threading.local):
@@ -42,3 +48,41 @@ class Line:
             return False
         self._token = _probe.set(None)
         return True
+
+
+# Of what will begin elsewhere. To note the line that hands it over would keep the context of that, and so each that it was handed over from.
+NOWHERE: Final = Line()
+NOWHERE._frame = object()
+
+
+def is_driven_by_hand(frame: FrameType | None) -> bool:
+    """Whether the coroutine that runs in this frame is awaited by no task of asyncio or trio: it then shares its line with whoever sends it on."""
+    driven = _coroutine_of_task()
+    if driven is None:
+        return True
+    own = getattr(driven, "cr_frame", getattr(driven, "gi_frame", None))
+    if own is None:
+        return False  # A task whose coroutine is no Python's: what is in it is not seen.
+    while frame is not None and frame is not own:
+        frame = frame.f_back
+        if frame is None or not _is_awaiting(frame):
+            return True
+    return frame is None
+
+
+def _is_awaiting(frame: FrameType) -> bool:
+    code, at = frame.f_code.co_code, frame.f_lasti
+    while at > 0 and dis.opname[code[at]] == "CACHE":  # Python 3.12 stands behind the instruction.
+        at -= 2
+    return dis.opname[code[at]] in _AWAITING
+
+
+def _coroutine_of_task() -> object:
+    asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")
+    if asyncio is not None and asyncio._get_running_loop() is not None:
+        task = asyncio.current_task()
+        return None if task is None else task.get_coro()
+    try:
+        return None if trio is None else trio.lowlevel.current_task().coro
+    except RuntimeError:  # None of its tasks runs here.
+        return None

@@ -7,7 +7,7 @@ import functools
 import inspect
 import logging
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from types import AsyncGeneratorType, CodeType, FrameType, GeneratorType, TracebackType
@@ -18,6 +18,7 @@ from opentelemetry.context import Context, attach, get_current
 from rvbbit_otel.caller import Caller, SessionId, parse_session_id
 from rvbbit_otel.driven import Frames
 from rvbbit_otel.errors import InvalidIdError
+from rvbbit_otel.lines import is_driven_by_hand
 from rvbbit_otel.propagation import caller_of, effective, with_work
 from rvbbit_otel.telemetry import failed
 from rvbbit_otel.work import WORK_KEY, Work, say_whose_run_it_is_in, work_of
@@ -35,6 +36,8 @@ _told: Final[list[str]] = []
 _DRIVERS: Final = frozenset({"contextlib", "_pytest.fixtures", "pytest_asyncio.plugin", "anyio.pytest_plugin"})
 _ENTERING: Final = frozenset({"__enter__", "__aenter__"})
 _NO_BLOCK: Final = contextlib.nullcontext()
+# What a function returns that does its work later, when somebody iterates it.
+_LAZY: Final = (map, filter, zip, enumerate)
 _SUSPENDS: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
@@ -116,7 +119,11 @@ class called_by:  # noqa: N801 - used as a function
         traceback: TracebackType | None,
     ) -> None:
         """End the block."""
-        entered = self._entered.pop() if self._entered else None
+        entered: tuple[Context, Work, Close] | None = None
+        try:
+            entered = self._entered_here()
+        except Exception as failure:  # noqa: BLE001 - what was in the block has its result
+            failed("called_by.exit", failure)
         if entered is None:
             return
         before, work, close = entered
@@ -125,7 +132,7 @@ class called_by:  # noqa: N801 - used as a function
             inner = get_current().get(WORK_KEY)
             # Somebody else's context is left as it is: a consumer's, or what was attached on another thread.
             mine = work.frame is None and isinstance(inner, Work) and inner.is_within(work)
-        except Exception as failure:  # noqa: BLE001 - what was in the block has its result
+        except Exception as failure:  # noqa: BLE001 - as above
             failed("called_by.exit", failure)
         try:
             close(error)
@@ -134,6 +141,15 @@ class called_by:  # noqa: N801 - used as a function
             work.ended = True  # What has ended says nothing any more.
         if mine:
             attach(before)
+
+    def _entered_here(self) -> tuple[Context, Work, Close] | None:
+        """What this very line of execution has entered last: other tasks and threads may have entered the same object since."""
+        if len(self._entered) > 1:
+            for entered in reversed(self._entered):
+                if entered is not None and entered[1].runs_here:
+                    self._entered.remove(entered)
+                    return entered
+        return self._entered.pop() if self._entered else None
 
     def frames(self) -> Frames | None:
         """Those that the generator in the block runs, None where the block could not begin."""
@@ -150,7 +166,7 @@ class called_by:  # noqa: N801 - used as a function
 
         def block() -> called_by:
             made = called_by(self._caller_id, self._metadata, origin=self._origin, session=self._session)
-            made._name = f"{function.__module__}.{function.__qualname__}"
+            made._name = _title(function)
             return made
 
         made = function
@@ -230,12 +246,14 @@ def _plain(opening: Opening, around: Context) -> tuple[Work, Context, Close]:
 
 
 def generator_around(frame: FrameType | None) -> FrameType | None:
-    """The generator that a block is in, None if it is in a function or a coroutine."""
+    """The generator that a block is in, or the coroutine that somebody drives by hand; None if it is in a function or in a task."""
     while frame is not None:
         code: CodeType = frame.f_code
         suspends = code.co_flags & _SUSPENDS
         if suspends and not _is_driver(frame.f_back):
             return frame
+        if code.co_flags & inspect.CO_COROUTINE and not _is_driver(frame) and code.co_name not in _ENTERING:
+            return frame if is_driven_by_hand(frame) else None
         if not suspends and not _is_driver(frame) and code.co_name not in _ENTERING:
             return None
         frame = frame.f_back
@@ -246,7 +264,16 @@ def _is_driver(frame: FrameType | None) -> bool:
     return frame is not None and frame.f_globals.get("__name__") in _DRIVERS
 
 
+def _title(function: Any) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
 def _decorated(function: _Function, block: Callable[[], called_by]) -> _Function:
+    if isinstance(function, (staticmethod, classmethod)):
+        return type(function)(_decorated(function.__func__, block))
     as_steps: Callable[..., Any] | None = None
     if inspect.isgeneratorfunction(function):
         as_steps = _in_block
@@ -263,6 +290,10 @@ def _decorated(function: _Function, block: Callable[[], called_by]) -> _Function
             failed("called_by.call", error)
         with scope:
             result = function(*args, **kwargs)
+        if inspect.iscoroutine(result):
+            return _awaited_in_block(result, block)
+        if isinstance(result, _LAZY):
+            return _in_block((item for item in result), block)
         if isinstance(result, GeneratorType):
             return _in_block(result, block)
         if isinstance(result, AsyncGeneratorType):
@@ -280,6 +311,16 @@ def _decorated(function: _Function, block: Callable[[], called_by]) -> _Function
 
     made = call_coroutine if inspect.iscoroutinefunction(function) else call
     return functools.wraps(function)(made)  # type: ignore[return-value]
+
+
+async def _awaited_in_block(inner: Coroutine[Any, Any, Any], block: Callable[[], called_by]) -> Any:
+    scope: Any = _NO_BLOCK
+    try:
+        scope = block()
+    except Exception as error:  # noqa: BLE001 - the host's coroutine runs, as if its function were not decorated
+        failed("called_by.call", error)
+    with scope:
+        return await inner
 
 
 def _in_block(inner: Generator[Any, Any, Any], block: Callable[[], called_by]) -> Generator[Any, Any, Any]:

@@ -32,6 +32,8 @@ from rvbbit_otel.collecting import collecting
 from rvbbit_otel.echo import Echo
 
 WORK_KEY: Final = create_key("rvbbit-work")
+# Jobs that hand over the next are known up to here; of longer chains the last only, or a task that starts the next one would keep them all for ever.
+_LONG: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Work:
     believed: ClassVar = 900.0
     __slots__ = (
         "_elsewhere",
+        "_jobs",
         "_lapsed",
         "_line",
         "_stamps",
@@ -112,8 +115,9 @@ class Work:
         root: Work | None = None,
         inherited: bool = False,
         candidate: str | None = None,
+        line: lines.Line | None = None,
     ) -> None:
-        """`root`: what it was handed over from, in the end; without one it begins here."""
+        """`root`: what it was handed over from, in the end; without one it begins here. `line`: another one than this that it begins in."""
         self.caller = caller
         self.base = base
         self.session_id = session_id
@@ -131,7 +135,8 @@ class Work:
         self.ended = False
         self.ended_at = math.inf
         self.revoked = False
-        self._line = lines.Line()
+        self._line = line or lines.Line()
+        self._jobs = 0  # That were handed over one from the other up to this.
         self._elsewhere = False  # `base` is in the line that handed it over.
         self._lapsed: Work | None = None
         self._stamps: dict[bool, dict[str, str]] = {}
@@ -140,6 +145,11 @@ class Work:
     def here(self) -> bool:
         """Whether this line of execution is the one that it began in."""
         return self._line.here
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether it is this line of execution, or a generator that runs in it, that began it."""
+        return self._line.here if self.frame is None else _is_on_stack(self.frame)
 
     @property
     def holds(self) -> bool:
@@ -217,13 +227,28 @@ class Work:
 
     def job(self, code: CodeType | None = None) -> Work:
         """The same work, handed over to another line of execution."""
-        job = self.go_on_here()
+        job = self._same(lines.NOWHERE)
         job.inherited = job._elsewhere = True
         job.code = code
+        job._jobs = self._jobs + 1
+        if job._jobs > _LONG:
+            job.base = self.base
         return job
+
+    def ran(self, code: CodeType) -> bool:
+        """Whether it is a job that ran this code, or one that was handed over in the course of such a job."""
+        work: Work | None = self
+        while work is not None and work.inherited:
+            if work.code is code:
+                return True
+            work = work.base
+        return False
 
     def go_on_here(self) -> Work:
         """The same work, which goes on in this line of execution while the one that began it waits for it."""
+        return self._same(None)
+
+    def _same(self, line: lines.Line | None) -> Work:
         same = Work(
             self.caller,
             self,
@@ -231,8 +256,10 @@ class Work:
             echo=self.echo,
             root=self.root,
             candidate=self.candidate,
+            line=line,
         )
         same.inherited = self.inherited
+        same._jobs = self._jobs
         same.in_block = self.in_block
         same.conflict = self.conflict
         return same

@@ -413,6 +413,65 @@ def test_a_coroutine_that_is_driven_by_hand_is_work_of_who_drives_it(span: Spans
         work.send(None)
 
 
+@program(*["first"] * 3, *["second"] * 3, *["nobody"] * 6)
+def test_coroutines_with_a_block_each_that_are_driven_by_hand_in_turn(span: Spans) -> None:
+    in_turn(span)
+
+
+@program(*["first"] * 3, *["second"] * 3, *["nobody"] * 6, "third", "third")
+def test_a_task_that_drives_coroutines_by_hand_is_not_in_their_blocks(span: Spans) -> None:
+    async def main() -> None:
+        in_turn(span)
+        with called_by("third"):
+            await asyncio.sleep(0)
+            span("third")
+            await asyncio.wait_for(last(), 9)
+
+    async def last() -> None:
+        span("third")
+
+    asyncio.run(main())
+
+
+def in_turn(span: Spans) -> None:
+    class Pause:
+        def __await__(self) -> Any:
+            yield
+
+    async def work(caller: str) -> None:
+        with called_by(caller):
+            for _ in range(2):
+                span(caller)
+                await Pause()
+            span(caller)
+
+    one, two = work("first"), work("second")
+    for step in (one, two) * 3:
+        with suppress(StopIteration):
+            step.send(None)
+        span("nobody")
+
+
+@program(*["first"] * 2, *["nobody"] * 4, *["first"] * 2)
+def test_tasks_that_share_one_block_object_are_each_in_it_for_themselves(span: Spans) -> None:
+    block = called_by("first")
+
+    async def work(steps: int) -> None:
+        with block:
+            span("first")
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            span("first")
+        span("nobody")
+        await asyncio.sleep(0)
+        span("nobody")
+
+    async def main() -> None:
+        await asyncio.gather(work(1), work(3))
+
+    asyncio.run(main())
+
+
 @program("first", "second", "nobody")
 def test_two_loops_on_two_threads_keep_apart(span: Spans) -> None:
     both = threading.Barrier(3)

@@ -333,3 +333,59 @@ def test_an_async_generator_that_the_collector_closes_in_anothers_block(span: Sp
         await asyncio.sleep(0)
 
     asyncio.run(main())
+
+
+@program(*["first"] * 4, *["second"] * 2, "nobody")
+def test_what_is_no_plain_function(span: Spans) -> None:
+    async def ask(caller: str) -> None:
+        await asyncio.sleep(0)
+        span(caller)
+
+    class Model:
+        async def __call__(self) -> None:
+            await ask("first")
+
+        @called_by("second")
+        @staticmethod
+        def of_class() -> None:
+            span("second")
+
+        @called_by("second")
+        @classmethod
+        def for_class(cls) -> None:
+            span("second")
+
+    called_by("first")(functools.partial(span, "first"))()
+    asyncio.run(called_by("first")(functools.partial(ask, "first"))())
+    asyncio.run(called_by("first")(Model())())
+    called_by("first")(functools.partial(functools.partial(span), "first"))()
+    Model().of_class()
+    Model.for_class()
+    span("nobody")
+
+
+@program(*["first"] * 4, *["second"] * 3)
+def test_a_function_that_returns_what_works_later(span: Spans) -> None:
+    async def ask() -> None:
+        span("first")
+        await asyncio.sleep(0)
+        span("first")
+
+    @called_by("first")
+    def asking() -> Any:
+        return ask()
+
+    @called_by("first")
+    def mapping() -> Iterator[None]:
+        return map(span, ["first"] * 2)
+
+    async def main() -> None:
+        with called_by("second"):
+            await asking()
+            span("second")
+        steps = mapping()
+        with called_by("second"):
+            for _ in steps:
+                span("second")
+
+    asyncio.run(main())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import contextvars
 import threading
+import weakref
 from functools import partial
 
 from tests.contract.programs import Spans, program
@@ -257,4 +258,22 @@ def test_a_thread_hands_over_to_a_flow_that_its_starter_has_left(span: Spans) ->
     with called_by("second"):
         begin.set()
         thread.join()
+        span("second")
+
+
+@program("first", "second", "nobody", "second")
+def test_what_a_weak_reference_finalizes_belongs_to_who_asked_for_that(span: Spans) -> None:
+    class Thing:
+        pass
+
+    with called_by("first"):
+        things = [Thing()]
+        weakref.finalize(things[0], span, "first")
+    with called_by("second"):
+        things.clear()
+        span("second")
+    thing = Thing()
+    finalizer = weakref.finalize(thing, span, marker="nobody")
+    with called_by("second"):
+        finalizer()
         span("second")

@@ -15,6 +15,7 @@ import wrapt
 
 from rvbbit_otel.collecting import afterwards, apart
 from rvbbit_otel.instrumentation.steps import Reading, Steps, read, read_async
+from rvbbit_otel.telemetry import failed
 
 
 def is_stream(result: object, told: bool = False) -> bool:

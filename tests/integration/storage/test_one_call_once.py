@@ -168,6 +168,12 @@ def test_a_gateway_that_comes_with_its_client_leaves_the_call_to_whom_it_is_know
     assert sent(store, [client, gateway]) == [("", 0, 0, "0"), ("web-1", 100, 20, "0")]
 
 
+def test_a_gateway_that_states_a_price_leaves_the_tokens_to_whom_they_are_known(store: Store) -> None:
+    client = Told("client", "openai", 1, 3)
+    gateway = Told("gateway", "proxy", 1.2, 2.8, within="client", caller="", session=None, service="gateway", cost=0.02)
+    assert sent(store, [client, gateway]) == [("", 0, 0, "0.02"), ("web-1", 100, 20, "0")]
+
+
 def test_a_runners_own_row_is_the_one_that_counts(store: Store) -> None:
     row = Told("row", "rvbbit_otel", 2, 2, cost=0.02, more={"rvbbit.kind": "log", "rvbbit.usage.counted": True})
     call = Told("call", "openai", 1, 1.9)

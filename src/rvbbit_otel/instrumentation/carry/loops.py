@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dis
 from functools import lru_cache
+from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from itertools import pairwise
 from types import CodeType, FrameType
 from typing import Final
@@ -51,13 +52,14 @@ _Ways = dict[int, list[int]]
 def loop_around(frame: FrameType | None, any_kind: bool = False) -> FrameType | None:
     """The frame of the outermost loop in which this frame is, within the job that runs here, None for none.
 
-    `any_kind`: a `for` of the frame itself counts, too.
+    `any_kind`: a `for` of the frame itself counts, too. So does one over a generator that loops: a step of that is a turn of the loop.
     """
     found: FrameType | None = None
     while frame is not None and (frame.f_globals.get("__name__"), frame.f_code.co_name) not in _BEGINNINGS:
         if frame.f_lasti in _in_loops(frame.f_code, any_kind):
             found = frame
-        any_kind, frame = False, frame.f_back
+        steps = bool(frame.f_code.co_flags & (CO_GENERATOR | CO_ASYNC_GENERATOR))
+        any_kind, frame = steps and (any_kind or found is frame), frame.f_back
     return found
 
 

@@ -26,6 +26,9 @@ from rvbbit_otel.work import WORK_KEY, Work, work_of
 
 # Whose an item is: the caller's id and the session that it was put for.
 Owner = tuple[str, "str | None"]
+# Whose work came to a barrier, and the loop in which one of them waits there.
+_Meeting = tuple[list["Owner | None"], "FrameType | None"]
+_Items = dict[int, "deque[Owner | None]"]
 # Items of one queue whose owner is remembered at most; the others count as anybody's.
 _MAX_ITEMS: Final = 100_000
 # What these wait for is their own: an event of a thread that starts, the condition of a queue, the answer of a child or of a server, a lock
@@ -39,6 +42,22 @@ _OWN_WAITS: Final = frozenset(
         *("tenacity", "backoff", "stamina", "retrying", "retry", "psycopg", "asyncpg", "redis"),
         *("openai", "anthropic", "litellm", "langchain_core", "groq", "mistralai", "cohere"),
         *("filelock", "portalocker", "pydantic_ai"),
+        # They read the answer to their own question from a connection that a pool keeps.
+        *("http", "urllib", "xmlrpc", "smtplib", "imaplib", "poplib", "ftplib", "aiosmtplib"),
+        *(
+            "pymysql",
+            "aiomysql",
+            "asyncmy",
+            "mysql",
+            "pg8000",
+            "clickhouse_driver",
+            "pymongo",
+            "oracledb",
+            "pytds",
+            "ldap3",
+            "paramiko",
+            "asyncssh",
+        ),
     )
 )
 # Methods that block for somebody's item; as functions for a pool they take for whoever waits for the pool.
@@ -58,12 +77,42 @@ _WORDS: Final = (
     ("threading", "Event.wait"),
     ("asyncio.locks", "Event.wait"),
     ("anyio._backends._asyncio", "Event.wait"),
+    ("anyio._backends._trio", "Event.wait"),
     ("trio._sync", "Event.wait"),
+    ("trio._core._parking_lot", "ParkingLot.park"),
     # As a counter of what waits; one that limits is used by `with`, which does not go by this name.
     ("threading", "Semaphore.acquire"),
     ("asyncio.locks", "Semaphore.acquire"),
+    ("anyio._backends._asyncio", "Semaphore.acquire"),
+    ("anyio._backends._trio", "Semaphore.acquire"),
+    ("trio._sync", "Semaphore.acquire"),
+)
+# The same, by way of frames of the library's own: what asks is who called that.
+_LIBRARY_PAUSES: Final = (
+    ("anyio._backends._asyncio", "AsyncIOBackend.sleep"),
+    ("anyio._backends._trio", "TrioBackend.sleep"),
+)
+_READS: Final = (
     ("socket", "socket.recv"),
     ("socket", "socket.recvfrom"),
+    ("socket", "socket.recv_into"),
+    ("socket", "socket.recvfrom_into"),
+    ("socket", "socket.recvmsg"),
+    ("ssl", "SSLSocket.read"),
+    ("asyncio.streams", "StreamReader.read"),
+    ("asyncio.streams", "StreamReader.readexactly"),
+    ("asyncio.streams", "StreamReader.readuntil"),
+    ("trio._highlevel_socket", "SocketStream.receive_some"),
+    ("anyio._backends._asyncio", "SocketStream.receive"),
+    ("anyio._backends._trio", "SocketStream.receive"),
+)
+# What is read from, that a job may have made for itself.
+_READ_FROM: Final = (
+    ("socket", "socket"),
+    ("asyncio.streams", "StreamReader"),
+    ("trio._highlevel_socket", "SocketStream"),
+    ("anyio._backends._asyncio", "SocketStream"),
+    ("anyio._backends._trio", "SocketStream"),
 )
 
 
@@ -72,18 +121,29 @@ class Owners:
 
     def __init__(self) -> None:
         """Nothing waits."""
-        self._queues: weakref.WeakKeyDictionary[Any, dict[int, deque[Owner | None]]] = weakref.WeakKeyDictionary()
+        self._queues: weakref.WeakKeyDictionary[Any, _Items] = weakref.WeakKeyDictionary()
+        self._unhashable: dict[int, tuple[weakref.ref[Any], _Items]] = {}
+
+    def _waiting(self, where: Any) -> _Items | None:
+        if type(where).__hash__ is not None:
+            return self._queues.get(where)
+        known = self._unhashable.get(id(where))
+        return None if known is None else known[1]
+
+    def _first(self, where: Any) -> _Items:
+        if type(where).__hash__ is not None:
+            return self._queues.setdefault(where, {})
+        identity, forget = id(where), self._unhashable.pop
+        return self._unhashable.setdefault(identity, (weakref.ref(where, lambda _: forget(identity, None)), {}))[1]
 
     def put(self, where: Any, item: object) -> tuple[Owner | None] | None:
         """An item is put there by whoever works here; gives what is noted of it, for `take_back`."""
-        if type(where).__hash__ is None:
-            return None
         owner = owner_now()
-        items = self._queues.get(where)
+        items = self._waiting(where)
         if items is None:
             if owner is None:
                 return None
-            items = self._queues.setdefault(where, {})
+            items = self._first(where)
         if len(items) >= _MAX_ITEMS or (owner is None and id(item) not in items):
             return None
         items.setdefault(id(item), deque()).append(owner)
@@ -91,7 +151,7 @@ class Owners:
 
     def take_back(self, where: Any, item: object, noted: tuple[Owner | None]) -> None:
         """An item of which that was noted was not put there after all: another object may get its identity, and would be this owner's."""
-        items = self._queues.get(where, {})
+        items = self._waiting(where) or {}
         owners = items.get(id(item))
         if owners and noted[0] in owners:
             owners.remove(noted[0])
@@ -100,9 +160,9 @@ class Owners:
 
     def taken(self, where: Any, item: object) -> Owner | None:
         """Whose an item is that was taken from there; None where nobody knows, or one object was put by several."""
-        items = self._queues.get(where, {}) if type(where).__hash__ is not None else {}
-        owners = items.get(id(item))
-        if not owners:
+        items = self._waiting(where)
+        owners = None if items is None else items.get(id(item))
+        if items is None or not owners:
             return None
         first = owners.popleft()
         if not owners:
@@ -181,6 +241,7 @@ class Taking:
         self._wrapping = wrapping
         self._owners = Owners()
         self._makers: weakref.WeakKeyDictionary[Any, Work] = weakref.WeakKeyDictionary()
+        self._meetings: weakref.WeakKeyDictionary[Any, list[Owner | None]] = weakref.WeakKeyDictionary()
 
     def install(self) -> None:
         """Wrap the queues, pipes, sockets, conditions and waits of Python."""
@@ -199,7 +260,14 @@ class Taking:
             ("socket", "socket.accept"),
         ):
             wrapping.after(module, qualname, lambda *_: took())
-        wrapping.put("socket", "socket.__init__", self._made)
+        wrapping.put("asyncio.selector_events", "BaseSelectorEventLoop.sock_accept", self._condition)
+        for name in ("recv", "recv_into", "recvfrom"):
+            self._wrap_waits("asyncio.selector_events", f"BaseSelectorEventLoop.sock_{name}", True)
+        for module, qualname in _READ_FROM:
+            wrapping.put(module, f"{qualname}.__init__", self._made)
+        wrapping.put("threading", "Barrier.wait", self._meets)
+        if sys.version_info >= (3, 11):
+            wrapping.put("asyncio.locks", "Barrier.wait", self._meets_async)
         for name in ("recv", "recv_bytes", "recv_bytes_into"):
             wrapping.put("multiprocessing.connection", f"_ConnectionBase.{name}", self._received)
         wrapping.before("multiprocessing.managers", "BaseProxy._callmethod", _asked_a_manager)
@@ -207,9 +275,16 @@ class Taking:
             wrapping.put(module, "Condition.wait", self._condition)
             for name in ("Condition", "Event", "Semaphore"):
                 wrapping.put(module, f"{name}.__init__", self._made)
-        for any_loop, places in ((False, _PAUSES), (True, _WORDS)):
+        for module in ("trio._sync", "anyio._core._synchronization"):
+            wrapping.put(module, "Condition.wait", self._condition)
+        for any_loop, through, places in (
+            (False, False, _PAUSES),
+            (True, False, _WORDS),
+            (False, True, _LIBRARY_PAUSES),
+            (True, True, _READS),
+        ):
             for module, qualname in places:
-                wrapping.put(module, qualname, self._waiting(qualname, any_loop))
+                self._wrap_waits(module, qualname, any_loop, through)
         for module, sending, receiving in (
             ("anyio.streams.memory", "MemoryObjectSendStream", "MemoryObjectReceiveStream"),
             ("trio._channel", "MemorySendChannel", "MemoryReceiveChannel"),
@@ -296,18 +371,73 @@ class Taking:
                 self._wrapping.counters.error("carry.Condition.wait", error)
         return wrapped(*args, **kwargs)
 
-    def _waiting(self, qualname: str, any_loop: bool) -> Callable[..., Any]:
+    def _wrap_waits(self, module: str, qualname: str, any_loop: bool, through: bool = False) -> None:
+        """`through`: who waits is the first that is not of the library's own."""
+        own = {module.partition(".")[0], "socket", "ssl"} if through else set()
+
         def call(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
             if self._wrapping.on:
                 try:
-                    frame, inherited = sys._getframe(1), _inherited()
-                    if inherited is not None and not _waits_for_its_own(frame) and not self._made_here(instance):
-                        waits(inherited, frame, any_loop)
+                    inherited = _inherited()
+                    frame = None if inherited is None else _first_not_of(own, sys._getframe(1))
+                    if inherited is not None and frame is not None and not _waits_for_its_own(frame):
+                        where = next(iter(args), None) if "sock_" in qualname else instance
+                        if not self._made_here(where):
+                            waits(inherited, frame, any_loop)
                 except Exception as error:  # noqa: BLE001 - the host waits whatever we find
                     self._wrapping.counters.error(f"carry.{qualname}", error)
             return wrapped(*args, **kwargs)
 
-        return call
+        self._wrapping.put(module, qualname, call)
+
+    def _arrives(self, barrier: Any, frame: FrameType | None) -> _Meeting:
+        """This line of execution comes to a barrier, which lets it through when all have come."""
+        try:
+            frame = _first_not_of({"asyncio", "threading"}, frame)
+            known = self._meetings.get(barrier)
+            owners = known if known is not None and len(known) < barrier.parties else []
+            self._meetings[barrier] = owners
+            owners.append(owner_now())
+            return owners, loop_around(frame, True)
+        except Exception as error:  # noqa: BLE001 - the host waits whatever we find
+            self._wrapping.counters.error("carry.Barrier.wait", error)
+            return [], None
+
+    def _met(self, meeting: _Meeting) -> None:
+        """Whoever met nobody but its own goes on with that; in a loop, where another came, it may have come with work."""
+        try:
+            owners, loop = meeting
+            inherited = _inherited()
+            if inherited is None or not owners:
+                return
+            if set(owners) == {_owner(inherited)}:
+                work.hold_on(inherited)
+            elif loop is not None:
+                work.let_go(inherited, loop)
+        except Exception as error:  # noqa: BLE001 - and goes on
+            self._wrapping.counters.error("carry.Barrier.wait", error)
+
+    def _meets(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        if not self._wrapping.on:
+            return wrapped(*args, **kwargs)
+        meeting = self._arrives(instance, sys._getframe(1))
+        try:
+            return wrapped(*args, **kwargs)
+        finally:
+            self._met(meeting)
+
+    def _meets_async(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        if not self._wrapping.on:
+            return wrapped(*args, **kwargs)
+        meeting = self._arrives(instance, sys._getframe(1))
+
+        async def meet() -> Any:
+            try:
+                return await wrapped(*args, **kwargs)
+            finally:
+                self._met(meeting)
+
+        return meet()
 
     def _replace_simple_queue(self, module: ModuleType) -> None:
         """The C class can't be changed, so its name gets another: a subclass that tells of what is taken."""
@@ -376,3 +506,9 @@ def _asked_a_queue(instance: Any, args: Any, kwargs: Any) -> None:
 
 def _waits_for_its_own(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).partition(".")[0] in _OWN_WAITS
+
+
+def _first_not_of(packages: set[str], frame: FrameType | None) -> FrameType | None:
+    while frame is not None and packages and str(frame.f_globals.get("__name__")).partition(".")[0] in packages:
+        frame = frame.f_back
+    return frame

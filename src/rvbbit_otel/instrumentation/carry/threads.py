@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from opentelemetry.context import Context, get_current
 
+from rvbbit_otel.collecting import apart
 from rvbbit_otel.instrumentation.carry.taking import is_take, took
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
 from rvbbit_otel.instrumentation.flows import Job, Within, code_of
@@ -58,7 +59,7 @@ def timer_context(function: object) -> Context:
     context = get_current()
     around = work_of(context)
     code = code_of(function)
-    if around is not None and around.inherited and code is not None and around.code is code:
+    if around is not None and code is not None and around.ran(code):
         candidate = around.caller.id if around.caller is not None else around.candidate
         return without_span(without_attribution(context, candidate))
     return Job(context, code).context
@@ -78,6 +79,7 @@ class Threads:
         wrapping.before("concurrent.futures.thread", "ThreadPoolExecutor.submit", self._hand_over)
         wrapping.before("concurrent.futures._base", "Future.add_done_callback", self._hand_over)
         wrapping.before("sched", "scheduler.enterabs", self._schedule)
+        wrapping.before("weakref", "finalize.__init__", self._finalize)
         for qualname in ("Pool.apply_async", "Pool._map_async", "Pool.imap", "Pool.imap_unordered"):
             wrapping.before("multiprocessing.pool", qualname, self._to_thread_pool)
         # Run after the response, when whatever was around the handler has ended.
@@ -140,6 +142,19 @@ class Threads:
         if by_keyword:
             return args, {**kwargs, "action": call}
         return (*args[:2], call, *args[3:]), kwargs
+
+    def _finalize(self, instance: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        """Whose work drops the last reference, or makes the collector run, has not asked for it."""
+        if len(args) < 2 or not callable(args[1]):
+            return None
+        where, function, *more = args
+        job = Job(code=code_of(function))
+
+        @functools.wraps(function, updated=())
+        def call(*call_args: Any, **call_kwargs: Any) -> Any:
+            return apart(job.run, function, *call_args, **call_kwargs)
+
+        return (where, call, *more), kwargs
 
     def _to_thread_pool(self, instance: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         """The pools of `multiprocessing`: what is called back in this process, and in a ThreadPool the job itself."""

@@ -1,6 +1,6 @@
 -- Which of several spans about one call counts, and what a call costs: the one place that decides it (ADR 17, 18).
 --   Two instrumentations that tell of the same call: the same tokens, at the same time, under one trace, session or response id, from two scopes. There are as
---   many calls as the scope tells of that tells of most. What is stored stays; else a runner's own row counts, one that states a cost, one with a caller,
+--   many calls as the scope tells of that tells of most. What is stored stays; else a runner's own row counts, one with a caller, one that states a cost,
 --   one that tells more, the shorter one.
 --   A span in which others tell: it counts where it tells more than all of them together, and then they don't; of what is stored and counted already it
 --   counts the rest. A call that comes after the span in which it lies counts what it tells beyond that.
@@ -106,7 +106,7 @@ candidates AS
         )
         WINDOW same AS (
             PARTITION BY key, told_in, told_out, alike, at_once, position, stored
-            ORDER BY own DESC, told_cost IS NOT NULL DESC, claimed DESC, detail DESC, length, scope, call
+            ORDER BY own DESC, claimed DESC, told_cost IS NOT NULL DESC, detail DESC, length, scope, call
         )
     ) AS numbered
     WHERE NOT (numbered.stored AND numbered.counted_in = 0 AND numbered.counted_out = 0 AND numbered.counted_cost = 0)
