@@ -57,6 +57,32 @@ def test_the_owners_of_so_many_items_are_remembered_and_of_no_more(monkeypatch: 
     assert [owners.taken(ITEMS, thing) for thing in things] == [("web-1", None)] * 300 + [None]
 
 
+def test_an_item_that_a_full_queue_refused_leaves_no_owner_behind() -> None:
+    patches = Patches(Counters())
+    taken = Taking(Wrapping(patches, Counters()))
+    taken.install()
+    try:
+        full: queue.Queue[object] = queue.Queue(1)
+        awaited: asyncio.Queue[object] = asyncio.Queue(1)
+        full.put("theirs")
+        awaited.put_nowait("theirs")
+        item = object()
+        with called_by("web-1"):
+            with pytest.raises(queue.Full):
+                full.put(item, block=False)
+            with pytest.raises(asyncio.QueueFull):
+                awaited.put_nowait(item)
+        assert [full.get(), awaited.get_nowait()] == ["theirs"] * 2
+        # The very same object, or one that got its identity, is whose it is that puts it.
+        with called_by("web-2"):
+            full.put(item, block=False)
+            awaited.put_nowait(item)
+        assert [taken._owners.taken(where, item) for where in (full, awaited)] == [("web-2", None)] * 2
+    finally:
+        taken._wrapping.on = False
+        patches.undo()
+
+
 def test_the_host_gets_what_it_asks_for_and_waits_as_it_would_where_we_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("ours")

@@ -74,20 +74,31 @@ class Owners:
         """Nothing waits."""
         self._queues: weakref.WeakKeyDictionary[Any, dict[int, deque[Owner | None]]] = weakref.WeakKeyDictionary()
 
-    def put(self, where: Any, item: object) -> None:
-        """An item is put there by whoever works here."""
+    def put(self, where: Any, item: object) -> tuple[Owner | None] | None:
+        """An item is put there by whoever works here; gives what is noted of it, for `take_back`."""
         if type(where).__hash__ is None:
-            return
+            return None
         owner = owner_now()
         items = self._queues.get(where)
         if items is None:
             if owner is None:
-                return
+                return None
             items = self._queues.setdefault(where, {})
         if owner is None and id(item) not in items:
-            return
+            return None
         if len(items) < _MAX_ITEMS:
             items.setdefault(id(item), deque()).append(owner)
+            return (owner,)
+        return None
+
+    def take_back(self, where: Any, item: object, noted: tuple[Owner | None]) -> None:
+        """An item of which that was noted was not put there after all: it, or another object that gets its identity, may be another's next."""
+        items = self._queues.get(where, {})
+        owners = items.get(id(item))
+        if owners and noted[0] in owners:
+            owners.remove(noted[0])
+            if not owners:
+                items.pop(id(item), None)
 
     def taken(self, where: Any, item: object) -> Owner | None:
         """Whose an item is that was taken from there; None where nobody knows, or one object was put by several."""
@@ -176,12 +187,12 @@ class Taking:
     def install(self) -> None:
         """Wrap the queues, pipes, sockets, conditions and waits of Python."""
         wrapping = self._wrapping
-        wrapping.before("queue", "Queue.put", self._put)
+        self._offering("queue", "Queue.put", _put_into)
         wrapping.put("queue", "Queue.get", self._get)
-        wrapping.before("queue", "_PySimpleQueue.put", self._put)
+        self._offering("queue", "_PySimpleQueue.put", _put_into)
         wrapping.put("queue", "_PySimpleQueue.get", self._get)
         wrapping.when_imported("queue", self._replace_simple_queue)
-        wrapping.before("asyncio.queues", "Queue.put_nowait", self._put)
+        self._offering("asyncio.queues", "Queue.put_nowait", _put_into)
         wrapping.put("asyncio.queues", "Queue.get_nowait", self._get)
         wrapping.before("asyncio.queues", "Queue.get", _asked_a_queue)
         for module, qualname in (
@@ -205,13 +216,29 @@ class Taking:
             ("anyio.streams.memory", "MemoryObjectSendStream", "MemoryObjectReceiveStream"),
             ("trio._channel", "MemorySendChannel", "MemoryReceiveChannel"),
         ):
-            wrapping.before(module, f"{sending}.send_nowait", self._sent)
+            self._offering(module, f"{sending}.send_nowait", _sent_into)
             wrapping.put(module, f"{receiving}.receive", self._receive)
             wrapping.after(module, f"{receiving}.receive_nowait", lambda *_: took())
 
-    def _sent(self, instance: Any, args: Any, kwargs: Any) -> None:
-        for item in (*args, *kwargs.values()):  # It takes one, by whatever name.
-            self._owners.put(instance._state, item)
+    def _offering(self, module: str, qualname: str, offer: Callable[[Any, Any, Any], tuple[Any, object]]) -> None:
+        """Wrap what puts an item into a shared place; `offer` says where, and which."""
+
+        def call(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+            where, item, noted = None, None, None
+            if self._wrapping.on:
+                try:
+                    where, item = offer(instance, args, kwargs)
+                    noted = self._owners.put(where, item)  # Before it is there: whoever waits for it may be quicker.
+                except Exception as error:  # noqa: BLE001 - the host's item is put whatever we find
+                    self._wrapping.counters.error(f"carry.{qualname}", error)
+            try:
+                return wrapped(*args, **kwargs)
+            except BaseException:  # Full, mostly.
+                if noted is not None:
+                    self._owners.take_back(where, item, noted)
+                raise
+
+        self._wrapping.put(module, qualname, call)
 
     def _receive(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         async def received() -> Any:
@@ -224,9 +251,6 @@ class Taking:
             return item
 
         return received()
-
-    def _put(self, instance: Any, args: Any, kwargs: Any) -> None:
-        self._owners.put(instance, next(iter(args), kwargs.get("item")))
 
     def _get(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         item = wrapped(*args, **kwargs)
@@ -329,6 +353,15 @@ class Taking:
 
         SimpleQueue.__module__, SimpleQueue.__qualname__ = plain.__module__, plain.__qualname__
         wrapping.patches.replace(module, "SimpleQueue", SimpleQueue)
+
+
+def _put_into(instance: Any, args: Any, kwargs: Any) -> tuple[Any, object]:
+    return instance, next(iter(args), kwargs.get("item"))
+
+
+def _sent_into(instance: Any, args: Any, kwargs: Any) -> tuple[Any, object]:
+    """Of the channels of anyio and trio: it takes one item, by whatever name."""
+    return instance._state, next(iter((*args, *kwargs.values())), None)
 
 
 def _asked_a_manager(instance: Any, args: Any, kwargs: Any) -> None:
