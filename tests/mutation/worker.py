@@ -8,6 +8,7 @@ the product, which looks at frames and modules: a mutant has the names, lines an
 
 from __future__ import annotations
 
+import _thread
 import gc
 import io
 import itertools
@@ -218,13 +219,27 @@ class _Tracer:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self._now = self.seen[item.nodeid] = {path: set() for path in self._files.values()}
+        start = _thread.start_new_thread
         threading.settrace(self._called)
         sys.settrace(self._called)
+        # Of threads that are started below `threading`, nobody else sees the begin.
+        _thread.start_new_thread = self._starting(start)
         try:
             return (yield)
         finally:
+            _thread.start_new_thread = start
             sys.settrace(None)
             threading.settrace(None)  # type: ignore[arg-type]
+
+    def _starting(self, start: Callable[..., int]) -> Callable[..., int]:
+        def starting(function: Callable[..., object], *more: Any) -> int:
+            def traced(*args: Any, **kwargs: Any) -> object:
+                sys.settrace(self._called)
+                return function(*args, **kwargs)
+
+            return start(traced, *more)
+
+        return starting
 
     def _called(self, frame: FrameType, event: str, argument: Any) -> Any:
         path = self._files.get(frame.f_code.co_filename)
