@@ -224,7 +224,7 @@ def test_a_double_is_found_in_whichever_table_it_is(store: Store, table: str) ->
 
 
 def test_the_finding_names_the_session_and_both_callers(store: Store) -> None:
-    store.send(traces(*healthy("s1", 1), row(50, "s1", "sql-owl")))
+    store.send(traces(*healthy("s1", 1), row(50, "s1", "sql-owl", at=NOW + 1)))
     finding = run_audit(store.engine, find_audit("sessions-with-two-callers"))
     assert finding.columns == ("session_id", "callers", "sources", "rows", "first_at", "example")
     assert [found[:4] for found in finding.rows] == [("s1", ["sql-fox", "sql-owl"], ["echo"], 1)]

@@ -144,13 +144,15 @@ class Owners:
             if owner is None:
                 return None
             items = self._first(where)
-        if len(items) >= _MAX_ITEMS or (owner is None and id(item) not in items):
+        if owner is None and id(item) not in items:
             return None
-        items.setdefault(id(item), deque()).append(owner)
-        return (owner,)
+        if len(items) < _MAX_ITEMS:
+            items.setdefault(id(item), deque()).append(owner)
+            return (owner,)
+        return None
 
     def take_back(self, where: Any, item: object, noted: tuple[Owner | None]) -> None:
-        """An item of which that was noted was not put there after all: another object may get its identity, and would be this owner's."""
+        """An item of which that was noted was not put there after all: it, or another object that gets its identity, may be another's next."""
         items = self._waiting(where) or {}
         owners = items.get(id(item))
         if owners and noted[0] in owners:
