@@ -92,11 +92,15 @@ class Caller:
         """The invocation metadata, read only."""
         return MappingProxyType(json.loads(self.metadata_json))
 
-    # Not a cached_property: before Python 3.12 that takes a lock of the class, and a fork while another thread holds it hangs the child.
+    # Kept, since each context of a caller's says it; whoever comes at once makes the same. Not a cached_property: before Python 3.12 that takes a
+    # lock of the class, and a fork while another thread holds it hangs the child.
     @property
     def digest(self) -> str:
         """Twelve hex characters of the metadata's SHA-256: enough to see that two processes speak of the same invocation."""
-        return hashlib.sha256(self.metadata_json.encode()).hexdigest()[:DIGEST_LENGTH]
+        known: str | None = self.__dict__.get("_digest")
+        if known is None:
+            known = self.__dict__["_digest"] = hashlib.sha256(self.metadata_json.encode()).hexdigest()[:DIGEST_LENGTH]
+        return known
 
 
 def _as_mapping(metadata: object) -> Mapping[str, object]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
-from opentelemetry.sdk.util import BoundedList
 from opentelemetry.util.types import AnyValue
 
 from rvbbit_otel import stated
 from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, SESSION_ID, SOURCES
 from rvbbit_otel.propagation import copied_from
 from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.sdk_parts import KNOWN_ATTRIBUTES, KNOWN_LIST
 from rvbbit_otel.stamping import DISOWNED_SLOT, MOST_ENTRIES, RUN_SLOT, STAMP_SLOT, Stamper
 from rvbbit_otel.telemetry import Counters
 
@@ -38,7 +37,7 @@ class CallerSpanProcessor(SpanProcessor):
             return
         try:
             attributes: Any = span._attributes
-            if type(attributes) is not _KNOWN or attributes.max_value_len is not None:
+            if type(attributes) is not KNOWN_ATTRIBUTES or attributes.max_value_len is not None:
                 self._stamp_bounded(span, attributes, parent_context)
                 return
             entries, room = attributes._dict, attributes.maxlen
@@ -107,9 +106,9 @@ class CallerSpanProcessor(SpanProcessor):
         try:
             events: Any = span._events
             links: Any = span._links
-            if type(events) is _KNOWN_LIST and not events._dq and not events.dropped:
+            if type(events) is KNOWN_LIST and not events._dq and not events.dropped:
                 span._events = ()
-            if type(links) is _KNOWN_LIST and not links._dq and not links.dropped:
+            if type(links) is KNOWN_LIST and not links._dq and not links.dropped:
                 span._links = ()
         except AttributeError:
             return  # Kept elsewhere by another version: it costs memory.
@@ -125,12 +124,5 @@ class CallerSpanProcessor(SpanProcessor):
         return True
 
 
-def _as_known(kind: type[Any], *parts: str) -> type[Any] | None:
-    """The SDK's class, if it is made of these parts; None for another version's, which is used by its public ways. Asked once, not for every span."""
-    return kind if vars(kind(1)).keys() >= {*parts} else None
-
-
-_KNOWN: Final = _as_known(BoundedAttributes, "_dict", "maxlen", "max_value_len")
-_KNOWN_LIST: Final = _as_known(BoundedList, "_dq", "dropped")
 # Looked up rather than put together: this runs for every span.
 _COUNTER_OF: Final[dict[str, str]] = {source: f"stamped.{source}" for source in SOURCES}

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import Link, SpanKind, TraceState, get_current_span
-from opentelemetry.util.types import Attributes
+from opentelemetry.util.types import AnyValue, Attributes
 
 from rvbbit_otel import stated
 from rvbbit_otel.attributes import KIND, SESSION_ID
 from rvbbit_otel.propagation import session_of
 from rvbbit_otel.telemetry import Counters
+
+
+class Promised(dict[str, AnyValue]):
+    """What a span of ours starts with, for samplers: it gets these attributes, and more, before any processor sees it."""
 
 
 class AttributionSampler(Sampler):
@@ -38,6 +42,8 @@ class AttributionSampler(Sampler):
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
         """Keep a row; else what the user's sampler says."""
+        if type(attributes) is Promised:
+            return _kept(parent_context, None, trace_state)
         try:
             if attributes and (self._may_cut or len(attributes) >= stated.MANY):
                 stated.note(attributes)
@@ -47,12 +53,16 @@ class AttributionSampler(Sampler):
             keep = False
         if not keep:
             return self.inner.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
-        parent_state = get_current_span(parent_context).get_span_context().trace_state
-        return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, trace_state or parent_state)
+        return _kept(parent_context, attributes, trace_state)
 
     def get_description(self) -> str:
         """The name, with that of the inner sampler."""
         return f"AttributionSampler{{{self.inner.get_description()}}}"
+
+
+def _kept(context: Context | None, attributes: Attributes, trace_state: TraceState | None) -> SamplingResult:
+    parent_state = get_current_span(context).get_span_context().trace_state
+    return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, trace_state or parent_state)
 
 
 def _is_row(context: Context | None, attributes: Attributes) -> bool:

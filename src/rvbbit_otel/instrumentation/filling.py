@@ -9,36 +9,19 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from opentelemetry.attributes import BoundedAttributes
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, Tracer
 
 from rvbbit_otel import stated
 from rvbbit_otel.sampler import AttributionSampler
-from rvbbit_otel.stamping import OWN_SLOT
+from rvbbit_otel.sdk_parts import KNOWN_ATTRIBUTES
 from rvbbit_otel.telemetry import failed
 
 
 class _Local(threading.local):
     def __init__(self) -> None:
         self.attributes: dict[str, Any] | None = None
-
-
-class _Waiting:
-    """Attributes that wait for the span that now starts. A finalizer or a log call may start another one in between: then its own wait first."""
-
-    __slots__ = ("_before", "_local", "_mine")
-
-    def __init__(self, local: _Local, attributes: dict[str, Any]) -> None:
-        self._local = local
-        self._mine = attributes
-        self._before: dict[str, Any] | None = None
-
-    def __enter__(self) -> None:
-        self._before, self._local.attributes = self._local.attributes, self._mine
-
-    def __exit__(self, *_: object) -> None:
-        self._local.attributes = self._before
 
 
 class Filling(SpanProcessor):
@@ -49,9 +32,17 @@ class Filling(SpanProcessor):
         self.inner = inner
         self.local = _Local()
 
-    def waiting(self, attributes: dict[str, Any]) -> _Waiting:
-        """Within this, the span that starts gets these attributes."""
-        return _Waiting(self.local, attributes)
+    def start(self, tracer: trace.Tracer, attributes: dict[str, Any], *args: Any) -> trace.Span:
+        """Start a span, with what `Tracer.start_span` takes, that gets these attributes.
+
+        A finalizer or a log call may start another one in between: then its own attributes come first, and these wait.
+        """
+        local = self.local
+        before, local.attributes = local.attributes, attributes
+        try:
+            return tracer.start_span(*args)
+        finally:
+            local.attributes = before
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Put in what waits for this span."""
@@ -90,16 +81,14 @@ def filling_of(tracer: object) -> Filling | None:
 
 
 def _fill(span: Span, attributes: dict[str, Any]) -> None:
-    held = span._attributes
-    setattr(held, OWN_SLOT, attributes)
-    entries: dict[str, Any] | None = getattr(held, "_dict", None)
+    held: Any = span._attributes
+    held.rvbbit_own = attributes  # OWN_SLOT
     if (
-        entries is not None
-        and isinstance(held, BoundedAttributes)
+        type(held) is KNOWN_ATTRIBUTES
         and held.max_value_len is None
-        and (held.maxlen is None or len(entries) + len(attributes) <= held.maxlen)
+        and (held.maxlen is None or len(held._dict) + len(attributes) <= held.maxlen)
     ):
-        entries.update(attributes)
+        held._dict.update(attributes)
     else:
         stated.note(attributes)
         span.set_attributes(attributes)

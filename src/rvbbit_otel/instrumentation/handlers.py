@@ -26,15 +26,8 @@ def handler_for(hook: Hook, tools: Toolbox) -> Enter:
         late = {name for name, expression in hook.fields.items() if uses_result(expression)}
         if hook.accounts and late & USED:
             return _around_what_it_tells_of(note(hook, tools))
-        return _afterwards(note(hook, tools), False) if late else _at_once(note(hook, tools))
+        return _afterwards(note(hook, tools), False) if late else note(hook, tools)
     return _AROUND[hook.role](hook, tools)
-
-
-def _at_once(note: Note) -> Enter:
-    def enter(values: Values) -> None:
-        note(values)
-
-    return enter
 
 
 def _afterwards(note: Note, also_when_it_raised: bool) -> Enter:

@@ -207,16 +207,11 @@ def bind_all(expressions: Mapping[str, str], arguments: Arguments) -> Reader:
             others.append((name, bind(expression, arguments)))
         else:
             plain.append((name, *arguments.place(path.root)))
-    if not others:
-        return lambda instance, args, kwargs: {
-            name: args[place] if place < len(args) else kwargs.get(argument, default)
-            for name, place, argument, default in plain
-        }
 
     def read(instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        given, named = len(args), kwargs.get
         values = {
-            name: args[place] if place < len(args) else kwargs.get(argument, default)
-            for name, place, argument, default in plain
+            name: args[place] if place < given else named(argument, default) for name, place, argument, default in plain
         }
         for name, getter in others:
             values[name] = getter(instance, args, kwargs, None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Final
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, set_span_in_context
 
 from rvbbit_otel.attributes import (
@@ -37,12 +37,22 @@ from rvbbit_otel.attributes import (
 )
 from rvbbit_otel.caller import SessionId
 from rvbbit_otel.instrumentation import telling
+from rvbbit_otel.instrumentation.flows import current_context
 from rvbbit_otel.instrumentation.handling import Enter, Note, Running, Toolbox
 from rvbbit_otel.instrumentation.spans import Attributes, Values, put, put_integer, put_number
 from rvbbit_otel.instrumentation.spec import ALONE, Hook
 from rvbbit_otel.instrumentation.unpriced import Unpriced
 from rvbbit_otel.instrumentation.usage import TOKENS, spends, stated
 from rvbbit_otel.work import work_of
+
+# Fields of a log call that are words.
+_WORDS: Final = (
+    ("role", LOG_ROLE),
+    ("node_type", LOG_NODE_TYPE),
+    ("cell_name", CELL_NAME),
+    ("provider", GEN_AI_PROVIDER_NAME),
+    ("model", GEN_AI_REQUEST_MODEL),
+)
 
 
 def log(hook: Hook, tools: Toolbox) -> Note:
@@ -55,14 +65,12 @@ def log(hook: Hook, tools: Toolbox) -> Note:
         attributes: Attributes = {}
         if session_id is not None:
             attributes[SESSION_ID] = session_id
-        role = get("role")
-        put(attributes, LOG_ROLE, role)
-        put(attributes, LOG_NODE_TYPE, get("node_type"))
-        put(attributes, CELL_NAME, get("cell_name"))
+        for field, attribute in _WORDS:
+            word = get(field)
+            if word is not None:
+                put(attributes, attribute, word)
         put_integer(attributes, TAKE_INDEX, get("take_index"))
         put_number(attributes, DURATION_MS, get("duration_ms"))
-        put(attributes, GEN_AI_PROVIDER_NAME, get("provider"))
-        put(attributes, GEN_AI_REQUEST_MODEL, get("model"))
         # By this a store knows that two rows tell of one call.
         put(attributes, GEN_AI_RESPONSE_ID, get("response_id") or get("request_id"))
         used = tools.usage.read(values)
@@ -75,7 +83,7 @@ def log(hook: Hook, tools: Toolbox) -> Note:
         if content.allowed:
             _put_content(attributes, LOG_CONTENT, content.text(LOG_CONTENT, get("content")))
             _put_content(attributes, LOG_METADATA, content.text(LOG_METADATA, get("metadata")))
-        context = get_current() if session_id is None else sessions.context_for(session_id)
+        context = current_context() if session_id is None else sessions.context_for(session_id)
         now = time.time_ns()
         name = f"log {attributes[LOG_ROLE]}" if LOG_ROLE in attributes else "log"
         spans.start(name, "log", context, attributes, start_time=now).end(now)
@@ -100,7 +108,7 @@ def usage(hook: Hook, tools: Toolbox) -> Note:
         attributes.update(stated({name: value for name, value in used.items() if name not in told}, known.accounts))
         attributes[LOG_ROLE] = attributes[LOG_NODE_TYPE] = "usage"
         session_id = tools.sessions.id_of(attributes.get(SESSION_ID))
-        context = get_current() if session_id is None else tools.sessions.context_for(session_id)
+        context = current_context() if session_id is None else tools.sessions.context_for(session_id)
         now = time.time_ns()
         tools.spans.start("log usage", "log", context, attributes, start_time=now).end(now)
 
@@ -194,7 +202,7 @@ def llm(hook: Hook, tools: Toolbox) -> Enter:
         _put_content(attributes, LOG_CONTENT, tools.spans.content.text(LOG_CONTENT, values.get("input")))
         name = f"{operation} {attributes.get(GEN_AI_REQUEST_MODEL, '')}".strip()[:256]
 
-        call = telling.begin(get_current())
+        call = telling.begin(current_context())
         alone = hook.accounts is True or (hook.accounts == ALONE and not _in_a_run())
 
         def answered(span: Span, after: Values, error: BaseException | None) -> None:
@@ -229,7 +237,7 @@ def _around(
 ) -> Running:
     spans, sessions = tools.spans, tools.sessions
     session_id: SessionId | None = sessions.id_of(values.get("session_id"))
-    context = get_current()
+    context = current_context()
     if session_id is not None:
         attributes[SESSION_ID] = session_id
         context = sessions.context_for(session_id)
@@ -249,7 +257,7 @@ def _around(
 
 def _in_a_run() -> bool:
     """Whether a runner's session is around, and not only a block of the application's."""
-    work = work_of(get_current())
+    work = work_of(current_context())
     return work is not None and work.echo is not None
 
 
@@ -260,7 +268,7 @@ def _with(span: Span, context: Context) -> Context:
 
 def _row_counts(spending: bool) -> bool:
     """Whether a log row accounts for the call that it is about, if that is one of ours."""
-    call = telling.telling_of(get_current())
+    call = telling.telling_of(current_context())
     if call is None:
         return True
     return call.row_counts() if spending else not call.told_inside

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from opentelemetry import trace
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanContext
 
 from rvbbit_otel.attributes import (
@@ -22,6 +22,7 @@ from rvbbit_otel.caller import Caller, SessionId, parse_session_id
 from rvbbit_otel.echo import Echo
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.instrumentation.callers import Callers
+from rvbbit_otel.instrumentation.flows import current_context
 from rvbbit_otel.instrumentation.spans import Attributes, Spans, hanging_under, put, without_span
 from rvbbit_otel.propagation import (
     block_session_of,
@@ -76,6 +77,8 @@ class Sessions:
         """A session id as a runner gives it, else that of the context; None, and counted, for one that breaks the format."""
         if value is None:
             return session_of(None)
+        if type(value) is str and self.registry.get(value) is not None:
+            return SessionId(value)  # What is known here was looked at when it came.
         try:
             return parse_session_id(value if isinstance(value, str) else str(value))
         except InvalidIdError:
@@ -144,7 +147,7 @@ class Sessions:
 
     def context_for(self, session_id: SessionId) -> Context:
         """Where to start a span of this session: below the current span if that is of the session too, else below the session's own."""
-        current = get_current()
+        current = current_context()
         if session_of(current) == session_id:
             return current
         echo = self.registry.get(session_id)
@@ -177,7 +180,7 @@ class Sessions:
 
     def cascade_context(self, echo: Echo) -> Context:
         """Where the span of a session's cascade starts, and its work runs."""
-        current = get_current()
+        current = current_context()
         work = work_of(current)
         if work is not None and work.echo is not None and work.echo.run == echo.run:
             return current
@@ -185,7 +188,7 @@ class Sessions:
 
     def said_here(self) -> Context | None:
         """The context of the same run as one that was named in this line of execution, and by whose steps that are left it goes on."""
-        context = get_current()
+        context = current_context()
         work = work_of(context)
         if work is None:
             return None
@@ -193,7 +196,7 @@ class Sessions:
 
     def is_running(self, session_id: SessionId, cascade_id: str | None) -> bool:
         """Whether this context is within that cascade of the session, or any (None): some runners have several ways in, one calling the other."""
-        work = work_of(get_current())
+        work = work_of(current_context())
         if work is None or work.echo is None or work.session_id != session_id:
             return False
         run = self._runs.get(work.echo.run)
@@ -261,7 +264,7 @@ class Sessions:
 
     def _run_named(self, session_id: str) -> Echo | None:
         """The run that a session id means here: the one that this work is part of, else the latest."""
-        work = work_of(get_current())
+        work = work_of(current_context())
         if work is not None and work.session_id == session_id and work.echo is not None:
             return self._known(work.echo)
         return self.registry.get(session_id)
@@ -291,7 +294,7 @@ class Sessions:
 
     def _claim(self, caller_id: object, metadata: object, parent: SessionId | None) -> _Claim:
         """Who opens a session: whom the runner names, else whom the work around it belongs to, else (no caller here) whom its parent belongs to."""
-        around = caller_of(get_current())
+        around = caller_of(current_context())
         echo = self._run_named(parent) if parent is not None else None
         parents = echo.caller if echo is not None else None
         if caller_id is not None and not self._callers.is_guess(caller_id):
@@ -309,7 +312,7 @@ class Sessions:
 
         The context's own caller stays in it: where it is another one than the session's, the stamp says that two answers differed.
         """
-        current = get_current()
+        current = current_context()
         if echo.caller is None or caller_id_of(current) == echo.caller.id:
             return current
         parent = self.registry.get(echo.parent_session_id) if echo.parent_session_id is not None else None
@@ -339,7 +342,7 @@ class _Claim:
 
 
 def _run_around() -> int | None:
-    work = work_of(get_current())
+    work = work_of(current_context())
     return work.echo.run if work is not None and work.echo is not None else None
 
 

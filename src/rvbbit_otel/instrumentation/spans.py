@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import math
 import traceback
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any, Final, get_args
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled, suppress_instrumentation
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.semconv.attributes import exception_attributes
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
@@ -17,14 +18,24 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 from rvbbit_otel.attributes import ERROR_TYPE, KIND, Kind
 from rvbbit_otel.instrumentation.content import ContentRule, rendered
 from rvbbit_otel.instrumentation.filling import filling_of
-from rvbbit_otel.propagation import session_of
+from rvbbit_otel.instrumentation.flows import current_context
+from rvbbit_otel.sampler import Promised
 from rvbbit_otel.stamping import OWN_SLOT
 from rvbbit_otel.telemetry import Counters, Once
 
 # Names, roles and models: what a runner says in a word. Longer ones are cut.
 _WORD_LIMIT: Final = 512
 Attributes = dict[str, Any]
-_KIND_ALONE: Final = {kind: {KIND: kind} for kind in get_args(Kind)}
+_PROMISED: Final = {kind: Promised({KIND: kind}) for kind in get_args(Kind)}
+
+
+def _suppressing() -> frozenset[str]:
+    """Under which keys a context says that instrumentation is suppressed."""
+    with suppress_instrumentation():
+        return frozenset(current_context())
+
+
+_SUPPRESSING: Final = contextvars.Context().run(_suppressing)
 
 
 class Spans:
@@ -49,17 +60,15 @@ class Spans:
         links: list[Link] | None = None,
     ) -> Span:
         """A span of ours, not attached; one that records nothing while instrumentation is suppressed."""
-        if not is_instrumentation_enabled():
+        # Asked of the API only where there is something to ask about.
+        if not (_SUPPRESSING.isdisjoint(current_context()) or is_instrumentation_enabled()):
             return trace.INVALID_SPAN
         attributes[KIND] = kind
         filling = filling_of(self._tracer)
         if filling is None:
             span = self._tracer.start_span(name, context, span_kind, attributes, links, start_time)
         else:
-            # The sampler keeps what works for a session, and what has a kind.
-            kept_by = None if session_of(context) is not None else _KIND_ALONE[kind]
-            with filling.waiting(attributes):
-                span = self._tracer.start_span(name, context, span_kind, kept_by, links, start_time)
+            span = filling.start(self._tracer, attributes, name, context, span_kind, _PROMISED[kind], links, start_time)
         if not span.is_recording():
             self._tell_if_there_is_no_sdk()
         return span

@@ -54,7 +54,10 @@ class UsageReader:
         """The attributes of what a call's fields say; none where they say nothing of it."""
         found: dict[str, int | float] = {}
         for field, attribute in TOKENS.items():
-            if (given := values.get(field)) is not None:
+            given = values.get(field)
+            if type(given) is int and 0 <= given <= MOST_TOKENS:  # Nearly all.
+                found[attribute] = given
+            elif given is not None:
                 tokens = _within(given, MOST_TOKENS)
                 if tokens is None or tokens != int(tokens):
                     self._refuse(field, given)

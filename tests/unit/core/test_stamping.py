@@ -419,3 +419,23 @@ def test_the_exporter_is_repaired_whether_it_was_added_before_or_after_us() -> N
 
 def _source(span: ReadableSpan) -> object:
     return (span.attributes or {}).get("rvbbit.caller.source")
+
+
+def test_the_longest_stamp_takes_no_more_than_the_sdk_s_limit_has_room_for() -> None:
+    setup = Setup(span_limits=SpanLimits(max_span_attributes=10))
+    setup.registry.open(SessionId("s1"), FOX)
+    context = with_session(with_caller(Context(), OWL), SessionId("s1"))
+    for many in (5, 6):
+        span = setup.tracer.start_span("log", context, attributes={f"key.{number}": number for number in range(many)})
+        assert len(span._attributes) == 10  # type: ignore[attr-defined]
+        span.end()
+    stamp = {
+        "session.id": "s1",
+        "rvbbit.caller.id": "sql-fox",
+        "rvbbit.caller.source": "echo",
+        "rvbbit.caller.origin": "sql",
+        "rvbbit.caller.conflict": "sql-owl",
+    }
+    first, second = setup.attributes()
+    assert first == {**stamp, **{f"key.{number}": number for number in range(5)}}
+    assert second == {**stamp, **{f"key.{number}": number for number in range(1, 6)}}
