@@ -62,6 +62,7 @@ class Blocks:
                 self._callers.end_block(scope)
             except Exception as failure:  # noqa: BLE001 - never into the host
                 self._counters.error("called_by", failure)
+                scope.ended = True  # Whatever became of it: what has ended says nothing any more.
 
         return scope, context, close
 

@@ -246,7 +246,7 @@ class Callers:
             inner.saved = _unwound(inner.saved)  # Connections that overlap would keep each other's contexts for ever.
         within = self._place(scope, query)
         if scope.connection_id is not None:
-            with self._lock:
+            with self._lock.held:
                 scopes = self._by_connection.setdefault(scope.connection_id, [])
                 scopes.append(scope)
                 del scopes[
@@ -310,7 +310,7 @@ class Callers:
         }
 
     def _end(self, scope: CallerScope) -> None:
-        with self._lock:
+        with self._lock.held:
             if not scope.end():
                 return
             scopes = self._by_connection.get(scope.connection_id, []) if scope.connection_id is not None else []

@@ -9,7 +9,7 @@ from contextvars import Token
 from typing import Any, Final
 
 import wrapt
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach
 
 from rvbbit_otel.collecting import apart, collecting
 from rvbbit_otel.errors import SpecError
@@ -17,7 +17,7 @@ from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.entered import Entered
 from rvbbit_otel.instrumentation.handling import Enter, Running
 from rvbbit_otel.instrumentation.paths import Arguments, Getter, bind, bind_all, of_items, uses_result
-from rvbbit_otel.instrumentation.spec import FIELDS, IDENTIFYING, REPLACED_FIELD, Hook
+from rvbbit_otel.instrumentation.spec import FIELDS, IDENTIFYING, REPLACED_FIELD, Hook, Role
 from rvbbit_otel.instrumentation.steps import Reading, Steps, read, read_async
 from rvbbit_otel.instrumentation.streams import is_stream, kept
 from rvbbit_otel.telemetry import Counters
@@ -40,6 +40,7 @@ class Interception:
     def __init__(self, hook: Hook, arguments: Arguments, enter: Enter, counters: Counters) -> None:
         """Raise SpecError where such a field is one that the hook can't do without."""
         self._where = f"hook.{hook.role.value}"
+        self._says_whose = hook.role in (Role.CALLER_SET, Role.CALLER_CLEARED)
         self._enter = enter
         self._counters = counters
         self._not_errors = frozenset(hook.not_errors)
@@ -85,7 +86,7 @@ class Interception:
                 return None
             return self._enter(self._read(instance, args, kwargs))
         except Exception as error:  # noqa: BLE001 - never into the host
-            self._counters.error(self._where, error)
+            self.failed(error)
             return None
 
     def values(self, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -136,11 +137,13 @@ class Interception:
                 values = {**values, **seen}
             running.finish(values, error)
         except Exception as failure:  # noqa: BLE001 - never into the host
-            self._counters.error(self._where, failure)
+            self.failed(failure)
 
     def failed(self, error: BaseException) -> None:
-        """A part of ours, around the host's call, has raised."""
+        """A part of ours has raised. Where the call says whose the work is from here on, that is not whoever it was before."""
         self._counters.error(self._where, error)
+        if self._says_whose:
+            attach(Context())
 
     def _steers(self, error: BaseException) -> bool:
         return any(f"{kind.__module__}:{kind.__qualname__}" in self._not_errors for kind in type(error).__mro__)

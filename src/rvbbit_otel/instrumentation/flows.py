@@ -155,16 +155,9 @@ class RenewedLock:
 
     def __init__(self, register: Callable[[Callable[[], None]], None]) -> None:
         """`register` is told what to do in a forked child."""
-        self._lock = threading.RLock()
+        # For a `with`: taken and given back by Python itself, since code of ours that fails in between would leave it taken for ever.
+        self.held = threading.RLock()
         register(self._renew)
 
     def _renew(self) -> None:
-        self._lock = threading.RLock()
-
-    def __enter__(self) -> None:
-        """Take it."""
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        """Give it back."""
-        self._lock.release()
+        self.held = threading.RLock()

@@ -521,6 +521,7 @@ def runs(host: Host) -> None:
         host.span(owner)
         toy.logout("c-1")
         toy.logout()
+        host.span("nobody")
     host.outcome(lambda: toy.handle("first", lambda: host.span("first")))
     host.outcome(lambda: toy.handle("second", lambda: fails("in a request")))
     host.outcome(lambda: toy.loop(lambda: host.span("nobody")))

@@ -13,10 +13,11 @@ from typing import Any, NoReturn
 import pytest
 from opentelemetry.context import get_current
 
-from rvbbit_otel import called_by, scope
+from rvbbit_otel import called_by, current_caller, scope
 from rvbbit_otel.driven import Frames
 from rvbbit_otel.instrumentation import RvbbitInstrumentor, calls, flows
 from rvbbit_otel.instrumentation.calls import Interception, wrapper_for
+from rvbbit_otel.instrumentation.carry import taking
 from rvbbit_otel.instrumentation.handling import Running
 from rvbbit_otel.instrumentation.paths import Arguments
 from rvbbit_otel.instrumentation.spec import Hook, Role
@@ -179,6 +180,31 @@ def test_a_block_runs_whatever_becomes_of_it(monkeypatch: pytest.MonkeyPatch, na
     monkeypatch.setattr(scope, name, broken)
     assert outcome(in_block) == outcome(lambda: function(number))
     assert outcome(lambda: list(decorated(number))) == plain
+
+
+def test_a_block_that_can_t_begin_is_nobody_s_and_not_of_the_block_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with called_by("first"):
+        monkeypatch.setattr(called_by, "_caller", broken)
+        with called_by("second"):
+            inside = current_caller()
+        after = current_caller()
+    assert (inside, after.id if after is not None else None, current_caller()) == (None, "first", None)
+
+
+def test_a_block_that_can_t_end_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    with called_by("first"):
+        monkeypatch.setattr(Work, "end", broken)
+    assert current_caller() is None
+
+
+def test_a_start_that_fails_leaves_nothing_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+    monkeypatch.setattr(taking.Taking, "install", broken)
+    RvbbitInstrumentor().instrument()
+    try:
+        assert (RvbbitInstrumentor().current, threading.Thread.start) == (None, start)
+    finally:
+        RvbbitInstrumentor().uninstrument()
 
 
 class _Timer:
