@@ -23,6 +23,7 @@ from tests.support.all_in_one import AllInOne, running_all_in_one
 from tests.support.collector import Collector, Place, running_collector
 from tests.support.programs import until
 from tests.support.recording import Recording, Sender, regrouped
+from tests.support.sizes import sized
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.truth import assert_whole, counted, stored_ids
 
@@ -72,8 +73,9 @@ def test_the_store_is_down_for_a_minute(recording: Recording, tmp_path: Path) ->
 
 
 @pytest.mark.figure(3)
+@pytest.mark.parametrize("number", range(sized(1, full=10)))
 def test_a_collector_that_is_killed_with_all_in_its_queue_sends_it_when_it_is_started_again(
-    recording: Recording, store: AllInOne, tmp_path: Path
+    recording: Recording, store: AllInOne, tmp_path: Path, number: int
 ) -> None:
     place = Place(tmp_path / "collector")
     with TcpProxy() as proxy:

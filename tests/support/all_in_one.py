@@ -23,7 +23,7 @@ import dataclasses, json, sys
 from rvbbit_otel.all_in_one import server
 from rvbbit_otel.cli import main
 
-serve, lock_down, limits, without = server.serve, server.lock_down, *json.loads(sys.argv.pop(1))
+serve, lock_down, limits, without, first = server.serve, server.lock_down, *json.loads(sys.argv.pop(1))
 
 def unchecked(self, text, database):
     head, _, name = text.decode().rpartition("FORMAT ")
@@ -42,6 +42,7 @@ def take_off(store):
         engine._set = lambda settings: written({name: settings[name] for name in settings if name not in final})
     if without == "grants":
         engine.address_with_grants = lambda data, store: store
+    exec(first)
     return said
 
 server.serve = lambda options: serve(dataclasses.replace(options, **limits))
@@ -75,13 +76,14 @@ def running_all_in_one(
     stop_seconds: float = _STOP_SECONDS,
     limits: Mapping[str, int] | None = None,
     without: str | None = None,
+    first: str = "",
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[AllInOne]:
     """One over the store in `data_dir`, ended by SIGTERM, and killed if it does not end; a test may kill it before.
 
     `folder` is its working directory; it is made if it is not there. `limits` are options that the command line
     does not have; `environ` is more of its environment. `without` is one of LAYERS, which is off: without "landlock" files outside
-    the store stay open to it, as on an older kernel.
+    the store stay open to it, as on an older kernel. `first` is a program that runs before the store is opened.
     Beside `data_dir` go the ready file and the log.
     """
     data_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -91,8 +93,8 @@ def running_all_in_one(
     working = data_dir.with_name(data_dir.name + ".cwd") if folder is None else folder
     working.mkdir(parents=True, exist_ok=True)
     ports = [argument for name in ("otlp-grpc", "otlp-http", "clickhouse") for argument in (f"--{name}-port", "0")]
-    told = ["-c", _WITH_LIMITS, json.dumps([dict(limits or {}), without])]
-    start = told if limits or without else ["-m", "rvbbit_otel"]
+    told = ["-c", _WITH_LIMITS, json.dumps([dict(limits or {}), without, first])]
+    start = told if limits or without or first else ["-m", "rvbbit_otel"]
     command = [sys.executable, *start, "up", "--data", str(data_dir), "--ready-file", str(ready_file)]
     with log_file.open("wb") as log:
         process = subprocess.Popen(
