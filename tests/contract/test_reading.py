@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 import trio
+import urllib3
 from tests.contract.programs import Spans, program
 
 from rvbbit_otel import called_by
@@ -307,3 +308,22 @@ def test_of_a_chain_of_tasks_that_each_start_the_next_few_are_kept(spans: Spans)
 
     asyncio.run(main())
     assert kept[0] < 200
+
+
+@program("first")
+def test_a_connection_that_another_gave_back_to_a_pool_is_no_work(spans: Spans) -> None:
+    pool = urllib3.HTTPConnectionPool("127.0.0.1", 9, maxsize=1)
+    used = threading.Event()
+
+    def job() -> None:
+        used.wait()
+        pool._get_conn()
+        spans("first")
+
+    with called_by("first"):
+        thread = threading.Thread(target=job)
+        thread.start()
+    with called_by("second"):
+        pool._put_conn(pool._get_conn())
+    used.set()
+    thread.join()

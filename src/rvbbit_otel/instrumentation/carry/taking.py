@@ -60,6 +60,8 @@ _OWN_WAITS: Final = frozenset(
         ),
     )
 )
+# What these take from a queue is a connection, which others have used, and no work.
+_POOLING: Final = frozenset({"urllib3"})
 # Methods that block for somebody's item; as functions for a pool they take for whoever waits for the pool.
 _TAKES: Final = frozenset({"get", "get_nowait", "recv", "recv_bytes", "accept"})
 # Waits for no more than some time, or for whatever comes first: a job does so between its own steps, so a `for` around them shows nothing.
@@ -331,7 +333,10 @@ class Taking:
         item = wrapped(*args, **kwargs)
         if self._wrapping.on:
             try:
-                took(self._owners.taken(instance, item))
+                owner = self._owners.taken(instance, item)
+                asks = _first_not_of({"queue"}, sys._getframe(1))
+                if asks is None or str(asks.f_globals.get("__name__")).partition(".")[0] not in _POOLING:
+                    took(owner)
             except Exception as error:  # noqa: BLE001 - the host gets its item whatever we find
                 self._wrapping.counters.error("carry.get", error)
         return item
