@@ -12,12 +12,13 @@ from pathlib import Path
 from types import AsyncGeneratorType, CodeType, FrameType, GeneratorType, TracebackType
 from typing import Any, Final, TypeVar
 
+from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
 
 from rvbbit_otel.caller import Caller, SessionId, parse_session_id
 from rvbbit_otel.driven import Frames
 from rvbbit_otel.errors import InvalidIdError
-from rvbbit_otel.propagation import caller_of, effective, with_work
+from rvbbit_otel.propagation import caller_of, effective, with_work, without_attribution
 from rvbbit_otel.telemetry import failed
 from rvbbit_otel.work import WORK_KEY, Work, say_whose_run_it_is_in, work_of
 
@@ -60,7 +61,7 @@ class called_by:  # noqa: N801 - used as a function
     one that `contextlib` drives as a context manager it holds for the body of that.
     """
 
-    __slots__ = ("_caller_id", "_entered", "_metadata", "_name", "_origin", "_session")
+    __slots__ = ("_apart", "_caller_id", "_entered", "_metadata", "_name", "_origin", "_session")
 
     def __init__(
         self, caller_id: str, metadata: object = None, *, origin: str | None = None, session: str | None = None
@@ -71,6 +72,7 @@ class called_by:  # noqa: N801 - used as a function
         self._origin = origin
         self._session = session
         self._name: str | None = None
+        self._apart = False  # No part of what is around it.
         self._entered: list[tuple[Context, Work, Close] | None] = []
 
     def __enter__(self) -> None:
@@ -84,7 +86,8 @@ class called_by:  # noqa: N801 - used as a function
     def _enter(self, frame: FrameType) -> None:
         before = get_current()
         opening = Opening(self._caller(), self._session_id(), self._name or _name_of(frame))
-        work, context, close = (_openers[-1] if _openers else _plain)(opening, effective(before))
+        around = _apart_from(before) if self._apart else effective(before)
+        work, context, close = (_openers[-1] if _openers else _plain)(opening, around)
         generator = generator_around(frame)
         if generator is None:
             attach(context)
@@ -109,14 +112,18 @@ class called_by:  # noqa: N801 - used as a function
 
     @staticmethod
     def _exit(before: Context, work: Work, close: Close, error: BaseException | None) -> None:
-        inner = get_current().get(WORK_KEY)
-        # Somebody else's context is left as it is: a consumer's, or what was attached on another thread. What has ended there says nothing any more.
-        mine = work.frame is None and isinstance(inner, Work) and inner.is_within(work)
+        mine = _is_around(work)
         try:
             close(error)
         finally:
             if mine:
                 attach(before)
+
+    def step_out(self) -> None:
+        """Leave the block here before it is over: what was handed over in it goes on, and it ends when it is exited, wherever that is."""
+        entered = self._entered[-1] if self._entered else None
+        if entered is not None and _is_around(entered[1]):
+            attach(entered[0])
 
     def frames(self) -> Frames | None:
         """Those that the generator in the block runs, None where the block could not begin."""
@@ -165,6 +172,24 @@ def open_scopes_with(opener: Opener) -> Callable[[], None]:
             _openers.remove(opener)
 
     return end
+
+
+def _is_around(work: Work) -> bool:
+    """Whether the current context is of this block.
+
+    Somebody else's is left as it is: a consumer's, or what was attached on another thread. What has ended there says nothing any more.
+    """
+    inner = get_current().get(WORK_KEY)
+    return work.frame is None and isinstance(inner, Work) and inner.is_within(work)
+
+
+def _apart_from(context: Context) -> Context:
+    """The same context for what is no part of the work around it: without that, and without its span."""
+    work = work_of(context)
+    if work is None:
+        return effective(context)
+    context = without_attribution(context)
+    return context if work.caller is None else trace.set_span_in_context(trace.INVALID_SPAN, context)
 
 
 def _tell_once(error: InvalidIdError, outcome: str) -> None:

@@ -39,6 +39,7 @@ from rvbbit_otel.instrumentation.spans import Spans
 from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
 from rvbbit_otel.instrumentation.unpriced import UnpricedCalls
 from rvbbit_otel.instrumentation.usage import UsageReader
+from rvbbit_otel.instrumentation.web import frameworks
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.propagation import caller_id_of, context_from_environment
 from rvbbit_otel.registry import EchoRegistry
@@ -99,6 +100,7 @@ class Instrumentation:
             self._event_loops.install()
             Processes(self._wrapping).install()
             Taking(self._wrapping).install()
+            frameworks.wrap(self._wrapping, self.settings)
             for spec in specs:
                 self.hooks.apply(spec, by_name=spec.name in asked)
             self._no_more_scopes = open_scopes_with(self._blocks.open)

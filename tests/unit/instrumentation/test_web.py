@@ -45,6 +45,12 @@ async def asked(app: Any, user: str, path: str = "/ask", peer: str = "10.1.2.3",
     return b"".join(message.get("body", b"") for message in sent)
 
 
+def named(naming: Naming, request: Request) -> str:
+    block = naming.block(request, {})
+    assert block is not None
+    return block._block._caller_id
+
+
 def endings(traced: Traced) -> Counter[tuple[str, str]]:
     said = [dict(span.attributes or {}) for span in traced.spans]
     return Counter(
@@ -145,7 +151,7 @@ def test_the_parts_of_a_wsgi_answer_are_its_callers_and_its_server_is_left_alone
     ],
 )
 def test_a_header_is_believed_from_trusted_hosts_only(naming: Naming, peer: str, believed: bool) -> None:
-    caller = naming.block(Request("GET", "/", {"x-caller": "sql-fox"}, peer, {}))._caller_id
+    caller = named(naming, Request("GET", "/", {"x-caller": "sql-fox"}, peer, {}))
     assert (caller == "sql-fox") is believed
     assert believed or caller.startswith("web-")
 
@@ -157,7 +163,7 @@ def test_a_header_that_is_no_id_and_a_function_that_raises_leave_a_caller_of_its
         raise KeyError("user")
 
     naming = Naming(fails, header="x-caller", trusted=["127.0.0.1"])
-    callers = {naming.block(Request("GET", "/", {"x-caller": "no id"}, "127.0.0.1", {}))._caller_id for _ in range(2)}
+    callers = {named(naming, Request("GET", "/", {"x-caller": "no id"}, "127.0.0.1", {})) for _ in range(2)}
     assert len(callers) == 2
     assert all(caller.startswith("web-") for caller in callers)
     (line,) = caplog.messages
