@@ -111,7 +111,9 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, str) or (value and not _FUNCTION.fullmatch(value)):
                 raise ConfigurationError(f"{name} is {value!r}; a function reads like package.module:function")
-        if not isinstance(self.caller_header, str) or (self.caller_header and not _HEADER.fullmatch(self.caller_header)):
+        if not isinstance(self.caller_header, str) or (
+            self.caller_header and not _HEADER.fullmatch(self.caller_header)
+        ):
             raise ConfigurationError(f"caller_header is {self.caller_header!r}; a header reads like X-Caller")
         for host in self.caller_hosts:
             try:

@@ -10,6 +10,7 @@ from tests.frameworks.environment import FOLDER, ROOT, made
 
 PACKAGES: Final = (
     "fastapi==0.165.0",
+    "httpx==0.28.1",
     "starlette==1.10.0",
     "uvicorn==0.54.0",
     "httptools==0.9.0",

@@ -36,6 +36,8 @@ class Program:
         self.environ = {
             **clean,
             "OTEL_SERVICE_NAME": name,
+            # Other tests may share the machine: what is slow is not lost.
+            "OTEL_PYTHON_RVBBIT_EXIT_PATIENCE": "30",
             "PYTHONPATH": str(ROOT),
             "PATH": f"{venv / 'bin'}{os.pathsep}{clean['PATH']}",
             **environ,

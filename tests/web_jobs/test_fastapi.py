@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -39,6 +38,7 @@ def test_every_way_of_an_endpoint_is_its_users(http: str, program: Callable[...,
         assert {path: status for (_, path), (status, _) in answers.items() if path in STATUS} == STATUS
         piped = ask_in_one_write(port, "/background", USERS)
         assert piped.count("HTTP/1.1 200") == len(USERS)
+        ours.until_marked((len(STEPS) + len(PATHS["/background"])) * len(USERS))
     background = of_each(USERS, PATHS["/background"])
     assert ours.marks() == of_each(USERS, STEPS) + background
     failed, asked = 1, len(PATHS) + 1

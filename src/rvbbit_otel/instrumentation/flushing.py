@@ -7,14 +7,14 @@ from typing import Final
 
 from opentelemetry import trace
 
-# Seconds that such an end waits.
-_SECONDS: Final = 2.0
+# Seconds that such an end waits at most, unless it is told to be more patient.
+SECONDS: Final = 2.0
 
 
-def flush() -> None:
+def flush(seconds: float = SECONDS) -> None:
     """Wait for the last spans to leave, for a bounded time."""
     provider_flush = getattr(trace.get_tracer_provider(), "force_flush", None)
     if provider_flush is not None:
         waiter = threading.Thread(target=provider_flush, daemon=True)
         waiter.start()
-        waiter.join(_SECONDS)
+        waiter.join(seconds)

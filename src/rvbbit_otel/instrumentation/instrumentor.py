@@ -30,6 +30,7 @@ from rvbbit_otel.instrumentation.content import ContentRule, Redact
 from rvbbit_otel.instrumentation.handlers import handler_for
 from rvbbit_otel.instrumentation.handling import Toolbox
 from rvbbit_otel.instrumentation.hooks import HookReport, Hooks, Makers
+from rvbbit_otel.instrumentation.jobs import installing
 from rvbbit_otel.instrumentation.mending import Mending
 from rvbbit_otel.instrumentation.patching import Patches
 from rvbbit_otel.instrumentation.providers import Providers
@@ -101,6 +102,7 @@ class Instrumentation:
             Processes(self._wrapping).install()
             Taking(self._wrapping).install()
             frameworks.wrap(self._wrapping, self.settings)
+            installing.install(self._wrapping, self.settings)
             for spec in specs:
                 self.hooks.apply(spec, by_name=spec.name in asked)
             self._no_more_scopes = open_scopes_with(self._blocks.open)

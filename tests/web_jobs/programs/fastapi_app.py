@@ -87,7 +87,9 @@ def sync_dependency(x_user: User) -> Iterator[str]:
 
 
 @app.get("/dependency")
-async def dependency(one: Annotated[str, Depends(async_dependency)], two: Annotated[str, Depends(sync_dependency)]) -> str:
+async def dependency(
+    one: Annotated[str, Depends(async_dependency)], two: Annotated[str, Depends(sync_dependency)]
+) -> str:
     mark(one, "dependency")
     return two
 

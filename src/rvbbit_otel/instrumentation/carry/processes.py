@@ -70,6 +70,7 @@ class Processes:
             "loky.process_executor",
         ):
             wrapping.before(executor, "ProcessPoolExecutor.submit", self._hand_over)
+        wrapping.put("anyio.to_process", "run_sync", self._in_process_of_anyio)
         wrapping.before("subprocess", "Popen.__init__", _with_environment)
 
     def _start(self, instance: Any, args: Any, kwargs: Any) -> None:
@@ -101,6 +102,18 @@ class Processes:
         if "func" in kwargs:
             return args, {**kwargs, "func": CarriedCall(kwargs["func"], _environment_now())}
         return None
+
+    def _in_process_of_anyio(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        """A process of its pool is started with the first job that finds none, and works for everybody."""
+        if not self._wrapping.on or not args:
+            return wrapped(*args, **kwargs)
+        call = wrapped(CarriedCall(args[0], _environment_now()), *args[1:], **kwargs)
+
+        async def run() -> Any:
+            with flows.Within(without_span(without_attribution(get_current()))):
+                return await call
+
+        return run()
 
 
 def _environment_now() -> dict[str, str]:

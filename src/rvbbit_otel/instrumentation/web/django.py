@@ -1,7 +1,7 @@
 """The middleware for Django's list: it stands behind Django's own, so that a function may ask the request for its user.
 
-    MIDDLEWARE = [..., "rvbbit_otel.instrumentation.web.django.DjangoCallers"]
-    RVBBIT_CALLERS = {"name": "shop.callers.of_request"}  # the fields of `Naming`; the function, or its dotted name
+MIDDLEWARE = [..., "rvbbit_otel.instrumentation.web.django.DjangoCallers"]
+RVBBIT_CALLERS = {"name": "shop.callers.of_request"}  # the fields of `Naming`; the function, or its dotted name
 """
 
 from __future__ import annotations
