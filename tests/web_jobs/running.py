@@ -17,7 +17,7 @@ from tests.frameworks.running import asked
 from tests.support.all_in_one import AllInOne
 from tests.web_jobs.environment import FOLDER, ROOT
 
-SECONDS: Final = 60
+SECONDS: Final = 200
 USERS: Final = [f"user-{number}" for number in range(8)]
 
 
