@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
@@ -20,7 +21,7 @@ from tests.web_jobs.programs.marks import mark
 from rvbbit_otel import called_by
 from rvbbit_otel.instrumentation.jobs import Job
 
-USERS = [f"user-{number}" for number in range(8)]
+USERS = [f"user-{number}" for number in range(int(os.environ.get("USERS", "8")))]
 TICKS = 3
 EXECUTORS = {
     "async": AsyncJobExecutor,

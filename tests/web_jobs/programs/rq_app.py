@@ -70,7 +70,8 @@ def send(queue: Queue) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(user_sends, USERS))
-    of(queue, "nobody")
+    if len(USERS) > 1:
+        of(queue, "nobody")
 
 
 def main() -> None:

@@ -39,7 +39,8 @@ class DjangoCallers:
     def __call__(self, request: Any) -> Any:
         """Answer a request."""
         # Under ASGI too, Django says of a request what WSGI would.
-        block = self._naming.block(replace(request_of(request.META), raw=request), request.META)
+        mark = getattr(request, "scope", request.META)
+        block = self._naming.block(replace(request_of(request.META), raw=request), mark)
         if block is None:
             return self._get_response(request)
         return self._answered(block, request) if self._is_async else self._answer(block, request)
