@@ -58,5 +58,6 @@ def test_a_websocket_is_its_users_for_as_long_as_it_is_open(program: Callable[..
     with ours.running("uvicorn", APP, "--port", str(port), log=log) as process:
         until_it_listens(port, process, log)
         ours.run(*client, OTEL_SERVICE_NAME="the client")
+        ours.until_marked(3 * len(USERS))
     assert ours.marks() == of_each(USERS, [f"websocket {number}" for number in range(3)])
     assert ours.endings("http WEBSOCKET") == dict.fromkeys(((user, "completed") for user in USERS), 1)
