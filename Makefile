@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-clients test-clients-bounded test-frameworks test-floor test-frameworks-bounded test-resolve test-pipeline test-runners test-runners-more harden harden-bounded lint model mutation bench bench-smoke clean
+.PHONY: demo test test-clients test-clients-bounded test-frameworks test-floor test-frameworks-bounded test-resolve test-web-jobs test-pipeline test-runners test-runners-more harden harden-bounded lint model mutation bench bench-smoke clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +48,9 @@ test-frameworks: $(VENV)/.ready  ## agent frameworks as published, each beside t
 
 test-frameworks-bounded: $(VENV)/.ready  ## of these, pydantic-ai and openai-agents, alone and beside one other instrumentation
 	$(BIN)/python -m pytest tests/frameworks -k "(pydantic-ai or openai-agents) and not openllmetry and not own"
+
+test-web-jobs: $(VENV)/.ready  ## FastAPI, Flask, Django, Celery, RQ and APScheduler as published, in .frameworks/ too (docs/how-to/web-and-jobs.md)
+	$(BIN)/python -m pytest tests/web_jobs
 
 test-floor: $(VENV)/.ready  ## the unit and contract tests with the lowest versions that pyproject.toml allows
 	$(BIN)/python -m tests.frameworks.floor

@@ -13,13 +13,14 @@ from pathlib import Path
 from types import AsyncGeneratorType, CodeType, FrameType, GeneratorType, TracebackType
 from typing import Any, Final, TypeVar
 
+from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
 
 from rvbbit_otel.caller import Caller, SessionId, parse_session_id
 from rvbbit_otel.driven import Frames
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.lines import is_driven_by_hand
-from rvbbit_otel.propagation import caller_of, effective, with_work
+from rvbbit_otel.propagation import caller_of, effective, with_work, without_attribution
 from rvbbit_otel.telemetry import failed
 from rvbbit_otel.work import WORK_KEY, Work, say_whose_run_it_is_in, work_of
 
@@ -65,7 +66,7 @@ class called_by:  # noqa: N801 - used as a function
     one that `contextlib` drives as a context manager it holds for the body of that.
     """
 
-    __slots__ = ("_caller_id", "_entered", "_metadata", "_name", "_origin", "_session")
+    __slots__ = ("_apart", "_caller_id", "_entered", "_metadata", "_name", "_origin", "_session")
 
     def __init__(
         self, caller_id: str, metadata: object = None, *, origin: str | None = None, session: str | None = None
@@ -76,6 +77,7 @@ class called_by:  # noqa: N801 - used as a function
         self._origin = origin
         self._session = session
         self._name: str | None = None
+        self._apart = False  # No part of what is around it.
         self._entered: list[tuple[Context, Work, Close] | None] = []
 
     def __enter__(self) -> None:
@@ -100,7 +102,7 @@ class called_by:  # noqa: N801 - used as a function
 
     def _open(self, frame: FrameType, opening: Opening, opener: Opener) -> None:
         before = get_current()
-        work, context, close = opener(opening, effective(before))
+        work, context, close = opener(opening, _apart_from(before) if self._apart else effective(before))
         try:
             generator = generator_around(frame)
             if generator is None:
@@ -129,9 +131,7 @@ class called_by:  # noqa: N801 - used as a function
         before, work, close = entered
         mine = False
         try:
-            inner = get_current().get(WORK_KEY)
-            # Somebody else's context is left as it is: a consumer's, or what was attached on another thread.
-            mine = work.frame is None and isinstance(inner, Work) and inner.is_within(work)
+            mine = _is_around(work)
         except Exception as failure:  # noqa: BLE001 - as above
             failed("called_by.exit", failure)
         try:
@@ -150,6 +150,12 @@ class called_by:  # noqa: N801 - used as a function
                     self._entered.remove(entered)
                     return entered
         return self._entered.pop() if self._entered else None
+
+    def step_out(self) -> None:
+        """Leave the block here before it is over: what was handed over in it goes on, and it ends when it is exited, wherever that is."""
+        entered = self._entered[-1] if self._entered else None
+        if entered is not None and _is_around(entered[1]):
+            attach(entered[0])
 
     def frames(self) -> Frames | None:
         """Those that the generator in the block runs, None where the block could not begin."""
@@ -213,6 +219,24 @@ def open_scopes_with(opener: Opener) -> Callable[[], None]:
             _openers.remove(opener)
 
     return end
+
+
+def _is_around(work: Work) -> bool:
+    """Whether the current context is of this block.
+
+    Somebody else's is left as it is: a consumer's, or what was attached on another thread. What has ended there says nothing any more.
+    """
+    inner = get_current().get(WORK_KEY)
+    return work.frame is None and isinstance(inner, Work) and inner.is_within(work)
+
+
+def _apart_from(context: Context) -> Context:
+    """The same context for what is no part of the work around it: without that, and without its span."""
+    work = work_of(context)
+    if work is None:
+        return effective(context)
+    context = without_attribution(context)
+    return context if work.caller is None else trace.set_span_in_context(trace.INVALID_SPAN, context)
 
 
 def _tell_once(error: InvalidIdError, outcome: str) -> None:

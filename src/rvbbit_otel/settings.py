@@ -5,9 +5,10 @@ The defaults are the private ones: a mistyped option in a declarative configurat
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, cast
 
 from rvbbit_otel.errors import ConfigurationError
@@ -18,6 +19,10 @@ CallerSql = Literal["off", "shape", "full"]
 
 # Letters, digits and signs of a key, and `*` for any run of them.
 _KEY = re.compile(r"[^\s,]{1,256}")
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+_SHORTEST_KEY: Final = 16
+_SECRET: Final = frozenset({"job_key"})
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.:-]*[A-Za-z0-9_])?", re.ASCII)
 
 
@@ -41,6 +46,12 @@ class Settings:
     keep_keys: attributes that leave as they are, whatever the table says; of two patterns the longer says what is done.
     caller_sql: what leaves of a caller's SQL text while content is off: nothing, its shape (literals are ``?``, cut to `content_limit`
     characters), or all of it up to 1 MiB.
+    request_caller: a function, ``package.module:function``, that names the caller of a web request; empty for none.
+    caller_header: the header that names the caller of a web request, believed from `caller_hosts` only; empty for none.
+    caller_hosts: addresses and networks whose `caller_header` is believed.
+    job_caller: a function, ``package.module:function``, that names the caller of a job of Celery, RQ or APScheduler; empty for none.
+    job_key: a secret that the programs which hand jobs over share with their workers: by it a worker knows whom it may believe. Empty: each process
+    believes itself and those that it forks.
     """
 
     content: Content = "off"
@@ -57,6 +68,11 @@ class Settings:
     redact_keys: tuple[str, ...] = ()
     keep_keys: tuple[str, ...] = ()
     caller_sql: CallerSql = "shape"
+    request_caller: str = ""
+    caller_header: str = ""
+    caller_hosts: tuple[str, ...] = ()
+    job_caller: str = ""
+    job_key: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError, naming the field, for a value that it can't have."""
@@ -72,7 +88,8 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, bool):
                 raise ConfigurationError(f"{name} is {value!r}; it is true or false")
-        for name in ("runners", "propagate_hosts", "runner_files", "redact_keys", "keep_keys"):
+        self._check_naming()
+        for name in ("runners", "propagate_hosts", "runner_files", "redact_keys", "keep_keys", "caller_hosts"):
             value = getattr(self, name)
             if isinstance(value, str) or not all(isinstance(item, str) and item for item in value):
                 raise ConfigurationError(f"{name} is {value!r}; it is a list of names")
@@ -88,6 +105,25 @@ class Settings:
                 raise ConfigurationError(
                     f"propagate_hosts has {host!r}; an entry is a host name such as api.example.com or *.example.com"
                 )
+
+    def _check_naming(self) -> None:
+        for name in ("request_caller", "job_caller"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or (value and not _FUNCTION.fullmatch(value)):
+                raise ConfigurationError(f"{name} is {value!r}; a function reads like package.module:function")
+        if not isinstance(self.caller_header, str) or (
+            self.caller_header and not _HEADER.fullmatch(self.caller_header)
+        ):
+            raise ConfigurationError(f"caller_header is {self.caller_header!r}; a header reads like X-Caller")
+        for host in self.caller_hosts:
+            try:
+                ipaddress.ip_network(host, strict=False)
+            except ValueError:
+                raise ConfigurationError(
+                    f"caller_hosts has {host!r}; an entry is an address or a network such as 10.0.0.0/8"
+                ) from None
+        if not isinstance(self.job_key, str) or 0 < len(self.job_key) < _SHORTEST_KEY:
+            raise ConfigurationError(f"job_key is a secret of at least {_SHORTEST_KEY} characters")  # It is not shown.
 
     @classmethod
     def from_options(cls, options: Mapping[str, object]) -> Settings:
@@ -123,7 +159,7 @@ class Settings:
                     value = _PARSERS[name](text)
                     cls.from_options({name: value})
                 except ValueError as error:
-                    problems.append(f"{variable}={text!r}: {error}")
+                    problems.append(f"{variable}: {error}" if name in _SECRET else f"{variable}={text!r}: {error}")
                 else:
                     options[name] = value
         return cls(**options), problems
@@ -174,4 +210,9 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "redact_keys": _names,
     "keep_keys": _names,
     "caller_sql": str.lower,
+    "request_caller": str,
+    "caller_header": str,
+    "caller_hosts": _names,
+    "job_caller": str,
+    "job_key": str,
 }

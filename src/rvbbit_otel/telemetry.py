@@ -23,6 +23,7 @@ FAMILIES: Final[Mapping[str, str]] = {
     "invalid_ids": "Caller or session ids that broke their format and were not used",
     "invalid_usage": "Tokens and costs that can't be and were not used, by field",
     "mended": "Answers and arguments of the runner that were filled with its caller, by place",
+    "untrusted": "Callers that were named by who is not trusted, and were not believed, by how",
     "evicted": "Sessions forgotten because the registry was full",
     "errors": "Errors of our own, caught, by place",
     "split": "Batches that went in parts, by reason",
@@ -92,6 +93,11 @@ def failed(where: str, error: BaseException) -> None:
     """Count an error of a part that knows no counters, with those of the instrumentation that is on."""
     counters = _at_work[-1] if _at_work else _nobodys
     counters.error(where, error)
+
+
+def count(name: str) -> None:
+    """Count for a part that knows no counters, as `failed` does."""
+    (_at_work[-1] if _at_work else _nobodys).add(name)
 
 
 def count_with(counters: Counters) -> Callable[[], None]:

@@ -18,6 +18,7 @@ from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from rvbbit_otel.checkup.instrumentations import GROUP, OURS, disabled, others
 from rvbbit_otel.checkup.leaving import leaving
 from rvbbit_otel.checkup.links import OTEL_CONFIG_FILE, Link
+from rvbbit_otel.checkup.web_jobs import jobs, web
 from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation.specfile import load_spec
 from rvbbit_otel.settings import Settings
@@ -29,7 +30,8 @@ def links(environ: Mapping[str, str]) -> list[Link]:
     """Each link of this part, in order."""
     listed, file = _configuration_file(environ)
     wired = [_settings(environ), _sdk(environ), *file, _instrumentation(environ, listed), others(environ)]
-    return [*wired, leaving(_effective(environ, listed))]
+    effective = _effective(environ, listed)
+    return [*wired, leaving(effective), web(effective), jobs(effective)]
 
 
 def _effective(environ: Mapping[str, str], listed: Mapping[str, Any] | None) -> Settings:

@@ -32,8 +32,10 @@ class Link:
         secrets = [
             value.strip()
             for name, value in environ.items()
-            # Our own, such as KEEP_KEYS, name attributes and hold no secret.
-            if _SECRET_NAME.search(name) and not name.startswith(PREFIX) and len(value.strip()) >= _SHORTEST_SECRET
+            # Our own others, such as KEEP_KEYS, name attributes and hold no secret.
+            if (name == f"{PREFIX}JOB_KEY" or not name.startswith(PREFIX))
+            and _SECRET_NAME.search(name)
+            and len(value.strip()) >= _SHORTEST_SECRET
         ]
         return replace(
             self,

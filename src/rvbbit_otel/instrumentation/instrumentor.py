@@ -30,6 +30,7 @@ from rvbbit_otel.instrumentation.content import ContentRule, Redact
 from rvbbit_otel.instrumentation.handlers import handler_for
 from rvbbit_otel.instrumentation.handling import Toolbox
 from rvbbit_otel.instrumentation.hooks import HookReport, Hooks, Makers
+from rvbbit_otel.instrumentation.jobs import installing
 from rvbbit_otel.instrumentation.mending import Mending
 from rvbbit_otel.instrumentation.patching import Patches
 from rvbbit_otel.instrumentation.providers import Providers
@@ -39,6 +40,7 @@ from rvbbit_otel.instrumentation.spans import Spans
 from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
 from rvbbit_otel.instrumentation.unpriced import UnpricedCalls
 from rvbbit_otel.instrumentation.usage import UsageReader
+from rvbbit_otel.instrumentation.web import frameworks
 from rvbbit_otel.pipeline import Pipeline
 from rvbbit_otel.propagation import caller_id_of, context_from_environment
 from rvbbit_otel.registry import EchoRegistry
@@ -98,6 +100,8 @@ class Instrumentation:
         self._event_loops.install()
         Processes(self._wrapping).install()
         Taking(self._wrapping).install()
+        frameworks.wrap(self._wrapping, self.settings)
+        installing.install(self._wrapping, self.settings)
         for spec in specs:
             self.hooks.apply(spec, by_name=spec.name in asked)
         self._no_more_scopes = open_scopes_with(self._blocks.open)

@@ -86,7 +86,7 @@ def test_a_mistyped_option_raises_and_leaves_nothing_in_place(run: Run) -> None:
     """
     code, out, err = program(run, body)
     assert (code, err) == (0, "")
-    assert out.startswith("ConfigurationError contents is no setting; there are caller_sql, content,")
+    assert out.startswith("ConfigurationError contents is no setting; there are caller_header, caller_hosts,")
     assert out.endswith("None False\n")
 
 

@@ -25,7 +25,7 @@ def told(link: Link) -> tuple[str, str, str]:
 def test_an_environment_that_says_nothing_is_wired() -> None:
     links = environment.links({})
     assert {link.name: link.state for link in links} == dict.fromkeys(
-        ("settings", "SDK", "instrumentation", "other instrumentations", "what leaves"), "ok"
+        ("settings", "SDK", "instrumentation", "other instrumentations", "what leaves", "web requests", "jobs"), "ok"
     )
 
 
@@ -102,7 +102,7 @@ def of(options: str) -> str:
         (of("rvbbit:"), "broken", "can't be used: "),
         ('file_format: "1.0"', "ok", " does not name rvbbit; the launcher switches it on"),
         (of("flask: {}"), "ok", " does not name rvbbit; the launcher switches it on"),
-        (of("rvbbit: {contnet: full}"), "broken", "contnet is no setting; there are caller_sql"),
+        (of("rvbbit: {contnet: full}"), "broken", "contnet is no setting; there are caller_header"),
         (of("rvbbit: {content: loud}"), "broken", "content is 'loud'; it is one of off, truncated, full; the launcher goes on"),
         ("a: [", "broken", "can't be used: "),
         (of("rvbbit: 7"), "broken", "can't be used: "),

@@ -77,8 +77,14 @@ def test_a_wrong_variable_is_named_and_its_default_is_used(variable: str, value:
     assert len(problems) == 1
 
 
+def test_a_key_is_shown_nowhere() -> None:
+    assert "a secret of a test" not in repr(Settings(job_key="a secret of a test"))
+    _, problems = Settings.lenient({"OTEL_PYTHON_RVBBIT_JOB_KEY": "too short"})
+    assert problems == ["OTEL_PYTHON_RVBBIT_JOB_KEY: job_key is a secret of at least 16 characters"]
+
+
 def test_a_mistyped_option_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="contnet is no setting; there are caller_sql"):
+    with pytest.raises(ConfigurationError, match="contnet is no setting; there are caller_header"):
         Settings.from_options({"contnet": "full"})
 
 
@@ -91,6 +97,11 @@ def test_a_mistyped_option_is_named() -> None:
         {"max_sessions": True},
         {"runners": [""]},
         {"keep_keys": "a"},
+        {"request_caller": "no function"},
+        {"job_caller": 7},
+        {"caller_header": "X Caller"},
+        {"caller_hosts": ["example.com"]},
+        {"job_key": "too short"},
     ],
 )
 def test_an_option_of_the_wrong_type_is_refused(options: dict[str, object]) -> None:

@@ -19,7 +19,9 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 from tests.unit.instrumentation.conftest import Traced
 
+from rvbbit_otel import called_by
 from rvbbit_otel.instrumentation.web import AsgiCallers, Naming, Request, WsgiCallers
+from rvbbit_otel.instrumentation.web.naming import joined
 
 USERS = [f"user-{number}" for number in range(8)]
 
@@ -43,6 +45,12 @@ async def asked(app: Any, user: str, path: str = "/ask", peer: str = "10.1.2.3",
     scope["headers"] = [(header.encode(), user.encode())]
     await app(scope, receive, send)
     return b"".join(message.get("body", b"") for message in sent)
+
+
+def named(naming: Naming, request: Request) -> str:
+    block = naming.block(request, {})
+    assert block is not None
+    return block._block._caller_id
 
 
 def endings(traced: Traced) -> Counter[tuple[str, str]]:
@@ -145,7 +153,7 @@ def test_the_parts_of_a_wsgi_answer_are_its_callers_and_its_server_is_left_alone
     ],
 )
 def test_a_header_is_believed_from_trusted_hosts_only(naming: Naming, peer: str, believed: bool) -> None:
-    caller = naming.block(Request("GET", "/", {"x-caller": "sql-fox"}, peer, {}))._caller_id
+    caller = named(naming, Request("GET", "/", {"x-caller": "sql-fox"}, peer, {}))
     assert (caller == "sql-fox") is believed
     assert believed or caller.startswith("web-")
 
@@ -157,11 +165,71 @@ def test_a_header_that_is_no_id_and_a_function_that_raises_leave_a_caller_of_its
         raise KeyError("user")
 
     naming = Naming(fails, header="x-caller", trusted=["127.0.0.1"])
-    callers = {naming.block(Request("GET", "/", {"x-caller": "no id"}, "127.0.0.1", {}))._caller_id for _ in range(2)}
+    callers = {named(naming, Request("GET", "/", {"x-caller": "no id"}, "127.0.0.1", {})) for _ in range(2)}
     assert len(callers) == 2
     assert all(caller.startswith("web-") for caller in callers)
     (line,) = caplog.messages
     assert "KeyError('user')" in line
+
+
+@pytest.mark.parametrize(
+    ("sent", "peer", "counted"),
+    [
+        ([("X-Caller", "ann")], "192.168.0.1", {"untrusted.header": 1}),
+        ([("X-Caller", "ann"), ("x-caller", "bob")], "10.0.0.1", {"invalid_ids.header": 1}),
+        ([("X-Caller", "ann")], "10.0.0.1", {}),
+        ([("X-Caller", "ann")], "::ffff:10.0.0.1", {}),
+        ([], "192.168.0.1", {}),
+    ],
+)
+def test_a_header_that_is_not_believed_is_counted(
+    sent: list[tuple[str, str]], peer: str, counted: dict[str, int], traced: Traced
+) -> None:
+    naming = Naming(header="X-Caller", trusted=["10.0.0.0/8"])
+    caller = named(naming, Request("GET", "/", joined(sent), peer, {}))
+    assert (caller == "ann") is (bool(sent) and counted == {})
+    counters = traced.ours.counters.snapshot()
+    assert {name: n for name, n in counters.items() if name.endswith(".header")} == counted
+
+
+def test_a_request_is_no_part_of_what_is_around_its_server(traced: Traced) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        traced.mark("inside")
+
+    with called_by("the-server-s-starter"):
+        asyncio.run(asked(AsgiCallers(app, name=by_user), "user-1"))
+    inside = traced.named("inside")
+    outer = next(span for span in traced.spans if (span.attributes or {}).get("rvbbit.caller.id") != "user-1")
+    assert (inside.attributes or {})["rvbbit.caller.id"] == "user-1"
+    assert inside.context.trace_id != outer.context.trace_id
+    parents = {(span.attributes or {}).get("rvbbit.session.parent_id") for span in traced.spans}
+    assert parents == {None}
+
+
+def test_a_middleware_inside_another_one_is_the_same_request_unless_it_names_somebody(traced: Traced) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        traced.mark(scope["path"])
+
+    def by_path(request: Request) -> str | None:
+        return "inner" if request.path == "/inner" else None
+
+    stack = AsgiCallers(AsgiCallers(app, name=by_path), name=by_user)
+    asyncio.run(asked(stack, "user-1", "/outer"))
+    asyncio.run(asked(stack, "user-1", "/inner"))
+    assert traced.callers() == {"/outer": "user-1", "/inner": "inner"}
+
+
+def test_an_answer_that_says_so_is_a_failed_session(traced: Traced) -> None:
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response(environ["HTTP_X_STATUS"], [])
+        return [b"x"]
+
+    for user, status in (("user-1", "200 OK"), ("user-2", "404 Not Found"), ("user-3", "503 Busy")):
+        environ: dict[str, Any] = {"HTTP_X_USER": user, "HTTP_X_STATUS": status, "REMOTE_ADDR": "10.1.2.3"}
+        answer = WsgiCallers(app, name=by_user)(environ, lambda *_: None)
+        assert list(answer) == [b"x"]
+        answer.close()  # type: ignore[attr-defined]
+    assert endings(traced) == {("user-1", "completed"): 1, ("user-2", "completed"): 1, ("user-3", "error"): 1}
 
 
 def test_what_is_no_request_is_nobodys(traced: Traced) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from opentelemetry import trace
 from opentelemetry.context import Context, get_current
 
 from rvbbit_otel.instrumentation import flows
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
+from rvbbit_otel.instrumentation.flushing import flush
 from rvbbit_otel.instrumentation.spans import without_span
 from rvbbit_otel.propagation import (
     caller_id_of,
@@ -26,8 +25,6 @@ from rvbbit_otel.telemetry import failed
 from rvbbit_otel.work import Work, work_of
 
 _CARRIED: Final = "_rvbbit_environment"
-# Seconds that a forked worker waits for its last spans to leave: it ends without the exit handlers that would do so.
-_FLUSH_SECONDS: Final = 2.0
 _POPEN_ENV_POSITION: Final = 10
 # Processes of these serve a pool or a manager: they are started by whoever comes first, and work for everybody.
 _SERVING: Final = ("multiprocessing.", "multiprocess.", "concurrent.futures.", "joblib.", "loky.")
@@ -73,6 +70,7 @@ class Processes:
             "loky.process_executor",
         ):
             wrapping.before(executor, "ProcessPoolExecutor.submit", self._hand_over)
+        wrapping.put("anyio.to_process", "run_sync", self._in_process_of_anyio)
         wrapping.before("subprocess", "Popen.__init__", _with_environment)
 
     def _start(self, instance: Any, args: Any, kwargs: Any) -> None:
@@ -93,7 +91,7 @@ class Processes:
             with flows.Within(context):
                 return wrapped(*args, **kwargs)
         finally:
-            _flush()
+            flush()
 
     def _hand_over(self, instance: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         if type(instance).__name__ == "ThreadPool":
@@ -104,6 +102,18 @@ class Processes:
         if "func" in kwargs:
             return args, {**kwargs, "func": CarriedCall(kwargs["func"], _environment_now())}
         return None
+
+    def _in_process_of_anyio(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        """A process of its pool is started with the first job that finds none, and works for everybody."""
+        if not self._wrapping.on or not args:
+            return wrapped(*args, **kwargs)
+        call = wrapped(CarriedCall(args[0], _environment_now()), *args[1:], **kwargs)
+
+        async def run() -> Any:
+            with flows.Within(without_span(without_attribution(get_current()))):
+                return await call
+
+        return run()
 
 
 def _environment_now() -> dict[str, str]:
@@ -148,11 +158,3 @@ def _with_environment(
     if by_position:
         return (*args[:_POPEN_ENV_POSITION], environment, *args[_POPEN_ENV_POSITION + 1 :]), kwargs
     return args, {**kwargs, "env": environment}
-
-
-def _flush() -> None:
-    flush = getattr(trace.get_tracer_provider(), "force_flush", None)
-    if flush is not None:
-        waiter = threading.Thread(target=flush, daemon=True)
-        waiter.start()
-        waiter.join(_FLUSH_SECONDS)

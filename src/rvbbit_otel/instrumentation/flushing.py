@@ -1,0 +1,20 @@
+"""What is queued for export leaves before the end of a process that has no exit handlers: a forked worker, a server that ends by a signal."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from opentelemetry import trace
+
+# Seconds that such an end waits at most, unless it is told to be more patient.
+SECONDS: Final = 2.0
+
+
+def flush(seconds: float = SECONDS) -> None:
+    """Wait for the last spans to leave, for a bounded time."""
+    provider_flush = getattr(trace.get_tracer_provider(), "force_flush", None)
+    if provider_flush is not None:
+        waiter = threading.Thread(target=provider_flush, daemon=True)
+        waiter.start()
+        waiter.join(seconds)
