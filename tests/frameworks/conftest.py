@@ -53,7 +53,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _line(framework: Framework, beside: str, ran: Ran) -> str:
-    (seen,) = ran.ask("SELECT count() AS rows, uniqExact(session_id) AS sessions FROM unified_logs WHERE service_name = '{service}'")
+    (seen,) = ran.ask(
+        "SELECT count() AS rows, uniqExact(session_id) AS sessions FROM unified_logs WHERE service_name = '{service}'"
+    )
     calls = [call for each in ran.callers for call in ran.books.of(each)]
     (ours,) = stored_by(ran, "service_name").values()
     books = in_the_books(calls)
