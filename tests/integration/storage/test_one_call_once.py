@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from tests.conftest import Store
@@ -64,6 +64,12 @@ def ident(name: str) -> bytes:
 def sent(store: Store, *batches: list[Told]) -> list[tuple[object, ...]]:
     store.send(*(b"".join(span.body() for span in batch) for batch in batches))
     return store.rows(TOTAL)
+
+
+def priced(store: Store) -> None:
+    """The price table knows the model of these calls: 1e-9 dollars a token."""
+    rates = "[(1,0,0,86400,0,1000,1000,1000,1000,1000,1000,1000,'mine')]"
+    store.engine.command(PUT, {"provider": "", "model": "m-1", "rates": rates})
 
 
 AGENT = Told("agent", "fw", 0, 9, within=None, more={"gen_ai.operation.name": "invoke_agent"})
@@ -217,9 +223,7 @@ def test_rows_and_calls_of_many_sessions_in_one_trace_count_once_in_any_batches(
 
 
 def test_a_price_that_was_computed_before_one_is_stated_makes_room_for_it(store: Store) -> None:
-    store.engine.command(
-        PUT, {"provider": "", "model": "m-1", "rates": "[(1,0,0,86400,0,1000,1000,1000,1000,1000,1000,1000,'mine')]"}
-    )
+    priced(store)
     call = Told("call", "openai", 1, 1.9)
     row = Told("row", "rvbbit_otel", 2, 2, cost=0.00000001, more={"rvbbit.kind": "log", "rvbbit.usage.counted": True})
     assert sent(store, [call]) == [("web-1", 100, 20, "0.00000012")]
@@ -238,6 +242,31 @@ def test_a_cost_that_both_state_counts_once(store: Store) -> None:
         Told(f"chat-{n}", "client", 1 + n, 2 + n, within="agent", cost=0.015) for n in range(2)
     ]
     assert sent(store, spans) == [("web-1", 200, 40, "0.03")]
+
+
+OWN = Told("own", "rvbbit_otel", 1, 3, more={"rvbbit.kind": "llm", "rvbbit.usage.counted": True})
+BESIDE = Told("gateway", "litellm", 1.1, 2.9, cost=0.02, service="proxy")
+BESIDE_TOO = Told("third", "third", 1.2, 2.8, cost=0.02)
+CALLING = Told("client", "client", 0.5, 3.5)
+
+
+@pytest.mark.parametrize("told", [(OWN, BESIDE), (OWN, BESIDE, BESIDE_TOO), (BESIDE, CALLING)])
+@pytest.mark.parametrize("batches", [1, 3])
+def test_a_price_that_only_another_states_beside_the_one_that_counts_is_the_calls(
+    store: Store, told: tuple[Told, ...], batches: int
+) -> None:
+    """None of them lies in another, as where a gateway's own tracing hangs its call under the request; and the price table knows the model."""
+    priced(store)
+    everybody = []
+    for number, order in enumerate(itertools.permutations(told)):
+        caller = f"web-{number}"
+        everybody.append((caller, 100, 20, "0.02"))
+        mine = [
+            replace(each, caller=caller, session=f"run-{number}", trace=100 + number, name=f"{each.name[:4]}{number}")
+            for each in order
+        ]
+        sent(store, *(mine[at : at + -(-len(mine) // batches)] for at in range(0, len(mine), -(-len(mine) // batches))))
+    assert store.rows(TOTAL) == sorted(everybody)
 
 
 def test_sent_again_in_any_batches_nothing_counts_twice(store: Store) -> None:

@@ -63,13 +63,24 @@ candidates AS
         any(numbered.counted_in) AS counted_in,
         any(numbered.counted_out) AS counted_out,
         any(numbered.counted_cost) AS counted_cost,
-        if(told_by_another, max(numbered.computed_there), 0) AS computed_there
+        if(told_by_another, max(numbered.computed_there), 0) AS computed_there,
+        max(numbered.is_priced_beside) AS priced_beside
     FROM
     (
         SELECT
             *,
             NOT stored AND alike AND (position <= counted_calls OR row_number() OVER same > 1) AS is_another,
-            if(position <= counted_calls, stated_there, first_value(told_cost IS NOT NULL) OVER same) AS is_priced_there
+            if(
+                position <= counted_calls,
+                stated_there,
+                max(told_cost IS NOT NULL) OVER (
+                    PARTITION BY key, told_in, told_out, alike, at_once, position, stored
+                    ORDER BY own DESC, told_cost IS NOT NULL DESC, claimed DESC, detail DESC, length, scope, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                )
+            ) AS is_priced_there,
+            -- The one of these that counts is priced by another.
+            NOT stored AND alike AND NOT is_another AND told_cost IS NULL
+                AND max(told_cost IS NOT NULL) OVER (PARTITION BY key, told_in, told_out, alike, at_once, position, stored) AS is_priced_beside
         FROM
         (
             SELECT
@@ -79,7 +90,7 @@ candidates AS
                 avg(toUnixTimestamp64Nano(finish) - toUnixTimestamp64Nano(start)) OVER one_scope AS length,
                 countIf(stored AND counted_in + counted_out > 0) OVER all_scopes AS counted_calls,
                 maxIf(counted_cost, stored AND told_cost IS NULL) OVER all_scopes AS computed_there,
-                maxIf(told_cost IS NOT NULL, stored AND counted_in + counted_out > 0) OVER all_scopes AS stated_there
+                maxIf(told_cost IS NOT NULL, stored AND (counted_in + counted_out > 0 OR counted_cost != 0)) OVER all_scopes AS stated_there
             FROM
             (
                 -- A runner's log row has no length: it is written when the call is over.
@@ -128,7 +139,7 @@ ruled AS
         is_priced AND outside[2] = 0 AND (inside[2] = 0 OR cost_beats) AS takes_cost,
         -- What it adds to what is counted already. Where that is a price that was computed before this one was stated, it may be less than nothing.
         if(takes_cost, greatest(0, dollars - inside[5] - outside[6]) - greatest(inside[8], computed_there), 0) AS takes_dollars,
-        inside[2] > 0 OR outside[3] = 1 AS priced_elsewhere
+        inside[2] > 0 OR outside[3] = 1 OR priced_beside AS priced_elsewhere
     FROM
     (
         SELECT
