@@ -86,3 +86,15 @@ def test_work_that_names_its_own_session_is_its_caller_s_when_that_session_was_f
 @pytest.mark.parametrize("named", [{"a": 1}, ["s1"], 1, ""])
 def test_a_session_that_is_named_by_what_is_no_id_is_nobody_s(runs: Runs, named: object) -> None:
     assert runs.stamper.stamp({SESSION_ID: named}, Context()) == {CALLER_SOURCE: "none"}  # type: ignore[dict-item]
+
+
+def test_a_session_is_forgotten_when_it_is_due_though_another_has_ended_since() -> None:
+    now = [0.0]
+    registry = EchoRegistry(ended_ttl=60.0, clock=lambda: now[-1])
+    for session, ended in ((S1, 0.0), (S2, 50.0)):
+        registry.open(session, FOX)
+        now.append(ended)
+        registry.end(session)
+    now.append(61.0)
+    registry.open(SessionId("s3"), OWL)
+    assert [registry.get(session) is None for session in (S1, S2)] == [True, False]
