@@ -38,7 +38,7 @@ def lived(kinds: str, every: int, seed: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("kinds", "full", "bounded"), [(ERRORS, 2, 30), (SIGNALS, 6, 60)], ids=["errors of ours", "signals of the host's"]
+    ("kinds", "full", "bounded"), [(ERRORS, 3, 30), (SIGNALS, 8, 60)], ids=["errors of ours", "signals of the host's"]
 )
 def test_a_fault_anywhere_leaves_the_host_its_result(
     kinds: str, full: int, bounded: int, seed: int, sized: Callable[[int, int], int]
