@@ -131,9 +131,10 @@ class called_by:  # noqa: N801 - used as a function
             close(error)
         except Exception as failure:  # noqa: BLE001 - as above
             failed("called_by.exit", failure)
+        finally:  # An interrupt, too, leaves the block.
             work.ended = True  # What has ended says nothing any more.
-        if mine:
-            attach(before)
+            if mine:
+                attach(before)
 
     def frames(self) -> Frames | None:
         """Those that the generator in the block runs, None where the block could not begin."""
