@@ -138,9 +138,10 @@ class called_by:  # noqa: N801 - used as a function
             close(error)
         except Exception as failure:  # noqa: BLE001 - as above
             failed("called_by.exit", failure)
+        finally:  # An interrupt, too, leaves the block.
             work.ended = True  # What has ended says nothing any more.
-        if mine:
-            attach(before)
+            if mine:
+                attach(before)
 
     def _entered_here(self) -> tuple[Context, Work, Close] | None:
         """What this very line of execution has entered last: other tasks and threads may have entered the same object since."""
