@@ -25,7 +25,7 @@ test: lint  ## every test that needs nothing but the package registries
 model: $(VENV)/.ready  ## 10,000 random programs against the model of the contract (tests/model/README.md); MODEL="--seed 1000" for others
 	$(BIN)/python -m tests.model $(MODEL)
 
-mutation: $(VENV)/.ready  ## 1,100 mutants of the rule of who owns what (tests/mutation/README.md), hours; MUTATION="--module work" for some of them
+mutation: $(VENV)/.ready  ## 1,170 mutants of the rule of who owns what (tests/mutation/README.md), hours; MUTATION="--module work" for some of them
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,mutation]'
 	$(BIN)/python -m tests.mutation $(MUTATION)
 
