@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-clients test-clients-bounded test-frameworks test-floor test-frameworks-bounded test-resolve test-web-jobs test-pipeline test-runners test-runners-more harden harden-bounded lint model mutation bench bench-smoke clean
+.PHONY: demo test test-clients test-clients-bounded test-frameworks test-floor test-frameworks-bounded test-resolve test-web-jobs test-web-jobs-bounded test-pipeline test-runners test-runners-more harden harden-bounded lint model mutation bench bench-smoke clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -51,6 +51,9 @@ test-frameworks-bounded: $(VENV)/.ready  ## of these, pydantic-ai and openai-age
 
 test-web-jobs: $(VENV)/.ready  ## FastAPI, Flask, Django, Celery, RQ and APScheduler as published, in .frameworks/ too (docs/how-to/web-and-jobs.md)
 	$(BIN)/python -m pytest tests/web_jobs
+
+test-web-jobs-bounded: $(VENV)/.ready  ## of these, a web framework of each kind, what settings alone do, and the page's examples
+	$(BIN)/python -m pytest tests/web_jobs -k "fastapi or flask or settings or page"
 
 test-floor: $(VENV)/.ready  ## the unit and contract tests with the lowest versions that pyproject.toml allows
 	$(BIN)/python -m tests.frameworks.floor

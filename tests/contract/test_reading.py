@@ -290,6 +290,12 @@ def test_of_a_chain_of_tasks_that_each_start_the_next_few_are_kept(spans: Spans)
     kept: list[int] = []
     now: list[Any] = []
 
+    def works() -> int:
+        gc.collect()
+        return sum(isinstance(each, Work) for each in gc.get_objects())
+
+    before = works()  # Of others, in this process.
+
     async def main() -> None:
         done = asyncio.Event()
 
@@ -297,8 +303,7 @@ def test_of_a_chain_of_tasks_that_each_start_the_next_few_are_kept(spans: Spans)
             if left:
                 now[:] = [asyncio.create_task(step(left - 1))]
                 return
-            gc.collect()
-            kept.append(sum(isinstance(each, Work) for each in gc.get_objects()))
+            kept.append(works() - before)
             spans("first")
             done.set()
 

@@ -99,7 +99,7 @@ def test_the_host_gets_what_it_asks_for_and_waits_as_it_would_where_we_fail(monk
     assert wraps._get(*host) == "item"
     assert wraps._made(*host) == "item"
     assert wraps._condition(*host) == "item"
-    assert wraps._waiting("sleep", any_loop=False)(*host) == "item"
+    assert wraps._wait("sleep", False, set())(*host) == "item"
     assert asyncio.run(wraps._receive(receive, stream, (), {})) == "item"
     names = ("get", "made", "Condition.wait", "sleep", "receive")
     assert counters.snapshot() == {f"errors.carry.{name}": 1 for name in names}

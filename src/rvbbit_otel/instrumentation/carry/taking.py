@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from types import FrameType, ModuleType
 from typing import Any, Final
 
@@ -310,8 +310,8 @@ class Taking:
                     self._wrapping.counters.error(f"carry.{qualname}", error)
             try:
                 return wrapped(*args, **kwargs)
-            except BaseException:  # Full, mostly.
-                if noted is not None:
+            except BaseException as error:  # Full, mostly.
+                if noted is not None and not _is_sent_later(error, sys._getframe(1)):
                     self._owners.take_back(where, item, noted)
                 raise
 
@@ -381,7 +381,9 @@ class Taking:
     def _wrap_waits(self, module: str, qualname: str, any_loop: bool, through: bool = False) -> None:
         """`through`: who waits is the first that is not of the library's own."""
         own = {module.partition(".")[0], "socket", "ssl"} if through else set()
+        self._wrapping.put(module, qualname, self._wait(qualname, any_loop, own))
 
+    def _wait(self, qualname: str, any_loop: bool, own: Set[str]) -> Callable[..., Any]:
         def call(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
             if self._wrapping.on:
                 try:
@@ -395,7 +397,7 @@ class Taking:
                     self._wrapping.counters.error(f"carry.{qualname}", error)
             return wrapped(*args, **kwargs)
 
-        self._wrapping.put(module, qualname, call)
+        return call
 
     def _arrives(self, barrier: Any, frame: FrameType | None) -> _Meeting:
         """This line of execution comes to a barrier, which lets it through when all have come."""
@@ -499,6 +501,11 @@ def _sent_into(instance: Any, args: Any, kwargs: Any) -> tuple[Any, object]:
     return instance._state, next(iter((*args, *kwargs.values())), None)
 
 
+def _is_sent_later(error: BaseException, caller: FrameType) -> bool:
+    """Whether what would not go at once is put by `send` of anyio and trio all the same, which waits for it to be taken."""
+    return type(error).__name__ == "WouldBlock" and caller.f_code.co_name == "send"
+
+
 def _asked_a_manager(instance: Any, args: Any, kwargs: Any) -> None:
     """A queue that lives in a manager's process is a shared place, too; other answers of a manager are one's own."""
     if next(iter(args), kwargs.get("methodname")) in _TAKES and "Queue" in type(instance).__name__:
@@ -515,7 +522,7 @@ def _waits_for_its_own(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).partition(".")[0] in _OWN_WAITS
 
 
-def _first_not_of(packages: set[str], frame: FrameType | None) -> FrameType | None:
+def _first_not_of(packages: Set[str], frame: FrameType | None) -> FrameType | None:
     while frame is not None and packages and str(frame.f_globals.get("__name__")).partition(".")[0] in packages:
         frame = frame.f_back
     return frame
