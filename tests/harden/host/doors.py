@@ -34,7 +34,8 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         f"{_I}.carry.processes:Processes._bootstrap",
         *(f"{_I}.carry.taking:Taking.{name}" for name in ("_get", "_received", "_made", "_condition", "_receive")),
         f"{_I}.carry.taking:Taking._receive.<locals>.received",
-        f"{_I}.carry.taking:Taking._waiting.<locals>.call",
+        f"{_I}.carry.taking:Taking._wait.<locals>.call",
+        *(f"{_I}.carry.taking:Taking.{name}" for name in ("_meets", "_meets_async", "_meets_async.<locals>.meet")),
         *(
             f"{_I}.carry.taking:Taking._replace_simple_queue.<locals>.SimpleQueue.{name}"
             for name in ("put", "put_nowait", "get", "get_nowait")
@@ -58,7 +59,8 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         "rvbbit_otel.collecting:apart",
     ),
     "makes the host's own steps": (
-        *(f"{_I}.streams:{name}" for name in ("read", "read_async", "await_within", "_close")),
+        *(f"{_I}.steps:{name}" for name in ("read", "read_async", "_close")),
+        f"{_I}.streams:await_within",
         *(
             f"{_I}.streams:{name}"
             for name in (
@@ -86,7 +88,16 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         "rvbbit_otel.scope:_in_block_async",
         "rvbbit_otel.scope:_decorated.<locals>.call",
         "rvbbit_otel.scope:_decorated.<locals>.call_coroutine",
-        *(f"{_I}.web:{name}" for name in ("AsgiCallers.__call__", "WsgiCallers.__call__", "WsgiCallers._parts")),
+        "rvbbit_otel.scope:_awaited_in_block",
+        *(f"{_I}.web.asgi:{name}" for name in ("AsgiCallers.__call__", "answer", "answer.<locals>.sending")),
+        *(
+            f"{_I}.web.wsgi:{name}"
+            for name in ("WsgiCallers.__call__", "answer", "_answered", "_answered.<locals>.starting", "_nothing")
+        ),
+        *(f"{_I}.web.naming:Answering.{name}" for name in ("__enter__", "__exit__")),
+        *(f"{_I}.web.streaming:Parts.{name}" for name in ("__next__", "close")),
+        *(f"{_I}.web.streaming:{name}" for name in ("AsyncParts.__anext__", "Streamed.close")),
+        *(f"{_I}.web.frameworks:wrap.<locals>.{name}" for name in ("by_asgi", "by_wsgi")),
     ),
     "is called by the host itself, and only keeps what it is given": (
         "rvbbit_otel.scope:called_by.__init__",
@@ -96,10 +107,12 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         "rvbbit_otel.scope:called_by.__call__",
         f"{_I}.instrumentor:RvbbitInstrumentor.current",
         f"{_I}.flows:Within.__init__",
-        f"{_I}.web:AsgiCallers.__init__",
-        f"{_I}.web:WsgiCallers.__init__",
+        f"{_I}.web.asgi:AsgiCallers.__init__",
+        f"{_I}.web.wsgi:WsgiCallers.__init__",
     ),
-    "says to its user what of its arguments can't be, at the start of the application": (f"{_I}.web:Naming.__init__",),
+    "says to its user what of its arguments can't be, at the start of the application": (
+        f"{_I}.web.naming:Naming.__init__",
+    ),
     "is a part of the SDK, and passes on to the host's own": (
         *(f"rvbbit_otel.processor:CallerSpanProcessor.{name}" for name in ("shutdown", "force_flush")),
         *(f"rvbbit_otel.log_processor:CallerLogRecordProcessor.{name}" for name in ("shutdown", "force_flush")),
@@ -154,14 +167,14 @@ _UNREACHED: Final[dict[str, str]] = {
         telemetry:Counters._note host_signals:from_handler host_signals:_handlers instrumentation.calls:Interception.failed
         redaction.values:Values._failed redaction.values:without_message redaction.records:_bare encoder:_request.<locals>.lost
         encoder:_cleaned encoder:quicken.<locals>.<lambda> clean_spans:cleaned_span clean_text:_as_text
-        instrumentation.streams:_Nothing.__enter__ instrumentation.streams:_Nothing.__exit__ instrumentation.streams:_Nothing.saw
-        instrumentation.streams:_Nothing.end processor:CallerSpanProcessor._stamp_in_public
+        instrumentation.steps:_Nothing.__enter__ instrumentation.steps:_Nothing.__exit__ instrumentation.steps:_Nothing.saw
+        instrumentation.steps:_Nothing.end processor:CallerSpanProcessor._stamp_in_public
         instrumentation.spans:Spans._tell_if_there_is_no_sdk telemetry:Once.warn instrumentation.hooks:Hooks._tell_unsupported
         instrumentation.losses:lost_without redaction.text:marker""",
     "runs in a child that was forked or started: `forks`, `tests/contract/test_processes.py`": """
         instrumentation.instrumentor:_renew_locks instrumentation.callers:Callers._disown instrumentation.flows:RenewedLock._renew
         registry:EchoRegistry.__init__.<locals>.after_in_child instrumentation.queries:Queries.renew_locks
-        instrumentation.carry.processes:_context_in_child instrumentation.carry.processes:_flush
+        instrumentation.carry.processes:_context_in_child
         instrumentation.carry.processes:inherited_from""",
     "runs as our modules are loaded": """
         instrumentation.spec:_fields instrumentation.runners.duckdb:_calls instrumentation.runners.duckdb:_each
@@ -173,12 +186,12 @@ _UNREACHED: Final[dict[str, str]] = {
         instrumentation.specfile:_list instrumentation.specfile:_quoted otlp_encoding:encode_spans
         instrumentation.hooks:Hooks.apply.<locals>.<lambda> settings:_boolean settings:_integer settings:_number""",
     "does nothing": """
-        instrumentation.entered:Beginning.begin instrumentation.streams:Interception.saw instrumentation.streams:Interception.end
+        instrumentation.entered:Beginning.begin instrumentation.steps:Interception.saw instrumentation.steps:Interception.end
         instrumentation.specfile:Readable.read_bytes instrumentation.calls:replacing_wrapper.<locals>.nothing
         instrumentation.mending:_nothing instrumentation.ledger:_gone instrumentation.ledger:Place.is_left
         instrumentation.instrumentor:Instrumentation.__init__.<locals>.<lambda> repair:RepairingSpanExporter.__init__.<locals>.<lambda>""",
     "is for a library or a version that this host has not, inside of the same nets": """
-        scope:_plain scope:_plain.<locals>.close instrumentation.carry.taking:Taking._sent
+        scope:_plain scope:_plain.<locals>.close
         instrumentation.carry.taking:_asked_a_manager instrumentation.carry.taking:Taking.install.<locals>.<lambda>
         instrumentation.queries:Queries.runs instrumentation.queries:Queries.runs.<locals>.finish instrumentation.queries:_is_reader
         instrumentation.handlers:_relation.<locals>.<lambda> instrumentation.ledger:Ledger.gives instrumentation.ledger:Ledger.hands_out
@@ -200,7 +213,46 @@ _UNREACHED: Final[dict[str, str]] = {
         redaction.text:without_queries.<locals>.<lambda> redaction.text:without_query redaction.values:Values._value
         redaction.values:Values._url redaction.values:Values._scan_json redaction.values:Values._member redaction.values:_is_empty
         repair:RepairingSpanExporter._set_by_hand redaction.text:without_path_queries redaction.text:frames
-        redaction.text:looks_like_sql""",
+        redaction.text:looks_like_sql repair:_is_copy work:Work.runs_here sdk_parts:_as_known telemetry:count
+        instrumentation.callers:Callers.left_behind instrumentation.carry.taking:Owners._first.<locals>.<lambda>
+        instrumentation.carry.taking:Owners.take_back instrumentation.carry.taking:Taking._arrives
+        instrumentation.carry.taking:Taking._met instrumentation.carry.taking:_is_sent_later
+        instrumentation.carry.threads:Threads._finalize instrumentation.carry.threads:Threads._finalize.<locals>.call
+        instrumentation.ledger:Ledger._is_open instrumentation.ledger:Ledger.open_in instrumentation.ledger:_copied
+        instrumentation.queries:Queries._context_for instrumentation.queries:Queries._may_be
+        instrumentation.queries:Queries._tidy instrumentation.spans:_suppressing""",
+    "is for a library that this host has not: `make test-frameworks`, `make test-web-jobs`": """
+        instrumentation.carry.processes:Processes._in_process_of_anyio
+        instrumentation.carry.processes:Processes._in_process_of_anyio.<locals>.run
+        instrumentation.carry.taking:_sent_into instrumentation.runners.llama_index:_answered
+        instrumentation.web.streaming:AsyncParts.__init__ instrumentation.named:Named.__call__
+        instrumentation.named:Named.__init__""",
+    "runs in a worker or a sender of jobs, with a library that this host has not, and is not struck: `make test-web-jobs`": """
+        instrumentation.jobs.apscheduler:Apscheduler3._added instrumentation.jobs.apscheduler:Apscheduler3._around
+        instrumentation.jobs.apscheduler:Apscheduler3._around.<locals>.run
+        instrumentation.jobs.apscheduler:Apscheduler3._around_coroutine
+        instrumentation.jobs.apscheduler:Apscheduler3._around_coroutine.<locals>.run
+        instrumentation.jobs.apscheduler:Apscheduler3._submit
+        instrumentation.jobs.apscheduler:Apscheduler3._wrap_executors
+        instrumentation.jobs.apscheduler:Apscheduler4._job_added instrumentation.jobs.apscheduler:Apscheduler4._run
+        instrumentation.jobs.apscheduler:Apscheduler4._run.<locals>.run
+        instrumentation.jobs.apscheduler:Apscheduler4._say
+        instrumentation.jobs.apscheduler:Apscheduler4._schedule_added instrumentation.jobs.apscheduler:_error_of
+        instrumentation.jobs.apscheduler:_is_once instrumentation.jobs.apscheduler:_known_as
+        instrumentation.jobs.celery:Celery._ends instrumentation.jobs.celery:Celery._listen
+        instrumentation.jobs.celery:Celery._sent instrumentation.jobs.celery:Celery._traced
+        instrumentation.jobs.celery:Celery._traced.<locals>.trace_task instrumentation.jobs.celery:_error_of
+        instrumentation.jobs.celery:_known_as instrumentation.jobs.messages:Messages._seal
+        instrumentation.jobs.messages:Messages.read instrumentation.jobs.messages:Messages.written
+        instrumentation.jobs.messages:Said.caller instrumentation.jobs.rq:Rq._enqueued
+        instrumentation.jobs.rq:Rq._hand_over instrumentation.jobs.rq:Rq._perform
+        instrumentation.jobs.rq:Rq._performed instrumentation.jobs.rq:Rq.install.<locals>.<lambda>
+        instrumentation.jobs.rq:_known_as instrumentation.jobs.running:Running.__enter__
+        instrumentation.jobs.running:Running.__exit__ instrumentation.jobs.running:Running.__init__
+        instrumentation.jobs.running:Running._opened instrumentation.jobs.running:Running.ends_by
+        instrumentation.jobs.running:_weaken instrumentation.jobs.running:around
+        instrumentation.jobs.tools:Tools.flush instrumentation.jobs.tools:Tools.running
+        instrumentation.jobs.tools:Tools.said_here instrumentation.jobs.tools:Tools.serve.<locals>.call""",
 }
 UNREACHED: Final[dict[str, str]] = {
     f"rvbbit_otel.{name}": reason for reason, names in _UNREACHED.items() for name in names.split()

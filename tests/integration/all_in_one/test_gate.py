@@ -25,6 +25,7 @@ from rvbbit_otel.all_in_one.engine_error import EngineError
 from rvbbit_otel.all_in_one.gate import Gate
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.storage.audits import load_audits
+from rvbbit_otel.storage.files import text_of
 from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS
 
 SECRET = "planted-canary"
@@ -313,7 +314,7 @@ def test_every_question_of_the_project_passes(engine: Engine) -> None:
     texts = {
         str(file.relative_to(ROOT)): expand(text, Range(0, 3600), values)
         for file in files
-        if not own & set(file.parts) and (text := file.read_text()) and is_question(text)
+        if not own & set(file.parts) and (text := text_of(file)) and is_question(text)
     }
     texts |= {text: expand(text, Range(0, 3600), values) for text in board_queries()}
     assert len(texts) > 60

@@ -61,10 +61,12 @@ UNDOCUMENTED = ("dropped", "max_value_len", "sampler", "span_exporter", "span_pr
 OTHERS = {
     "_current_frames",
     "_exit",
+    "_get_running_loop",
     "_getframe",
     "_initializing",
     "_internal",
     "_logs",
+    "_scheduler",
     "_state",
     "_submit",
     "_target",

@@ -62,11 +62,17 @@ def _answered(
     block.__enter__()
     try:
         parts = app(environ, starting)
-        answered = Parts(Streamed(block, getattr(parts, "close", _nothing)), iter(parts))
+        steps = iter(parts)
     except BaseException as error:
         block.__exit__(type(error), error, error.__traceback__)
         raise
-    block.step_out()
+    answered: Iterable[bytes] = parts
+    try:
+        answered = Parts(Streamed(block, getattr(parts, "close", _nothing)), steps)
+        block.step_out()
+    except Exception as error:  # noqa: BLE001 - the answer is sent, its parts for nobody
+        failed("web.parts", error)
+        block.__exit__(None, None, None)
     return answered
 
 
