@@ -69,8 +69,8 @@ test-pipeline: $(VENV)/.ready  ## the real collector and Jaeger, built from Go m
 harden: $(VENV)/.ready  ## what docs/reliability.md says, at its figures' sizes, forty minutes; needs Go as test-pipeline does. HARDEN_SEED=N for the same again
 	HARDEN_SIZE=$${HARDEN_SIZE:-full} $(BIN)/python -m pytest -m figure tests/harden tests/integration tests/pipeline
 
-harden-bounded: $(VENV)/.ready  ## of these, what `make test` does not run in a small size already, in five minutes
-	HARDEN_SIZE=bounded $(BIN)/python -m pytest tests/harden
+harden-bounded: $(VENV)/.ready  ## of these, what `make test` does not run in a small size already, by the same seed each time, in five minutes
+	HARDEN_SIZE=bounded HARDEN_SEED=$${HARDEN_SEED:-20261126} $(BIN)/python -m pytest tests/harden
 
 bench: $(VENV)/.ready  ## a short form of every benchmark, ten minutes; writes benchmarks/results.json and docs/performance.md
 	$(BIN)/python -m benchmarks all --size short --results benchmarks/results.json

@@ -29,5 +29,7 @@ def translated() -> Iterator[None]:
         yield
     except StoreError:
         raise
+    except UnicodeDecodeError as error:  # chDB reads what the engine says as UTF-8, and there may be any value in it.
+        raise EngineError(error.object.decode(errors="replace")) from error
     except (chdb.ChdbError, RuntimeError) as error:
         raise EngineError(str(error).removeprefix("Streaming query failed: ")) from error

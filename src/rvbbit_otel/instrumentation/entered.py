@@ -143,15 +143,15 @@ class _Call:
 
     def end(self, error: BaseException | None) -> None:
         """The block is left."""
-        token, self._of_block = self._of_block, None
-        running, self._running = self._running, None
         try:
-            if token is not None:
-                flows.leave(token)
-        except Exception as failure:  # noqa: BLE001 - the host has left its block
-            failed("entered.leave", failure)
-        try:
+            token, self._of_block = self._of_block, None
+            running, self._running = self._running, None
+            try:
+                if token is not None:
+                    flows.leave(token)
+            except Exception as failure:  # noqa: BLE001 - the call has ended all the same
+                failed("entered.leave", failure)
             if running is not None:
                 self._ours.end(running, self._instance, self._args, self._kwargs, self.result, error)
-        except Exception as failure:  # noqa: BLE001 - as above
+        except Exception as failure:  # noqa: BLE001 - the host has left its block
             failed("entered.end", failure)

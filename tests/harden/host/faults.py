@@ -11,7 +11,7 @@ import sys
 from typing import Any, Final
 
 from tests.harden.host import strikes
-from tests.harden.host.doors import DOORS, PLAIN
+from tests.harden.host.doors import DOORS, PLAIN, UNREACHED
 
 strikes.install(tuple(DOORS), PLAIN)
 
@@ -122,6 +122,8 @@ def main() -> None:
             # What is kept of an earlier scene is not made again in a later one: all of them, then.
             scenes = names
             seen = life.struck(number, kind, scenes, variant, 1, database=True)
+        if not seen.get("strikes") and "broken" not in seen and places[number].name.partition("@")[0] in UNREACHED:
+            continue  # A life reached it by chance, as of a finalizer, and this one did not.
         wrong = complaints(
             seen, plain["printed"], [*plain["wrong"], *lives[variant]["wrong"]], kind, scenes, places[number].door
         )

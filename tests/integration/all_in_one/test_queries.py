@@ -351,3 +351,9 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
             os.kill(server.pid, signal.SIGTERM)
             os.kill(server.pid, signal.SIGINT)
             assert server.process.wait(5) == 1
+
+
+def test_an_error_with_a_value_that_is_no_utf_8_is_the_engines_own_error(server: AllInOne) -> None:
+    status, text, _ = ask(server, "SELECT toUInt8(unhex('96'))")
+    assert (status >= 400, text.startswith("Code: ")) == (True, True), text
+    assert ask(server, "SELECT 1")[:2] == (200, "1\n")
