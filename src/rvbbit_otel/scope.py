@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import inspect
 import logging
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import AsyncGeneratorType, CodeType, FrameType, GeneratorType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, Final, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
 
 from rvbbit_otel.caller import Caller, SessionId, parse_session_id
+from rvbbit_otel.decorating import decorated, title_of
 from rvbbit_otel.driven import Frames
 from rvbbit_otel.errors import InvalidIdError
 from rvbbit_otel.lines import is_driven_by_hand
@@ -36,9 +35,6 @@ _told: Final[list[str]] = []
 # Modules that drive a generator for the sake of what is between its two halves: there a suspended generator still holds.
 _DRIVERS: Final = frozenset({"contextlib", "_pytest.fixtures", "pytest_asyncio.plugin", "anyio.pytest_plugin"})
 _ENTERING: Final = frozenset({"__enter__", "__aenter__"})
-_NO_BLOCK: Final = contextlib.nullcontext()
-# What a function returns that does its work later, when somebody iterates it.
-_LAZY: Final = (map, filter, zip, enumerate)
 _SUSPENDS: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
@@ -109,7 +105,7 @@ class called_by:  # noqa: N801 - used as a function
                 attach(context)
             else:
                 work.bind(generator)  # And not attached: its consumer would be left with it at each `yield`.
-        except Exception:
+        except BaseException:  # An interrupt, too.
             close(None)  # Nobody else would.
             raise
         self._entered.append((before, work, close))
@@ -173,12 +169,12 @@ class called_by:  # noqa: N801 - used as a function
 
         def block() -> called_by:
             made = called_by(self._caller_id, self._metadata, origin=self._origin, session=self._session)
-            made._name = _title(function)
+            made._name = title_of(function)
             return made
 
         made = function
         try:
-            made = _decorated(function, block)
+            made = decorated(function, block)
         except Exception as error:  # noqa: BLE001 - the host's function is what it is
             failed("called_by.decorate", error)
         return made
@@ -287,123 +283,3 @@ def generator_around(frame: FrameType | None) -> FrameType | None:
 
 def _is_driver(frame: FrameType | None) -> bool:
     return frame is not None and frame.f_globals.get("__name__") in _DRIVERS
-
-
-def _title(function: Any) -> str:
-    while isinstance(function, functools.partial):
-        function = function.func
-    named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{named.__module__}.{named.__qualname__}"
-
-
-def _decorated(function: _Function, block: Callable[[], called_by]) -> _Function:
-    if isinstance(function, (staticmethod, classmethod)):
-        return type(function)(_decorated(function.__func__, block))
-    as_steps: Callable[..., Any] | None = None
-    if inspect.isgeneratorfunction(function):
-        as_steps = _in_block
-    elif inspect.isasyncgenfunction(function):
-        as_steps = _in_block_async
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if as_steps is not None:
-            return as_steps(function(*args, **kwargs), block)
-        scope: Any = _NO_BLOCK
-        try:
-            scope = block()
-        except Exception as error:  # noqa: BLE001 - the host's function runs, as if it were not decorated
-            failed("called_by.call", error)
-        with scope:
-            result = function(*args, **kwargs)
-        if inspect.iscoroutine(result):
-            return _awaited_in_block(result, block)
-        if isinstance(result, _LAZY):
-            return _in_block((item for item in result), block)
-        if isinstance(result, GeneratorType):
-            return _in_block(result, block)
-        if isinstance(result, AsyncGeneratorType):
-            return _in_block_async(result, block)
-        return result
-
-    async def call_coroutine(*args: Any, **kwargs: Any) -> Any:
-        scope: Any = _NO_BLOCK
-        try:
-            scope = block()
-        except Exception as error:  # noqa: BLE001 - as above
-            failed("called_by.call", error)
-        with scope:
-            return await function(*args, **kwargs)
-
-    made = call_coroutine if inspect.iscoroutinefunction(function) else call
-    return functools.wraps(function)(made)  # type: ignore[return-value]
-
-
-async def _awaited_in_block(inner: Coroutine[Any, Any, Any], block: Callable[[], called_by]) -> Any:
-    scope: Any = _NO_BLOCK
-    try:
-        scope = block()
-    except Exception as error:  # noqa: BLE001 - the host's coroutine runs, as if its function were not decorated
-        failed("called_by.call", error)
-    with scope:
-        return await inner
-
-
-def _in_block(inner: Generator[Any, Any, Any], block: Callable[[], called_by]) -> Generator[Any, Any, Any]:
-    # Not `yield from`: whoever closes a generator closes what it delegates to first, and not from within it.
-    advance: Callable[[Any], Any] = inner.send
-    given: Any = None
-    scope: Any = _NO_BLOCK
-    try:
-        scope = block()
-    except Exception as error:  # noqa: BLE001 - the host's generator runs, as if it were not decorated
-        failed("called_by.call", error)
-    with scope:
-        frames = None if scope is _NO_BLOCK else scope.frames()
-        try:
-            while True:
-                try:
-                    item = advance(given)
-                except StopIteration as stop:
-                    return stop.value
-                if frames is not None:
-                    frames.of(inner)
-                try:
-                    given, advance = (yield item), inner.send
-                except GeneratorExit:
-                    raise
-                except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the generator gets
-                    given, advance = error, inner.throw
-        finally:
-            if frames is not None:
-                frames.forget()
-            inner.close()
-
-
-async def _in_block_async(inner: AsyncGenerator[Any, Any], block: Callable[[], called_by]) -> AsyncGenerator[Any, Any]:
-    advance: Callable[[Any], Any] = inner.asend
-    given: Any = None
-    scope: Any = _NO_BLOCK
-    try:
-        scope = block()
-    except Exception as error:  # noqa: BLE001 - as above
-        failed("called_by.call", error)
-    with scope:
-        frames = None if scope is _NO_BLOCK else scope.frames()
-        try:
-            while True:
-                try:
-                    item = await advance(given)
-                except StopAsyncIteration:
-                    return
-                if frames is not None:
-                    frames.of(inner)
-                try:
-                    given, advance = (yield item), inner.asend
-                except GeneratorExit:
-                    raise
-                except BaseException as error:  # noqa: BLE001 - whatever the consumer throws in, the generator gets
-                    given, advance = error, inner.athrow
-        finally:
-            if frames is not None:
-                frames.forget()
-            await inner.aclose()

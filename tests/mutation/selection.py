@@ -14,9 +14,11 @@ MODULES: Final = {
     "stamping": SOURCE / "stamping.py",
     "propagation": SOURCE / "propagation.py",
     "scope": SOURCE / "scope.py",
+    "decorating": SOURCE / "decorating.py",
     "driven": SOURCE / "driven.py",
     "registry": SOURCE / "registry.py",
     "taking": SOURCE / "instrumentation/carry/taking.py",
+    "owners": SOURCE / "instrumentation/carry/owners.py",
     "loops": SOURCE / "instrumentation/carry/loops.py",
 }
 # Those that start a process for each program take a second each: `robust` comes last, as the model does, `processes` is left out.
@@ -44,9 +46,11 @@ _NEAREST: Final = {
     "propagation": "tests/unit/core/test_propagation.py",
     "registry": "tests/unit/core/test_runs.py",
     "scope": "tests/contract/test_decorators.py",
+    "decorating": "tests/contract/test_decorators.py",
     "driven": "tests/contract/test_decorators.py",
     "work": "tests/contract/test_generators.py",
     "taking": "tests/contract/test_queues.py",
+    "owners": "tests/contract/test_queues.py",
     "loops": "tests/unit/instrumentation/test_loops.py",
 }
 

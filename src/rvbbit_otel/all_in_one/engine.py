@@ -95,7 +95,7 @@ class Session:
         By `file()` here too: what is read by INFILE counts towards no limit of memory (chDB 4.4: 18 KB, packed, took 8 GB). It fills what the data
         leaves out with zeros, not as the table's owner said; the landing tables say nothing.
         """
-        with self._lock, translated():
+        with self._lock, translated(hidden=self._body):
             types = self._types_of(table)
             unknown = next((name for name in columns if name not in types), None)
             if unknown is not None:
@@ -248,7 +248,7 @@ class Engine:
             def opened() -> Iterator[Any]:
                 connection = self.connect()
                 try:
-                    with translated():
+                    with translated(hidden=self._body_of(name)):
                         for table in tables:
                             self._add(table, connection, name, settings or {})
                         if database != "default":
@@ -269,9 +269,12 @@ class Engine:
         """What came is data in a file, as an insert's; of the client's settings, those that say how data is read are in force, and our limits."""
         reading = {name: value for name, value in settings.items() if name.startswith(_OF_DATA)}
         connection.query(_set({**reading, **_limits(self._options), "log_comment": reader}))
-        with _in_file(self._options.data.absolute() / f"{reader}.bin", table.data) as file:
+        with _in_file(self._body_of(reader), table.data) as file:
             source = f"file({file}, {table.format_name}, {quoted(table.structure)})"
             connection.query(f"CREATE TEMPORARY TABLE `{table.name}` ENGINE = Memory AS SELECT * FROM {source}", "Null")
+
+    def _body_of(self, reader: str) -> Path:
+        return self._options.data.absolute() / f"{reader}.bin"
 
     def cancel(self, reader: str) -> None:
         """Stop what a reader is doing, since nobody waits for it any more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rvbbit_otel.all_in_one.loading import chdb
 from rvbbit_otel.errors import StoreError
@@ -23,13 +24,17 @@ class EngineError(StoreError):
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """What chDB raises inside comes out as an EngineError."""
+def translated(hidden: Path | None = None) -> Iterator[None]:
+    """What chDB raises inside comes out as an EngineError; `hidden` is a file of this machine that clients must not read of."""
     try:
         yield
     except StoreError:
         raise
     except UnicodeDecodeError as error:  # chDB reads what the engine says as UTF-8, and there may be any value in it.
-        raise EngineError(error.object.decode(errors="replace")) from error
+        raise EngineError(_shown(error.object.decode(errors="replace"), hidden)) from error
     except (chdb.ChdbError, RuntimeError) as error:
-        raise EngineError(str(error).removeprefix("Streaming query failed: ")) from error
+        raise EngineError(_shown(str(error).removeprefix("Streaming query failed: "), hidden)) from error
+
+
+def _shown(text: str, hidden: Path | None) -> str:
+    return text if hidden is None else text.replace(str(hidden), "the data")

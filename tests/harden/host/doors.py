@@ -84,11 +84,11 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
             f"{_I}.entered:Entered.{name}"
             for name in ("__enter__", "__exit__", "__aenter__", "_self_aenter", "__aexit__")
         ),
-        "rvbbit_otel.scope:_in_block",
-        "rvbbit_otel.scope:_in_block_async",
-        "rvbbit_otel.scope:_decorated.<locals>.call",
-        "rvbbit_otel.scope:_decorated.<locals>.call_coroutine",
-        "rvbbit_otel.scope:_awaited_in_block",
+        "rvbbit_otel.decorating:_in_block",
+        "rvbbit_otel.decorating:_in_block_async",
+        "rvbbit_otel.decorating:decorated.<locals>.call",
+        "rvbbit_otel.decorating:decorated.<locals>.call_coroutine",
+        "rvbbit_otel.decorating:_awaited_in_block",
         *(f"{_I}.web.asgi:{name}" for name in ("AsgiCallers.__call__", "answer", "answer.<locals>.sending")),
         *(
             f"{_I}.web.wsgi:{name}"
@@ -216,8 +216,8 @@ _UNREACHED: Final[dict[str, str]] = {
         redaction.values:Values._url redaction.values:Values._scan_json redaction.values:Values._member redaction.values:_is_empty
         repair:RepairingSpanExporter._set_by_hand redaction.text:without_path_queries redaction.text:frames
         redaction.text:looks_like_sql repair:_is_copy work:Work.runs_here sdk_parts:_as_known telemetry:count
-        instrumentation.callers:Callers.left_behind instrumentation.carry.taking:Owners._first.<locals>.<lambda>
-        instrumentation.carry.taking:Owners.take_back instrumentation.carry.taking:Taking._arrives
+        instrumentation.callers:Callers.left_behind instrumentation.carry.owners:Owners._first.<locals>.<lambda>
+        instrumentation.carry.owners:Owners.take_back instrumentation.carry.taking:Taking._arrives
         instrumentation.carry.taking:Taking._met instrumentation.carry.taking:_is_sent_later
         instrumentation.carry.threads:Threads._finalize instrumentation.carry.threads:Threads._finalize.<locals>.call
         instrumentation.ledger:Ledger._is_open instrumentation.ledger:Ledger.open_in instrumentation.ledger:_copied

@@ -357,3 +357,11 @@ def test_an_error_with_a_value_that_is_no_utf_8_is_the_engines_own_error(server:
     status, text, _ = ask(server, "SELECT toUInt8(unhex('96'))")
     assert (status >= 400, text.startswith("Code: ")) == (True, True), text
     assert ask(server, "SELECT 1")[:2] == (200, "1\n")
+
+
+def test_an_error_about_data_names_no_file_of_the_machine(server: AllInOne) -> None:
+    head = urllib.parse.urlencode({"query": "INSERT INTO otel_traces_in (Timestamp) FORMAT TSV"})
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(f"{server.clickhouse}/?{head}", b"no time\n", timeout=60)
+    text = raised.value.read().decode()
+    assert ("CANNOT_PARSE_DATETIME" in text, ".bin" in text, "the data" in text) == (True, False, True), text

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from rvbbit_otel import called_by
+from rvbbit_otel.instrumentation.carry import owners as owners_module
 from rvbbit_otel.instrumentation.carry import taking
-from rvbbit_otel.instrumentation.carry.taking import Owners, Taking, is_take
+from rvbbit_otel.instrumentation.carry.owners import Owners
+from rvbbit_otel.instrumentation.carry.taking import Taking, is_take
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
 from rvbbit_otel.instrumentation.patching import Patches
 from rvbbit_otel.telemetry import Counters
@@ -49,7 +51,7 @@ def test_a_function_for_a_pool_is_a_take_or_not(function: Any, takes: bool) -> N
 
 
 def test_the_owners_of_so_many_items_are_remembered_and_of_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(taking, "_MAX_ITEMS", 300)
+    monkeypatch.setattr(owners_module, "_MAX_ITEMS", 300)
     owners, things = Owners(), [object() for _ in range(301)]
     with called_by("web-1"):
         for thing in things:

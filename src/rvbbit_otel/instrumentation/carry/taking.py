@@ -10,182 +10,23 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections import deque
 from collections.abc import Callable, Set
 from types import FrameType, ModuleType
-from typing import Any, Final
+from typing import Any
 
 from opentelemetry.context import attach, get_current
 
 from rvbbit_otel import work
 from rvbbit_otel.context_keys import SPAN_KEY
+from rvbbit_otel.instrumentation.carry import places
 from rvbbit_otel.instrumentation.carry.loops import loop_around
+from rvbbit_otel.instrumentation.carry.owners import Owner, Owners, owner_now, owner_of
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
 from rvbbit_otel.instrumentation.spans import without_span
-from rvbbit_otel.work import WORK_KEY, Work, work_of
+from rvbbit_otel.work import WORK_KEY, Work
 
-# Whose an item is: the caller's id and the session that it was put for.
-Owner = tuple[str, "str | None"]
 # Whose work came to a barrier, and the loop in which one of them waits there.
 _Meeting = tuple[list["Owner | None"], "FrameType | None"]
-_Items = dict[int, "deque[Owner | None]"]
-# Items of one queue whose owner is remembered at most; the others count as anybody's.
-_MAX_ITEMS: Final = 100_000
-# What these wait for is their own: an event of a thread that starts, the condition of a queue, the answer of a child or of a server, a lock
-# in a file, a pause between two tries of one and the same call.
-_OWN_WAITS: Final = frozenset(
-    (
-        *("threading", "queue", "asyncio", "concurrent", "multiprocessing", "subprocess", "selectors"),
-        *("anyio", "trio", "sniffio"),
-        *("httpcore", "httpcore2", "httpx", "httpx2", "aiohttp", "urllib3", "requests", "grpc"),
-        *("google", "botocore", "aiobotocore", "websockets"),
-        *("tenacity", "backoff", "stamina", "retrying", "retry", "psycopg", "asyncpg", "redis"),
-        *("openai", "anthropic", "litellm", "langchain_core", "groq", "mistralai", "cohere"),
-        *("filelock", "portalocker", "pydantic_ai"),
-        # They read the answer to their own question from a connection that a pool keeps.
-        *("http", "urllib", "xmlrpc", "smtplib", "imaplib", "poplib", "ftplib", "aiosmtplib"),
-        *(
-            "pymysql",
-            "aiomysql",
-            "asyncmy",
-            "mysql",
-            "pg8000",
-            "clickhouse_driver",
-            "pymongo",
-            "oracledb",
-            "pytds",
-            "ldap3",
-            "paramiko",
-            "asyncssh",
-        ),
-    )
-)
-# What these take from a queue is a connection, which others have used, and no work.
-_POOLING: Final = frozenset({"urllib3"})
-# Methods that block for somebody's item; as functions for a pool they take for whoever waits for the pool.
-_TAKES: Final = frozenset({"get", "get_nowait", "recv", "recv_bytes", "accept"})
-# Waits for no more than some time, or for whatever comes first: a job does so between its own steps, so a `for` around them shows nothing.
-_PAUSES: Final = (
-    ("time", "sleep"),
-    ("asyncio.tasks", "sleep"),
-    ("trio._timeouts", "sleep"),
-    ("select", "select"),
-    ("selectors", "SelectSelector.select"),
-    ("selectors", "PollSelector.select"),
-    ("selectors", "EpollSelector.select"),
-)
-# Waits for somebody's word: in any loop they show a worker.
-_WORDS: Final = (
-    ("threading", "Event.wait"),
-    ("asyncio.locks", "Event.wait"),
-    ("anyio._backends._asyncio", "Event.wait"),
-    ("anyio._backends._trio", "Event.wait"),
-    ("trio._sync", "Event.wait"),
-    ("trio._core._parking_lot", "ParkingLot.park"),
-    # As a counter of what waits; one that limits is used by `with`, which does not go by this name.
-    ("threading", "Semaphore.acquire"),
-    ("asyncio.locks", "Semaphore.acquire"),
-    ("anyio._backends._asyncio", "Semaphore.acquire"),
-    ("anyio._backends._trio", "Semaphore.acquire"),
-    ("trio._sync", "Semaphore.acquire"),
-)
-# The same, by way of frames of the library's own: what asks is who called that.
-_LIBRARY_PAUSES: Final = (
-    ("anyio._backends._asyncio", "AsyncIOBackend.sleep"),
-    ("anyio._backends._trio", "TrioBackend.sleep"),
-)
-_READS: Final = (
-    ("socket", "socket.recv"),
-    ("socket", "socket.recvfrom"),
-    ("socket", "socket.recv_into"),
-    ("socket", "socket.recvfrom_into"),
-    ("socket", "socket.recvmsg"),
-    ("ssl", "SSLSocket.read"),
-    ("asyncio.streams", "StreamReader.read"),
-    ("asyncio.streams", "StreamReader.readexactly"),
-    ("asyncio.streams", "StreamReader.readuntil"),
-    ("trio._highlevel_socket", "SocketStream.receive_some"),
-    ("anyio._backends._asyncio", "SocketStream.receive"),
-    ("anyio._backends._trio", "SocketStream.receive"),
-)
-# What is read from, that a job may have made for itself.
-_READ_FROM: Final = (
-    ("socket", "socket"),
-    ("asyncio.streams", "StreamReader"),
-    ("trio._highlevel_socket", "SocketStream"),
-    ("anyio._backends._asyncio", "SocketStream"),
-    ("anyio._backends._trio", "SocketStream"),
-)
-
-
-class Owners:
-    """Whose each item is that waits in a queue."""
-
-    def __init__(self) -> None:
-        """Nothing waits."""
-        self._queues: weakref.WeakKeyDictionary[Any, _Items] = weakref.WeakKeyDictionary()
-        self._unhashable: dict[int, tuple[weakref.ref[Any], _Items]] = {}
-
-    def _waiting(self, where: Any) -> _Items | None:
-        if type(where).__hash__ is not None:
-            return self._queues.get(where)
-        known = self._unhashable.get(id(where))
-        return None if known is None else known[1]
-
-    def _first(self, where: Any) -> _Items:
-        if type(where).__hash__ is not None:
-            return self._queues.setdefault(where, {})
-        identity, forget = id(where), self._unhashable.pop
-        return self._unhashable.setdefault(identity, (weakref.ref(where, lambda _: forget(identity, None)), {}))[1]
-
-    def put(self, where: Any, item: object) -> tuple[Owner | None] | None:
-        """An item is put there by whoever works here; gives what is noted of it, for `take_back`."""
-        owner = owner_now()
-        items = self._waiting(where)
-        if items is None:
-            if owner is None:
-                return None
-            items = self._first(where)
-        if owner is None and id(item) not in items:
-            return None
-        if len(items) < _MAX_ITEMS:
-            items.setdefault(id(item), deque()).append(owner)
-            return (owner,)
-        return None
-
-    def take_back(self, where: Any, item: object, noted: tuple[Owner | None]) -> None:
-        """An item of which that was noted was not put there after all: it, or another object that gets its identity, may be another's next."""
-        items = self._waiting(where) or {}
-        owners = items.get(id(item))
-        if owners and noted[0] in owners:
-            owners.remove(noted[0])
-            if not owners:
-                items.pop(id(item), None)
-
-    def taken(self, where: Any, item: object) -> Owner | None:
-        """Whose an item is that was taken from there; None where nobody knows, or one object was put by several."""
-        items = self._waiting(where)
-        owners = None if items is None else items.get(id(item))
-        if items is None or not owners:
-            return None
-        first = owners.popleft()
-        if not owners:
-            items.pop(id(item), None)
-        return first if set(owners) <= {first} else None
-
-
-def owner_now() -> Owner | None:
-    """Whose an item is that is put somewhere here and now."""
-    context = get_current()
-    if context.get(WORK_KEY) is None:
-        return None
-    known = work_of(context)
-    return None if known is None else _owner(known)
-
-
-def _owner(known: Work) -> Owner | None:
-    """A block is no run: what one of a caller's blocks put, another of the same caller's may take."""
-    return None if known.caller is None else (known.caller.id, None if known.echo is None else known.session_id)
 
 
 def took(owner: Owner | None = None) -> None:
@@ -193,7 +34,7 @@ def took(owner: Owner | None = None) -> None:
     inherited = _inherited()
     if inherited is None:
         return
-    if owner is not None and owner == _owner(inherited):
+    if owner is not None and owner == owner_of(inherited):
         work.hold_on(inherited)
     else:  # Also where it has let go already, for as long as it is in a loop: what it took it may work on after that.
         work.let_go(inherited)
@@ -214,13 +55,10 @@ def waits(inherited: Work, frame: FrameType, any_loop: bool) -> None:
 
 def is_take(function: object) -> bool:
     """Whether a function for a pool takes from a shared place: whoever waits for its result has taken that item."""
-    if getattr(function, "__name__", None) in _TAKES and getattr(function, "__self__", None) is not None:
-        return type(getattr(function, "__self__", None)).__module__.partition(".")[0] in _SHARED_PLACES
+    if getattr(function, "__name__", None) in places.TAKES and getattr(function, "__self__", None) is not None:
+        return type(getattr(function, "__self__", None)).__module__.partition(".")[0] in places.SHARED_PLACES
     inner = (getattr(function, "func", None), *(getattr(function, "args", None) or ())[:1])
     return any(part is not None and part is not function and is_take(part) for part in inner)
-
-
-_SHARED_PLACES: Final = frozenset({"queue", "_queue", "multiprocessing", "socket", "multiprocess", "rvbbit_otel"})
 
 
 def _inherited() -> Work | None:
@@ -267,7 +105,7 @@ class Taking:
         wrapping.put("asyncio.selector_events", "BaseSelectorEventLoop.sock_accept", self._condition)
         for name in ("recv", "recv_into", "recvfrom"):
             self._wrap_waits("asyncio.selector_events", f"BaseSelectorEventLoop.sock_{name}", True)
-        for module, qualname in _READ_FROM:
+        for module, qualname in places.READ_FROM:
             wrapping.put(module, f"{qualname}.__init__", self._made)
         wrapping.put("threading", "Barrier.wait", self._meets)
         if sys.version_info >= (3, 11):
@@ -281,13 +119,13 @@ class Taking:
                 wrapping.put(module, f"{name}.__init__", self._made)
         for module in ("trio._sync", "anyio._core._synchronization"):
             wrapping.put(module, "Condition.wait", self._condition)
-        for any_loop, through, places in (
-            (False, False, _PAUSES),
-            (True, False, _WORDS),
-            (False, True, _LIBRARY_PAUSES),
-            (True, True, _READS),
+        for any_loop, through, names in (
+            (False, False, places.PAUSES),
+            (True, False, places.WORDS),
+            (False, True, places.LIBRARY_PAUSES),
+            (True, True, places.READS),
         ):
-            for module, qualname in places:
+            for module, qualname in names:
                 self._wrap_waits(module, qualname, any_loop, through)
         for module, sending, receiving in (
             ("anyio.streams.memory", "MemoryObjectSendStream", "MemoryObjectReceiveStream"),
@@ -335,7 +173,7 @@ class Taking:
             try:
                 owner = self._owners.taken(instance, item)
                 asks = _first_not_of({"queue"}, sys._getframe(1))
-                if asks is None or str(asks.f_globals.get("__name__")).partition(".")[0] not in _POOLING:
+                if asks is None or str(asks.f_globals.get("__name__")).partition(".")[0] not in places.POOLING:
                     took(owner)
             except Exception as error:  # noqa: BLE001 - the host gets its item whatever we find
                 self._wrapping.counters.error("carry.get", error)
@@ -419,7 +257,7 @@ class Taking:
             inherited = _inherited()
             if inherited is None or not owners:
                 return
-            if set(owners) == {_owner(inherited)}:
+            if set(owners) == {owner_of(inherited)}:
                 work.hold_on(inherited)
             elif loop is not None:
                 work.let_go(inherited, loop)
@@ -508,7 +346,7 @@ def _is_sent_later(error: BaseException, caller: FrameType) -> bool:
 
 def _asked_a_manager(instance: Any, args: Any, kwargs: Any) -> None:
     """A queue that lives in a manager's process is a shared place, too; other answers of a manager are one's own."""
-    if next(iter(args), kwargs.get("methodname")) in _TAKES and "Queue" in type(instance).__name__:
+    if next(iter(args), kwargs.get("methodname")) in places.TAKES and "Queue" in type(instance).__name__:
         took()
 
 
@@ -519,7 +357,7 @@ def _asked_a_queue(instance: Any, args: Any, kwargs: Any) -> None:
 
 
 def _waits_for_its_own(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).partition(".")[0] in _OWN_WAITS
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in places.OWN_WAITS
 
 
 def _first_not_of(packages: Set[str], frame: FrameType | None) -> FrameType | None:
