@@ -53,37 +53,20 @@ SPEC: Final = RunnerSpec(
         *(
             Hook(
                 Role.LLM,
-                f"{model}.{before}{name}",
+                f"{model}.{before}{how}{name}",
                 {
                     "operation": "literal:chat",
                     "provider": "literal:openai",
                     "model": "self.model",
                     "input": content,
-                    **_answered("result.raw", usage, names),
+                    **_answered(answer, usage, names),
                 },
                 accounts=True,
                 # They come with another package.
                 optional=True,
             )
-            for model, usage, names, _ in _MODELS
-            for name, content in _WHOLE
-            for before in ("", "a")
-        ),
-        *(
-            Hook(
-                Role.LLM,
-                f"{model}.{before}stream_{name}",
-                {
-                    "operation": "literal:chat",
-                    "provider": "literal:openai",
-                    "model": "self.model",
-                    "input": content,
-                    **_answered(f"yielded.{raw}", usage, names),
-                },
-                accounts=True,
-                optional=True,
-            )
             for model, usage, names, raw in _MODELS
+            for how, answer in (("", "result.raw"), ("stream_", f"yielded.{raw}"))
             for name, content in _WHOLE
             for before in ("", "a")
         ),
