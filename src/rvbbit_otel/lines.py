@@ -9,6 +9,8 @@ from contextvars import ContextVar, Token
 from types import FrameType
 from typing import Any, Final
 
+from rvbbit_otel.telemetry import failed
+
 # What a coroutine is at while another one runs that it awaits.
 _AWAITING: Final = frozenset({"SEND", "YIELD_FROM"})
 
@@ -57,17 +59,21 @@ NOWHERE._frame = object()
 
 def is_driven_by_hand(frame: FrameType | None) -> bool:
     """Whether the coroutine that runs in this frame is awaited by no task of asyncio or trio: it then shares its line with whoever sends it on."""
-    driven = _coroutine_of_task()
-    if driven is None:
-        return True
-    own = getattr(driven, "cr_frame", getattr(driven, "gi_frame", None))
-    if own is None:
-        return False  # A task whose coroutine is no Python's: what is in it is not seen.
-    while frame is not None and frame is not own:
-        frame = frame.f_back
-        if frame is None or not _is_awaiting(frame):
+    try:
+        driven = _coroutine_of_task()
+        if driven is None:
             return True
-    return frame is None
+        own = getattr(driven, "cr_frame", getattr(driven, "gi_frame", None))
+        if own is None:
+            return False  # A task whose coroutine is no Python's: what is in it is not seen.
+        while frame is not None and frame is not own:
+            frame = frame.f_back
+            if frame is None or not _is_awaiting(frame):
+                return True
+        return frame is None
+    except Exception as error:  # noqa: BLE001 - then a block holds for its frame, and for nothing else of the line
+        failed("lines.driven", error)
+        return True
 
 
 def _is_awaiting(frame: FrameType) -> bool:

@@ -23,7 +23,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     lines = []
     for outcome in ("passed", "failed", "error"):
         for report in terminalreporter.getreports(outcome):
-            figures = [int(value) for name, value in report.user_properties if name == FIGURE]
+            # What could not be collected has none.
+            figures = [int(value) for name, value in getattr(report, "user_properties", ()) if name == FIGURE]
             if not figures or (report.when != "call" and outcome == "passed"):
                 continue
             seen = ", ".join(f"{name} {value}" for name, value in report.user_properties if name != FIGURE)

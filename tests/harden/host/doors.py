@@ -35,6 +35,7 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         *(f"{_I}.carry.taking:Taking.{name}" for name in ("_get", "_received", "_made", "_condition", "_receive")),
         f"{_I}.carry.taking:Taking._receive.<locals>.received",
         f"{_I}.carry.taking:Taking._wait.<locals>.call",
+        f"{_I}.carry.taking:Taking._offering.<locals>.call",
         *(f"{_I}.carry.taking:Taking.{name}" for name in ("_meets", "_meets_async", "_meets_async.<locals>.meet")),
         *(
             f"{_I}.carry.taking:Taking._replace_simple_queue.<locals>.SimpleQueue.{name}"
@@ -256,6 +257,8 @@ _UNREACHED: Final[dict[str, str]] = {
         instrumentation.jobs.tools:Tools.flush instrumentation.jobs.tools:Tools.running
         instrumentation.jobs.tools:Tools.said_here instrumentation.jobs.tools:Tools.serve.<locals>.call""",
 }
+# On threads of DuckDB's own, which not every life of this host has.
+BY_CHANCE: Final = frozenset({f"{_I}.queries:Queries._call_attached"})
 UNREACHED: Final[dict[str, str]] = {
     f"rvbbit_otel.{name}": reason for reason, names in _UNREACHED.items() for name in names.split()
 }
