@@ -17,8 +17,9 @@ from rvbbit_otel.telemetry import Counters
 class CallerLogRecordProcessor(LogRecordProcessor):
     """Stamps each log record by the context that it was emitted in; must run before the processor that exports."""
 
-    def __init__(self, registry: EchoRegistry, counters: Counters | None = None) -> None:
-        """Stamp by the sessions of `registry`."""
+    def __init__(self, registry: EchoRegistry | None = None, counters: Counters | None = None) -> None:
+        """Stamp by the sessions of `registry`; None: by those of no runner, so by blocks, jobs and baggage alone."""
+        registry = EchoRegistry() if registry is None else registry
         self._counters = counters or registry.counters
         self._stamper = Stamper(registry, self._counters)
         self.active = True

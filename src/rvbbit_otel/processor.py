@@ -25,8 +25,9 @@ class CallerSpanProcessor(SpanProcessor):
     Nothing that goes wrong in here reaches the host: it is counted and logged once, and the span stays unstamped.
     """
 
-    def __init__(self, registry: EchoRegistry, counters: Counters | None = None) -> None:
-        """Stamp by the sessions of `registry`."""
+    def __init__(self, registry: EchoRegistry | None = None, counters: Counters | None = None) -> None:
+        """Stamp by the sessions of `registry`; None: by those of no runner, so by blocks, jobs and baggage alone."""
+        registry = EchoRegistry() if registry is None else registry
         self._counters = counters or registry.counters
         self._stamper = Stamper(registry, self._counters)
         self.active = True

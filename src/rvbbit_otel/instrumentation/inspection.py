@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rvbbit_otel.errors import SpecError
-from rvbbit_otel.instrumentation.hooks import can_be_imported, installed_version, is_there
+from rvbbit_otel.instrumentation.hooks import HookReport, can_be_imported, installed_version, is_there
 from rvbbit_otel.instrumentation.instrumentor import Instrumentation
 from rvbbit_otel.instrumentation.losses import lost_with
 from rvbbit_otel.instrumentation.runners import GROUP, SHIPPED, loaded
@@ -60,6 +60,21 @@ def inspect(how: str, which: str, say: Say) -> None:
     if not is_there(spec.module):
         say({"absent": spec.module})
         return
+    say({"hooks": [asdict(line) for line in _walk(spec, say)]})
+
+
+def check_spec(spec: RunnerSpec) -> list[HookReport]:
+    """Import the runner that `spec` describes and return what becomes of each of its hooks, in the spec's order.
+
+    For a test of a spec: ``assert {line.state for line in check_spec(SPEC)} == {"matched"}``. Of a hook that is lost, `detail` says what was looked
+    for and `lost` what that costs. Nothing stays wrapped. Raises SpecError if the runner's module is not installed. New in version 0.1.
+    """
+    if not is_there(spec.module):
+        raise SpecError(f"{spec.name}: its module {spec.module} can't be imported: install the runner beside the test")
+    return _walk(spec, lambda _: None)
+
+
+def _walk(spec: RunnerSpec, say: Say) -> list[HookReport]:
     # The same walk as in an instrumented program; without a provider nothing is recorded.
     hooks = Instrumentation(Settings(mend_runner=False), None, {}).hooks
     hooks.apply(spec, by_name=False)
@@ -80,8 +95,9 @@ def inspect(how: str, which: str, say: Say) -> None:
             line = replace(
                 line, state="missing", detail=f"{hook.module} can't be imported: {why}", lost=lost_with(hook)
             )
-        lines.append(asdict(line))
-    say({"hooks": lines})
+        lines.append(line)
+    hooks.remove()
+    return lines
 
 
 def _named(name: str) -> RunnerSpec:

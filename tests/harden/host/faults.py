@@ -23,6 +23,7 @@ from tests.harden.host.scenes import SCENES  # noqa: E402
 import rvbbit_otel.instrumentation.instrumentor  # noqa: E402
 import rvbbit_otel.instrumentation.specfile  # noqa: E402
 import rvbbit_otel.instrumentation.web  # noqa: E402
+import rvbbit_otel.log_fields  # noqa: E402
 import rvbbit_otel.log_processor  # noqa: E402
 import rvbbit_otel.otlp_encoding  # noqa: E402
 import rvbbit_otel.redaction.logs  # noqa: E402, F401
