@@ -1,7 +1,7 @@
 """Whoever triggered the work is on every row it left behind.
 
-The names of `__all__` are what programs may use; docs/reference/api.md describes each of them. Every name is imported when it is first asked for, so
-that `import rvbbit_otel` alone costs next to nothing.
+The names of `__all__` are what programs may use; docs/reference/api.md describes each of them. Every name is imported
+when it is first asked for, so that `import rvbbit_otel` alone costs next to nothing.
 """
 
 from __future__ import annotations

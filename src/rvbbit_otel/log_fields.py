@@ -17,9 +17,9 @@ FIELDS: Final = {"caller_id": "-", "caller_origin": "-", "session_id": "-"}
 class CallerLogFilter(logging.Filter):
     """Set `caller_id`, `caller_origin` and `session_id` on each log record, for a formatter: ``%(caller_id)s %(message)s``.
 
-    A field holds ``-`` where nothing is known; a field that the record has already is left as it is, so a record that waited in a queue keeps the
-    caller of the code that wrote it. Put the filter on the handler whose formatter names the fields; with a `QueueHandler`, on that one. A filter
-    never rejects a record here. New in version 0.1.
+    A field holds ``-`` where nothing is known; a field that the record has already is left as it is, so a record that
+    waited in a queue keeps the caller of the code that wrote it. Put the filter on the handler whose formatter names
+    the fields; with a `QueueHandler`, on that one. A filter never rejects a record here. New in version 0.1.
 
     >>> handler = logging.StreamHandler()
     >>> handler.addFilter(CallerLogFilter())

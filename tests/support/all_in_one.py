@@ -6,14 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Seconds: the engine opens in about one, slower where several tests run at once.
-_START_SECONDS = 60
+from rvbbit_otel.testing.store import served
+
 _STOP_SECONDS = 30
 # What stands between SQL from outside and the machine (ADR 20); a test can do without one.
 LAYERS = ("gate", "readers", "grants", "landlock")
@@ -96,17 +95,14 @@ def running_all_in_one(
     told = ["-c", _WITH_LIMITS, json.dumps([dict(limits or {}), without, first])]
     start = told if limits or without or first else ["-m", "rvbbit_otel"]
     command = [sys.executable, *start, "up", "--data", str(data_dir), "--ready-file", str(ready_file)]
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            [*command, *ports, *more_arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=working,
-            env={**os.environ, **(environ or {})},
-        )
-    try:
-        addresses = _wait_until_ready(process, ready_file, log_file)
+    with served(
+        [*command, *ports, *more_arguments],
+        ready_file,
+        log_file,
+        stop_seconds,
+        cwd=working,
+        env={**os.environ, **(environ or {})},
+    ) as (process, addresses):
         yield AllInOne(
             process,
             process.pid,
@@ -116,29 +112,3 @@ def running_all_in_one(
             addresses["page"],
             log_file,
         )
-    finally:
-        _end(process, stop_seconds)
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], ready_file: Path, log_file: Path) -> dict[str, str]:
-    until = time.monotonic() + _START_SECONDS
-    while time.monotonic() < until:
-        if ready_file.exists():  # It is moved there once whole.
-            found: dict[str, str] = json.loads(ready_file.read_text(encoding="utf-8"))
-            return found
-        if process.poll() is not None:
-            break
-        time.sleep(0.01)
-    state = f"ended with {process.returncode}" if process.returncode is not None else f"not ready in {_START_SECONDS} s"
-    raise AssertionError(f"the all-in-one {state}:\n{log_file.read_text(encoding='utf-8', errors='replace')}")
-
-
-def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
-    if process.poll() is None:
-        process.terminate()
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        raise AssertionError(f"the all-in-one did not end within {seconds} s of SIGTERM") from None
