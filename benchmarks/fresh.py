@@ -19,11 +19,11 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from tests.support.all_in_one import running_all_in_one
 
 from benchmarks.harness import Row, Size, absolute, shown
-from rvbbit_otel.caller import Caller, SessionId
+from rvbbit_otel.attribution.caller import Caller, SessionId
+from rvbbit_otel.attribution.propagation import with_caller, with_session
+from rvbbit_otel.attribution.registry import EchoRegistry
 from rvbbit_otel.instrumentation.launcher import BATCH_SIZE, SCHEDULE_DELAY_MS
-from rvbbit_otel.pipeline import Pipeline
-from rvbbit_otel.propagation import with_caller, with_session
-from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.sdk.install import Pipeline
 from rvbbit_otel.settings import Settings
 from rvbbit_otel.storage.client import ClickHouseDatabase
 

@@ -13,10 +13,10 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
 from benchmarks.harness import Row, Size, interleaved, nanoseconds_a_call, row
-from rvbbit_otel.otlp_encoding import encoded
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.redaction.records import Redactor
+from rvbbit_otel.sdk.otlp_encoder import encoded
 from rvbbit_otel.settings import Settings
-from rvbbit_otel.telemetry import Counters
 
 BATCH = 512
 BATCHES: dict[Size, int] = {"smoke": 1, "short": 20, "full": 100}

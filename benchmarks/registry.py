@@ -8,8 +8,8 @@ import tracemalloc
 from collections.abc import Callable
 
 from benchmarks.harness import Row, Size, interleaved, nanoseconds_a_call, row
-from rvbbit_otel.caller import Caller, SessionId
-from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.attribution.caller import Caller, SessionId
+from rvbbit_otel.attribution.registry import EchoRegistry
 
 CALLS: dict[Size, int] = {"smoke": 1_000, "short": 100_000, "full": 100_000}
 _PAUSE = 5.0

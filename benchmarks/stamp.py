@@ -17,10 +17,10 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 from benchmarks.harness import Row, Size, interleaved, nanoseconds_a_call, row
 from rvbbit_otel.attributes import CALLER_ID
-from rvbbit_otel.caller import Caller, SessionId
-from rvbbit_otel.processor import CallerSpanProcessor
-from rvbbit_otel.propagation import with_caller, with_session
-from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.attribution.caller import Caller, SessionId
+from rvbbit_otel.attribution.propagation import with_caller, with_session
+from rvbbit_otel.attribution.registry import EchoRegistry
+from rvbbit_otel.sdk.span_processor import CallerSpanProcessor
 
 CALLS: dict[Size, int] = {"smoke": 50, "short": 2_000, "full": 4_000}
 LIMIT = 0.5

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from rvbbit_otel.all_in_one.engine import Engine, as_parameters
+from rvbbit_otel.all_in_one.engine.engine import Engine, as_parameters
+from rvbbit_otel.all_in_one.engine.reader import Reader
 from rvbbit_otel.all_in_one.options import Options
-from rvbbit_otel.all_in_one.reader import Reader
 from rvbbit_otel.storage.migrations import apply
 
 SQL = Path(__file__).parent / "sql"

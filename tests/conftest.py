@@ -9,9 +9,9 @@ import pytest
 from hypothesis import settings
 from tests.support.figures import pytest_collection_modifyitems, pytest_terminal_summary  # noqa: F401
 
-from rvbbit_otel.all_in_one.engine import Engine
+from rvbbit_otel.all_in_one.engine.engine import Engine
 from rvbbit_otel.all_in_one.options import Options
-from rvbbit_otel.all_in_one.otlp_requests import prepare
+from rvbbit_otel.all_in_one.otlp.requests import prepare
 from rvbbit_otel.storage.migrations import apply
 from rvbbit_otel.storage.otlp import logs_insert, traces_insert
 

@@ -10,7 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from rvbbit_otel.caller import Caller, CallerId, SessionId
+    from rvbbit_otel.attribution.caller import Caller, CallerId, SessionId
+    from rvbbit_otel.attribution.registry import EchoRegistry
+    from rvbbit_otel.attribution.scope import called_by, current_caller
+    from rvbbit_otel.doctor.inspection import check_spec
     from rvbbit_otel.errors import (
         ConfigurationError,
         InvalidIdError,
@@ -23,15 +26,12 @@ if TYPE_CHECKING:
         StoreUnavailableError,
     )
     from rvbbit_otel.instrumentation.hooks import HookReport
-    from rvbbit_otel.instrumentation.inspection import check_spec
     from rvbbit_otel.instrumentation.instrumentor import RvbbitInstrumentor, report
-    from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
-    from rvbbit_otel.instrumentation.specfile import load_spec
-    from rvbbit_otel.log_fields import CallerLogFilter
-    from rvbbit_otel.log_processor import CallerLogRecordProcessor
-    from rvbbit_otel.processor import CallerSpanProcessor
-    from rvbbit_otel.registry import EchoRegistry
-    from rvbbit_otel.scope import called_by, current_caller
+    from rvbbit_otel.instrumentation.runners.toml_file import load_spec
+    from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
+    from rvbbit_otel.sdk.log_fields import CallerLogFilter
+    from rvbbit_otel.sdk.log_record_processor import CallerLogRecordProcessor
+    from rvbbit_otel.sdk.span_processor import CallerSpanProcessor
     from rvbbit_otel.settings import Settings
 
 # The one place of the version: the build reads it from here.
@@ -70,18 +70,18 @@ __all__ = [
 
 # The module of each public name.
 _HOME: Final = {
-    **dict.fromkeys(("Caller", "CallerId", "SessionId"), "caller"),
-    **dict.fromkeys(("called_by", "current_caller"), "scope"),
-    "CallerLogFilter": "log_fields",
-    "CallerLogRecordProcessor": "log_processor",
-    "CallerSpanProcessor": "processor",
-    "EchoRegistry": "registry",
+    **dict.fromkeys(("Caller", "CallerId", "SessionId"), "attribution.caller"),
+    **dict.fromkeys(("called_by", "current_caller"), "attribution.scope"),
+    "CallerLogFilter": "sdk.log_fields",
+    "CallerLogRecordProcessor": "sdk.log_record_processor",
+    "CallerSpanProcessor": "sdk.span_processor",
+    "EchoRegistry": "attribution.registry",
     "Settings": "settings",
-    **dict.fromkeys(("Hook", "Role", "RunnerSpec"), "instrumentation.spec"),
+    **dict.fromkeys(("Hook", "Role", "RunnerSpec"), "instrumentation.spec.model"),
     "HookReport": "instrumentation.hooks",
-    "check_spec": "instrumentation.inspection",
+    "check_spec": "doctor.inspection",
     **dict.fromkeys(("RvbbitInstrumentor", "report"), "instrumentation.instrumentor"),
-    "load_spec": "instrumentation.specfile",
+    "load_spec": "instrumentation.runners.toml_file",
 }
 
 

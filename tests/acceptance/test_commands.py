@@ -14,7 +14,7 @@ import pytest
 from tests.support.all_in_one import AllInOne, running_all_in_one
 from tests.support.otlp import SpanRecord, row, traces
 
-from rvbbit_otel.checkup import probe
+from rvbbit_otel.doctor import probe
 from rvbbit_otel.storage.audits import load_audits
 from rvbbit_otel.storage.client import ClickHouseDatabase
 

@@ -52,7 +52,7 @@ def test_each_has_a_session_of_its_own_and_one_within_anothers_is_its_child(span
 def test_one_that_is_named_is_that_session_and_a_bad_name_is_told_once(
     span: Spans, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rvbbit_otel.scope._told", [])
+    monkeypatch.setattr("rvbbit_otel.attribution.scope._told", [])
     for name in ("chat-7", "chat-7", "bad\n", "bad\n"):
         with called_by("web-1", session=name):
             span("call")

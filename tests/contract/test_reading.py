@@ -16,7 +16,7 @@ import urllib3
 from tests.contract.programs import Spans, program
 
 from rvbbit_otel import called_by
-from rvbbit_otel.work import Work
+from rvbbit_otel.attribution.work import Work
 
 
 async def settled() -> None:

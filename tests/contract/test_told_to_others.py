@@ -9,7 +9,7 @@ from opentelemetry.context import Context, get_current
 from tests.contract.programs import Spans, program
 
 from rvbbit_otel import called_by
-from rvbbit_otel.propagation import environment_of
+from rvbbit_otel.attribution.propagation import environment_of
 
 
 def told(context: Context | None = None) -> str | None:

@@ -29,7 +29,7 @@ from tests.support.programs import until
 from tests.support.sizes import SEED, in_time, sized
 from tests.support.tcp_proxy import TcpProxy
 
-from rvbbit_otel.all_in_one import otlp_json
+from rvbbit_otel.all_in_one.otlp import json_encoding
 from rvbbit_otel.errors import StoreError
 from rvbbit_otel.storage.audits import load_audits, run_audit
 from rvbbit_otel.storage.client import ClickHouseDatabase
@@ -101,7 +101,7 @@ def test_a_disk_without_room_for_rows_keeps_what_it_acknowledged_and_leaves_noth
         assert post(server.otlp_http, traces(row(10**6, "first")))[0] == 200
     # The engine keeps so much of its disk free: more than there is. The journal has room, and so takes what comes.
     configuration = (
-        "import rvbbit_otel.all_in_one.grants as grants\n"
+        "import rvbbit_otel.all_in_one.engine.grants as grants\n"
         "grants._CONFIGURATION = grants._CONFIGURATION.replace('<merge_tree>', '<merge_tree><min_free_disk_bytes_to_perform_insert>'"
         " '1000000000000000</min_free_disk_bytes_to_perform_insert>')\n"
     )
@@ -278,5 +278,5 @@ def test_what_is_legal_and_odd_is_stored_or_told_span_by_span(
 def test_the_door_reads_json_as_the_test_writes_it() -> None:
     body = traces(row(1), SpanRecord(2, {"a": [1, {"b": b"x"}]}))
     assert ExportTraceServiceRequest.FromString(
-        otlp_json.to_protobuf("traces", as_json(body))
+        json_encoding.to_protobuf("traces", as_json(body))
     ) == ExportTraceServiceRequest.FromString(body)

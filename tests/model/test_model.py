@@ -28,7 +28,7 @@ from tests.model.search import search
 from tests.model.shrink import shrunk
 from tests.model.world import Stage, stage
 
-from rvbbit_otel.work import Work
+from rvbbit_otel.attribution.work import Work
 
 FIRST, SECOND = "user-1", "user-2"
 

@@ -10,13 +10,13 @@ ROOT: Final = Path(__file__).parents[2]
 SOURCE: Final = Path("src/rvbbit_otel")
 # The rule of who owns what: docs/adr/0039, docs/adr/0001.
 MODULES: Final = {
-    "work": SOURCE / "work.py",
-    "stamping": SOURCE / "stamping.py",
-    "propagation": SOURCE / "propagation.py",
-    "scope": SOURCE / "scope.py",
-    "decorating": SOURCE / "decorating.py",
-    "driven": SOURCE / "driven.py",
-    "registry": SOURCE / "registry.py",
+    "work": SOURCE / "attribution/work.py",
+    "stamping": SOURCE / "attribution/stamping.py",
+    "propagation": SOURCE / "attribution/propagation.py",
+    "scope": SOURCE / "attribution/scope.py",
+    "decorating": SOURCE / "attribution/decorating.py",
+    "driven": SOURCE / "attribution/driven_generators.py",
+    "registry": SOURCE / "attribution/registry.py",
     "taking": SOURCE / "instrumentation/carry/taking.py",
     "owners": SOURCE / "instrumentation/carry/owners.py",
     "loops": SOURCE / "instrumentation/carry/loops.py",

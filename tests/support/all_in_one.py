@@ -32,7 +32,10 @@ def unchecked(self, text, database):
 def take_off(store):
     global gate, tree
     said = lock_down(store) if without != "landlock" else "files outside the store stay open to the engine: a test wants it so"
-    from rvbbit_otel.all_in_one import clickhouse_http, engine, gate, tree
+    from rvbbit_otel.all_in_one.endpoints import clickhouse_http
+    from rvbbit_otel.all_in_one.engine.engine import engine
+    from rvbbit_otel.all_in_one.statements import gate
+    from rvbbit_otel.all_in_one.statements import tree
     if without == "gate":
         gate.Gate._checked = unchecked
         clickhouse_http.may_be_command = lambda text: False

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
-from rvbbit_otel.all_in_one.otlp_requests import Request
-from rvbbit_otel.all_in_one.trial import Fault
+from rvbbit_otel.all_in_one.ingest.trial import Fault
+from rvbbit_otel.all_in_one.otlp.requests import Request
 from rvbbit_otel.storage.database import Result
 
 

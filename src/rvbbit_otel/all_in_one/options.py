@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rvbbit_otel.all_in_one.journal.syncing import Sync
+from rvbbit_otel.all_in_one.syncing import Sync
 from rvbbit_otel.errors import ConfigurationError
 from rvbbit_otel.hosts import is_loopback
 from rvbbit_otel.storage.price_table import OwnPrice

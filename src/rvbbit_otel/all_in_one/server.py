@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from rvbbit_otel.all_in_one.folder import prepared
-from rvbbit_otel.all_in_one.lockdown import lock_down
+from rvbbit_otel.all_in_one.engine.folder import prepared
+from rvbbit_otel.all_in_one.engine.lockdown import lock_down
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.errors import ConfigurationError
 

@@ -12,29 +12,29 @@ from collections.abc import Callable, Iterator, Mapping
 
 import uvicorn
 
-from rvbbit_otel.all_in_one.asgi import App
-from rvbbit_otel.all_in_one.bodies import Budget
-from rvbbit_otel.all_in_one.checkpoints import Checkpoints
-from rvbbit_otel.all_in_one.clickhouse_http import ClickHouseHttp
-from rvbbit_otel.all_in_one.connections import Connection
-from rvbbit_otel.all_in_one.engine import Engine
-from rvbbit_otel.all_in_one.folder import usable
-from rvbbit_otel.all_in_one.guard import Names, guarded
-from rvbbit_otel.all_in_one.ingest import Ingest
+from rvbbit_otel.all_in_one.endpoints.clickhouse_http import ClickHouseHttp
+from rvbbit_otel.all_in_one.endpoints.otlp import OtlpDoor
+from rvbbit_otel.all_in_one.endpoints.otlp_grpc import serve_grpc
+from rvbbit_otel.all_in_one.endpoints.otlp_http import make_app
+from rvbbit_otel.all_in_one.engine.engine import Engine
+from rvbbit_otel.all_in_one.engine.folder import usable
+from rvbbit_otel.all_in_one.engine.parts import PartCheck
+from rvbbit_otel.all_in_one.http.asgi import App
+from rvbbit_otel.all_in_one.http.bodies import Budget
+from rvbbit_otel.all_in_one.http.connections import Connection
+from rvbbit_otel.all_in_one.http.guard import Names, guarded
+from rvbbit_otel.all_in_one.http.login import Login
+from rvbbit_otel.all_in_one.ingest.checkpoints import Checkpoints
+from rvbbit_otel.all_in_one.ingest.ingest import Ingest
+from rvbbit_otel.all_in_one.ingest.pricing import Pricing
+from rvbbit_otel.all_in_one.ingest.quarantine import Quarantine
+from rvbbit_otel.all_in_one.ingest.quarantine_table import QuarantineTable
+from rvbbit_otel.all_in_one.ingest.storing import Storing
 from rvbbit_otel.all_in_one.journal import Journal
-from rvbbit_otel.all_in_one.login import Login
 from rvbbit_otel.all_in_one.options import Options
-from rvbbit_otel.all_in_one.otlp_door import OtlpDoor
-from rvbbit_otel.all_in_one.otlp_grpc import serve_grpc
-from rvbbit_otel.all_in_one.otlp_http import make_app
 from rvbbit_otel.all_in_one.page import page_route
-from rvbbit_otel.all_in_one.parts import PartCheck
-from rvbbit_otel.all_in_one.pricing import Pricing
-from rvbbit_otel.all_in_one.quarantine import Quarantine
-from rvbbit_otel.all_in_one.quarantine_table import QuarantineTable
-from rvbbit_otel.all_in_one.storing import Storing
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.storage.migrations import apply
-from rvbbit_otel.telemetry import Counters
 
 # Seconds for requests that were accepted to be stored and answered after a signal to stop.
 _DRAIN_SECONDS = 6

@@ -12,7 +12,7 @@ from rvbbit_otel.cli import options
 from rvbbit_otel.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from rvbbit_otel.checkup import Link
+    from rvbbit_otel.doctor import Link
 
 
 @click.command(epilog="Example: rvbbit-otel doctor --dsn http://127.0.0.1:8123/default")
@@ -41,7 +41,7 @@ def doctor(dsn: str, runners: tuple[str, ...], files: tuple[str, ...], probe: bo
 
     Exit status 0: everything is wired; 1: something is not; 2: it could not be found out (a DSN or a spec that can't be one).
     """
-    from rvbbit_otel.checkup import examine, examine_runners
+    from rvbbit_otel.doctor import examine, examine_runners
 
     only = bool(runners or files)
     links = examine_runners(runners, files) if only else examine(dsn, send_probe=probe)

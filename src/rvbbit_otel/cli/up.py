@@ -90,9 +90,9 @@ def up(
     Ends on SIGTERM or Ctrl-C, in seconds; what was acknowledged is stored, or kept in the folder and stored at the next start.
     """
     secret = _token(token, token_file)
-    from rvbbit_otel.all_in_one.journal.syncing import Sync
     from rvbbit_otel.all_in_one.options import MIB
     from rvbbit_otel.all_in_one.server import Options, serve
+    from rvbbit_otel.all_in_one.syncing import Sync
     from rvbbit_otel.storage.price_table import read_prices
 
     serve(

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from rvbbit_otel.instrumentation.hooks import HookReport
     from rvbbit_otel.instrumentation.instrumentor import RvbbitInstrumentor, report
-    from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
-    from rvbbit_otel.instrumentation.specfile import load_spec
+    from rvbbit_otel.instrumentation.runners.toml_file import load_spec
+    from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
 
 __all__ = ["Hook", "HookReport", "Role", "RunnerSpec", "RvbbitInstrumentor", "load_spec", "report"]
 
 # Imported when asked for: the launcher is of this package too, and only starts another process.
 _HOME: Final = {
-    "Hook": "spec",
+    "Hook": "spec.model",
     "HookReport": "hooks",
-    "Role": "spec",
-    "RunnerSpec": "spec",
+    "Role": "spec.model",
+    "RunnerSpec": "spec.model",
     "RvbbitInstrumentor": "instrumentor",
-    "load_spec": "specfile",
+    "load_spec": "runners.toml_file",
     "report": "instrumentor",
 }
 

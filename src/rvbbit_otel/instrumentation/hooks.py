@@ -16,8 +16,16 @@ from typing import Any, Final, Literal
 import wrapt
 from packaging.specifiers import SpecifierSet
 
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.errors import ConfigurationError, SpecError
-from rvbbit_otel.instrumentation.calls import (
+from rvbbit_otel.instrumentation.handlers.caller_answers import Mending
+from rvbbit_otel.instrumentation.spec.expressions import Arguments
+from rvbbit_otel.instrumentation.spec.impact import lost_with, lost_without
+from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.wrapping.patches import Patches, TargetMissingError
+from rvbbit_otel.instrumentation.wrapping.running import Enter
+from rvbbit_otel.instrumentation.wrapping.variables import with_variables
+from rvbbit_otel.instrumentation.wrapping.wrappers import (
     Carry,
     Interception,
     Wrapper,
@@ -26,14 +34,6 @@ from rvbbit_otel.instrumentation.calls import (
     returning_wrapper,
     wrapper_for,
 )
-from rvbbit_otel.instrumentation.handling import Enter
-from rvbbit_otel.instrumentation.losses import lost_with, lost_without
-from rvbbit_otel.instrumentation.mending import Mending
-from rvbbit_otel.instrumentation.patching import Patches, TargetMissingError
-from rvbbit_otel.instrumentation.paths import Arguments
-from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
-from rvbbit_otel.instrumentation.variables import with_variables
-from rvbbit_otel.telemetry import Counters
 
 _logger = logging.getLogger("rvbbit_otel")
 

@@ -16,38 +16,39 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.semconv.schemas import Schemas
 
-from rvbbit_otel import __version__, collecting
+from rvbbit_otel import __version__
+from rvbbit_otel.attribution import garbage_collection
+from rvbbit_otel.attribution.propagation import caller_id_of, context_from_environment
+from rvbbit_otel.attribution.registry import EchoRegistry
+from rvbbit_otel.attribution.scope import open_scopes_with
+from rvbbit_otel.attribution.work import believe_inherited_for
+from rvbbit_otel.counters import Counters, count_with, failed
 from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation import runners
-from rvbbit_otel.instrumentation.blocks import Blocks
-from rvbbit_otel.instrumentation.callers import Callers
 from rvbbit_otel.instrumentation.carry.event_loops import EventLoops
 from rvbbit_otel.instrumentation.carry.processes import Processes, inherited_from
 from rvbbit_otel.instrumentation.carry.taking import Taking
 from rvbbit_otel.instrumentation.carry.threads import Threads, as_job
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
-from rvbbit_otel.instrumentation.content import ContentRule, Redact
-from rvbbit_otel.instrumentation.handlers import handler_for
-from rvbbit_otel.instrumentation.handling import Toolbox
+from rvbbit_otel.instrumentation.emit.content import ContentRule, Redact
+from rvbbit_otel.instrumentation.emit.spans import Spans
+from rvbbit_otel.instrumentation.emit.usage import UsageReader
+from rvbbit_otel.instrumentation.handlers.blocks import Blocks
+from rvbbit_otel.instrumentation.handlers.caller_answers import Mending
+from rvbbit_otel.instrumentation.handlers.dispatch import handler_for
+from rvbbit_otel.instrumentation.handlers.toolbox import Toolbox
 from rvbbit_otel.instrumentation.hooks import HookReport, Hooks, Makers
 from rvbbit_otel.instrumentation.jobs import installing
-from rvbbit_otel.instrumentation.mending import Mending
-from rvbbit_otel.instrumentation.patching import Patches
 from rvbbit_otel.instrumentation.providers import Providers
-from rvbbit_otel.instrumentation.queries import Queries
-from rvbbit_otel.instrumentation.sessions import Sessions
-from rvbbit_otel.instrumentation.spans import Spans
-from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
-from rvbbit_otel.instrumentation.unpriced import UnpricedCalls
-from rvbbit_otel.instrumentation.usage import UsageReader
+from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.state.callers import Callers
+from rvbbit_otel.instrumentation.state.pending_costs import UnpricedCalls
+from rvbbit_otel.instrumentation.state.sessions import Sessions
+from rvbbit_otel.instrumentation.state.udf_queries import Queries
 from rvbbit_otel.instrumentation.web import frameworks
-from rvbbit_otel.pipeline import Pipeline
-from rvbbit_otel.propagation import caller_id_of, context_from_environment
-from rvbbit_otel.registry import EchoRegistry
-from rvbbit_otel.scope import open_scopes_with
+from rvbbit_otel.instrumentation.wrapping.patches import Patches
+from rvbbit_otel.sdk.install import Pipeline
 from rvbbit_otel.settings import PREFIX, Settings
-from rvbbit_otel.telemetry import Counters, count_with, failed
-from rvbbit_otel.work import believe_inherited_for
 
 _logger = logging.getLogger("rvbbit_otel")
 _PROVIDERS: Final = ("tracer_provider", "logger_provider", "meter_provider")
@@ -93,7 +94,7 @@ class Instrumentation:
         Raises ConfigurationError for one of these that can't be instrumented: `stop` takes out what is in place by then.
         """
         believe_inherited_for(self.settings.session_ttl)
-        self._no_more_collections = collecting.watch()
+        self._no_more_collections = garbage_collection.watch()
         self._no_more_counts = count_with(self.counters)
         self._watch.install(*self._given)
         Threads(self._wrapping).install()
@@ -270,7 +271,7 @@ def _from_files(files: tuple[str, ...], asked_in_code: bool) -> dict[str, Runner
     """The specs in these files by name. One that can't be read raises SpecError where code named it; else it is logged and left out."""
     if not files:
         return {}
-    from rvbbit_otel.instrumentation.specfile import load_spec  # Few have such files.
+    from rvbbit_otel.instrumentation.runners.toml_file import load_spec  # Few have such files.
 
     specs: dict[str, RunnerSpec] = {}
     for file in files:

@@ -22,9 +22,9 @@ from opentelemetry.sdk.environment_variables import (
     OTEL_SERVICE_NAME,
 )
 
-from rvbbit_otel.ending import MOST_QUEUED
 from rvbbit_otel.errors import ConfigurationError
-from rvbbit_otel.instrumentation.specfile import load_spec
+from rvbbit_otel.instrumentation.runners.toml_file import load_spec
+from rvbbit_otel.sdk.bounded_export import MOST_QUEUED
 from rvbbit_otel.settings import PREFIX, Settings
 
 RUNNER_FILES: Final = f"{PREFIX}RUNNER_FILES"

@@ -11,9 +11,9 @@ from opentelemetry._logs import _internal as _logs_internal
 from opentelemetry.metrics import _internal as _metrics_internal
 from opentelemetry.sdk.trace import TracerProvider
 
-from rvbbit_otel.instrumentation.patching import Patches, TargetMissingError
-from rvbbit_otel.pipeline import Pipeline
-from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.counters import Counters
+from rvbbit_otel.instrumentation.wrapping.patches import Patches, TargetMissingError
+from rvbbit_otel.sdk.install import Pipeline
 
 # Where each kind is set. The private one is what every way of setting a provider comes through; the public one is for versions without it.
 _SETTERS: Final = (

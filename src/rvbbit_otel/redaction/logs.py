@@ -16,10 +16,10 @@ from opentelemetry.sdk._logs.export import (
     SimpleLogRecordProcessor,
 )
 
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.redaction.records import Redactor
 from rvbbit_otel.redaction.table import LOG_BODY
 from rvbbit_otel.redaction.values import without_message
-from rvbbit_otel.telemetry import Counters
 
 # Of these we know that they export.
 EXPORTING: Final = (BatchLogRecordProcessor, SimpleLogRecordProcessor)

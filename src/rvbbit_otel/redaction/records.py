@@ -13,11 +13,11 @@ from opentelemetry.trace import Link, Status
 
 from rvbbit_otel.attributes import CALLER_ID, CALLER_ORIGIN, CALLER_SOURCE, SESSION_ID
 from rvbbit_otel.clean_text import with_entries
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.redaction.table import STATUS_DESCRIPTION
 from rvbbit_otel.redaction.text import marker
 from rvbbit_otel.redaction.values import Values, without_message
 from rvbbit_otel.settings import Settings
-from rvbbit_otel.telemetry import Counters
 
 # Resources and scopes seen lately; there are as many as tracers.
 _MOST_KEPT: Final = 1024

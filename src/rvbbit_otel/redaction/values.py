@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from rvbbit_otel.attributes import CALLER_METADATA, DB_QUERY_TEXT
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.host_signals import from_handler
 from rvbbit_otel.redaction import sql, text
 from rvbbit_otel.redaction.rules import Rules
 from rvbbit_otel.redaction.secret_text import without_secrets
 from rvbbit_otel.redaction.table import Action
 from rvbbit_otel.settings import Settings
-from rvbbit_otel.telemetry import Counters
 
 Rule = Callable[[Any], Any]
 

@@ -26,7 +26,7 @@ from tests.contract.programs import SPEC  # noqa: E402
 from tests.contract.toyrunner import Work, toy  # noqa: E402
 
 import rvbbit_otel.instrumentation.instrumentor  # noqa: E402
-import rvbbit_otel.otlp_encoding  # noqa: E402, F401
+import rvbbit_otel.sdk.otlp_encoder  # noqa: E402, F401
 from rvbbit_otel import called_by  # noqa: E402
 from rvbbit_otel.instrumentation import RvbbitInstrumentor  # noqa: E402
 

@@ -9,7 +9,7 @@ _I: Final = "rvbbit_otel.instrumentation"
 _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
     "stands where the host's callable stood, and calls it": (
         *(
-            f"{_I}.calls:{name}"
+            f"{_I}.wrapping.wrappers:{name}"
             for name in (
                 "entering_wrapper.<locals>.call",
                 "returning_wrapper.<locals>.call",
@@ -23,9 +23,9 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
                 "replacing_wrapper.<locals>.call",
             )
         ),
-        *(f"{_I}.mending:Mending.{name}.<locals>.call" for name in ("asked", "guessed", "passed")),
-        f"{_I}.variables:with_variables.<locals>.call",
-        f"{_I}.variables:with_variables.<locals>.call.<locals>.as_caller",
+        *(f"{_I}.handlers.caller_answers:Mending.{name}.<locals>.call" for name in ("asked", "guessed", "passed")),
+        f"{_I}.wrapping.variables:with_variables.<locals>.call",
+        f"{_I}.wrapping.variables:with_variables.<locals>.call.<locals>.as_caller",
         f"{_I}.providers:Providers._watch.<locals>.watching",
         *(f"{_I}.carry.wrapping:Wrapping.{name}.<locals>.call" for name in ("before", "after")),
         f"{_I}.carry.event_loops:EventLoops._during.<locals>.call",
@@ -41,9 +41,9 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
             f"{_I}.carry.taking:Taking._replace_simple_queue.<locals>.SimpleQueue.{name}"
             for name in ("put", "put_nowait", "get", "get_nowait")
         ),
-        "rvbbit_otel.pipeline:Pipeline._with_each_added.<locals>.adding",
-        "rvbbit_otel.encoder:quicken.<locals>.ours",
-        "rvbbit_otel.ending:end_with.<locals>.patient",
+        "rvbbit_otel.sdk.install:Pipeline._with_each_added.<locals>.adding",
+        "rvbbit_otel.sdk.batch_splitting:quicken.<locals>.ours",
+        "rvbbit_otel.sdk.bounded_export:end_with.<locals>.patient",
     ),
     "runs what the host handed over": (
         f"{_I}.carry.event_loops:_within",
@@ -53,17 +53,17 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         f"{_I}.carry.threads:Threads._carry_into.<locals>.run_as_job",
         f"{_I}.carry.threads:Threads._schedule.<locals>.call",
         f"{_I}.carry.processes:CarriedCall.__call__",
-        f"{_I}.flows:Job.run",
-        f"{_I}.mending:_said_to_anybody.<locals>.ask",
-        f"{_I}.queries:Queries.carried.<locals>.call",
-        f"{_I}.queries:Queries._call_attached",
-        "rvbbit_otel.collecting:apart",
+        f"{_I}.execution:Job.run",
+        f"{_I}.handlers.caller_answers:_said_to_anybody.<locals>.ask",
+        f"{_I}.state.udf_queries:Queries.carried.<locals>.call",
+        f"{_I}.state.udf_queries:Queries._call_attached",
+        "rvbbit_otel.attribution.garbage_collection:apart",
     ),
     "makes the host's own steps": (
-        *(f"{_I}.steps:{name}" for name in ("read", "read_async", "_close")),
-        f"{_I}.streams:await_within",
+        *(f"{_I}.wrapping.steps:{name}" for name in ("read", "read_async", "_close")),
+        f"{_I}.wrapping.streams:await_within",
         *(
-            f"{_I}.streams:{name}"
+            f"{_I}.wrapping.streams:{name}"
             for name in (
                 "Stream.__enter__",
                 "Stream.__exit__",
@@ -82,14 +82,14 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
             )
         ),
         *(
-            f"{_I}.entered:Entered.{name}"
+            f"{_I}.wrapping.entered:Entered.{name}"
             for name in ("__enter__", "__exit__", "__aenter__", "_self_aenter", "__aexit__")
         ),
-        "rvbbit_otel.decorating:_in_block",
-        "rvbbit_otel.decorating:_in_block_async",
-        "rvbbit_otel.decorating:decorated.<locals>.call",
-        "rvbbit_otel.decorating:decorated.<locals>.call_coroutine",
-        "rvbbit_otel.decorating:_awaited_in_block",
+        "rvbbit_otel.attribution.decorating:_in_block",
+        "rvbbit_otel.attribution.decorating:_in_block_async",
+        "rvbbit_otel.attribution.decorating:decorated.<locals>.call",
+        "rvbbit_otel.attribution.decorating:decorated.<locals>.call_coroutine",
+        "rvbbit_otel.attribution.decorating:_awaited_in_block",
         *(f"{_I}.web.asgi:{name}" for name in ("AsgiCallers.__call__", "answer", "answer.<locals>.sending")),
         *(
             f"{_I}.web.wsgi:{name}"
@@ -101,16 +101,16 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         *(f"{_I}.web.frameworks:wrap.<locals>.{name}" for name in ("by_asgi", "by_wsgi")),
     ),
     "is called by the host itself, and only keeps what it is given": (
-        "rvbbit_otel.scope:called_by.__init__",
-        "rvbbit_otel.scope:called_by.__enter__",
-        "rvbbit_otel.scope:called_by.__exit__",
+        "rvbbit_otel.attribution.scope:called_by.__init__",
+        "rvbbit_otel.attribution.scope:called_by.__enter__",
+        "rvbbit_otel.attribution.scope:called_by.__exit__",
         f"{_I}:__getattr__",
         "rvbbit_otel:__getattr__",
         "rvbbit_otel:__dir__",
-        "rvbbit_otel.log_fields:CallerLogFilter.filter",
-        "rvbbit_otel.scope:called_by.__call__",
+        "rvbbit_otel.sdk.log_fields:CallerLogFilter.filter",
+        "rvbbit_otel.attribution.scope:called_by.__call__",
         f"{_I}.instrumentor:RvbbitInstrumentor.current",
-        f"{_I}.flows:Within.__init__",
+        f"{_I}.execution:Within.__init__",
         f"{_I}.web.asgi:AsgiCallers.__init__",
         f"{_I}.web.wsgi:WsgiCallers.__init__",
     ),
@@ -118,47 +118,50 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         f"{_I}.web.naming:Naming.__init__",
     ),
     "is a part of the SDK, and passes on to the host's own": (
-        *(f"rvbbit_otel.processor:CallerSpanProcessor.{name}" for name in ("shutdown", "force_flush")),
-        *(f"rvbbit_otel.log_processor:CallerLogRecordProcessor.{name}" for name in ("shutdown", "force_flush")),
-        *(f"rvbbit_otel.propagation:GuardedPropagator.{name}" for name in ("fields", "inject", "extract")),
-        *(f"rvbbit_otel.sampler:AttributionSampler.{name}" for name in ("should_sample", "get_description")),
-        *(f"{_I}.filling:Filling.{name}" for name in ("on_start", "on_end", "shutdown", "force_flush")),
+        *(f"rvbbit_otel.sdk.span_processor:CallerSpanProcessor.{name}" for name in ("shutdown", "force_flush")),
         *(
-            f"rvbbit_otel.repair:RepairingSpanExporter.{name}"
+            f"rvbbit_otel.sdk.log_record_processor:CallerLogRecordProcessor.{name}"
+            for name in ("shutdown", "force_flush")
+        ),
+        *(f"rvbbit_otel.attribution.propagation:GuardedPropagator.{name}" for name in ("fields", "inject", "extract")),
+        *(f"rvbbit_otel.sdk.sampler:AttributionSampler.{name}" for name in ("should_sample", "get_description")),
+        *(f"{_I}.emit.span_attributes:Filling.{name}" for name in ("on_start", "on_end", "shutdown", "force_flush")),
+        *(
+            f"rvbbit_otel.sdk.exporter:RepairingSpanExporter.{name}"
             for name in ("export", "_in_parts", "shutdown", "force_flush")
         ),
         *(f"rvbbit_otel.redaction.logs:RedactingLogExporter.{name}" for name in ("export", "shutdown", "force_flush")),
-        *(f"rvbbit_otel.ending:Noting.{name}" for name in ("export", "shutdown", "__getattr__")),
-        *(f"rvbbit_otel.ending:_Waited.{name}" for name in ("join", "__getattr__")),
-        "rvbbit_otel.ending:Queue.appendleft",
-        *(f"rvbbit_otel.drops:CountingDrops.{name}" for name in ("drop_items", "__getattr__")),
+        *(f"rvbbit_otel.sdk.bounded_export:Noting.{name}" for name in ("export", "shutdown", "__getattr__")),
+        *(f"rvbbit_otel.sdk.bounded_export:_Waited.{name}" for name in ("join", "__getattr__")),
+        "rvbbit_otel.sdk.bounded_export:Queue.appendleft",
+        *(f"rvbbit_otel.sdk.drop_counter:CountingDrops.{name}" for name in ("drop_items", "__getattr__")),
     ),
     "is called by OpenTelemetry's launcher": (
         f"{_I}.instrumentor:RvbbitInstrumentor.instrument",
         f"{_I}.instrumentor:RvbbitInstrumentor.instrumentation_dependencies",
     ),
     "is where every net counts: what goes wrong in it is counted and logged by itself": (
-        "rvbbit_otel.telemetry:Counters.error",
-        "rvbbit_otel.telemetry:failed",
+        "rvbbit_otel.counters:Counters.error",
+        "rvbbit_otel.counters:failed",
     ),
 }
 # What attaches a context with its last instruction, puts back one that was attached, or forgets a frame. There is nothing in it that can raise, and
 # struck before it has done so it would leave that behind. `tests/unit/instrumentation/test_faults.py` breaks it by hand: the host has its result.
 PLAIN: Final = (
-    f"{_I}.flows:enter",
-    f"{_I}.flows:leave",
-    f"{_I}.flows:Within.__exit__",
-    f"{_I}.flows:Asked.__exit__",
-    f"{_I}.streams:Steps.__exit__",
-    "rvbbit_otel.driven:Frames.forget",
-    f"{_I}.entered:_Call.__exit__",
+    f"{_I}.execution:enter",
+    f"{_I}.execution:leave",
+    f"{_I}.execution:Within.__exit__",
+    f"{_I}.execution:Asked.__exit__",
+    f"{_I}.wrapping.streams:Steps.__exit__",
+    "rvbbit_otel.attribution.driven_generators:Frames.forget",
+    f"{_I}.wrapping.entered:_Call.__exit__",
 )
 DOORS: Final[dict[str, str]] = {name: reason for reason, names in _BY_REASON.items() for name in names}
 
 # What of ours a host never runs: another process does.
 ELSEWHERE: Final[dict[str, str]] = {
     "rvbbit_otel.all_in_one": "the all-in-one",
-    "rvbbit_otel.checkup": "`rvbbit-otel doctor`",
+    "rvbbit_otel.doctor": "`rvbbit-otel doctor`",
     "rvbbit_otel.cli": "the commands",
     "rvbbit_otel.demo": "`rvbbit-otel demo`",
     "rvbbit_otel.hosts": "the commands and the all-in-one",
@@ -166,8 +169,8 @@ ELSEWHERE: Final[dict[str, str]] = {
     "rvbbit_otel.storage": "the commands, against a store",
     "rvbbit_otel.instrumentation.web.django": "a host of Django's: `make test-web-jobs`",
     "rvbbit_otel.instrumentation.launcher": "`rvbbit-otel run`, which then becomes the host",
-    "rvbbit_otel.instrumentation.inspection": "`rvbbit-otel doctor`, which tries a spec",
-    "rvbbit_otel.instrumentation.probing": "`rvbbit-otel doctor`, in a child",
+    "rvbbit_otel.doctor.inspection": "`rvbbit-otel doctor`, which tries a spec",
+    "rvbbit_otel.doctor.probe_program": "`rvbbit-otel doctor`, in a child",
 }
 _UNREACHED: Final[dict[str, str]] = {
     "runs after something of ours has failed, or where another version of the SDK has other names (`test_renamed.py`)": """
@@ -262,7 +265,7 @@ _UNREACHED: Final[dict[str, str]] = {
         instrumentation.jobs.tools:Tools.said_here instrumentation.jobs.tools:Tools.serve.<locals>.call""",
 }
 # On threads of DuckDB's own, which not every life of this host has.
-BY_CHANCE: Final = frozenset({f"{_I}.queries:Queries._call_attached"})
+BY_CHANCE: Final = frozenset({f"{_I}.state.udf_queries:Queries._call_attached"})
 UNREACHED: Final[dict[str, str]] = {
     f"rvbbit_otel.{name}": reason for reason, names in _UNREACHED.items() for name in names.split()
 }

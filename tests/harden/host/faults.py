@@ -20,13 +20,6 @@ from tests.harden.host import life  # noqa: E402
 from tests.harden.host.scenes import SCENES  # noqa: E402
 
 # What is imported late, or by some hosts only: before the forks.
-import rvbbit_otel.instrumentation.instrumentor  # noqa: E402
-import rvbbit_otel.instrumentation.specfile  # noqa: E402
-import rvbbit_otel.instrumentation.web  # noqa: E402
-import rvbbit_otel.log_fields  # noqa: E402
-import rvbbit_otel.log_processor  # noqa: E402
-import rvbbit_otel.otlp_encoding  # noqa: E402
-import rvbbit_otel.redaction.logs  # noqa: E402, F401
 
 # So many scenes of those that reach a place.
 _SCENES: Final = 2

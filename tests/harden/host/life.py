@@ -170,7 +170,7 @@ def live(
     counting: list[Any] = []
     each("start")
     if ours:
-        from rvbbit_otel import called_by, telemetry
+        from rvbbit_otel import called_by, counters
         from rvbbit_otel.instrumentation import RvbbitInstrumentor
 
         if variant == CLOSED:
@@ -187,7 +187,7 @@ def live(
             _instrumented(variant)
         except Exception as error:
             escaped.append(f"left instrument(): {error!r}")
-        counting = [telemetry._nobodys, *telemetry._at_work]
+        counting = [counters._nobodys, *counters._at_work]
     try:
         reader = InMemoryMetricReader()
         limits = SpanLimits(max_span_attributes=24, max_span_attribute_length=40) if variant == CLOSED else None

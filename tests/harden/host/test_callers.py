@@ -11,7 +11,7 @@ from opentelemetry.context import Context, attach
 from tests.harden.host.mutations import lines, mutated
 
 from rvbbit_otel import called_by, current_caller
-from rvbbit_otel.caller import MAX_METADATA_BYTES, Caller
+from rvbbit_otel.attribution.caller import MAX_METADATA_BYTES, Caller
 from rvbbit_otel.errors import InvalidIdError
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import strategies
 from tests.harden.host.mutations import lines, mutated
 
+from rvbbit_otel.attribution.propagation import caller_of, context_from_environment
 from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation.launcher import environment_for
-from rvbbit_otel.propagation import caller_of, context_from_environment
 from rvbbit_otel.settings import PREFIX, Settings
 
 VARIABLES = [PREFIX + field.name.upper() for field in fields(Settings)]

@@ -12,8 +12,8 @@ from hypothesis import strategies
 from tests.harden.host.mutations import CORPUS, mutated
 
 from rvbbit_otel.errors import SpecError
-from rvbbit_otel.instrumentation.spec import RunnerSpec
-from rvbbit_otel.instrumentation.specfile import load_spec, parse_spec, spec_as_toml
+from rvbbit_otel.instrumentation.runners.toml_file import load_spec, parse_spec, spec_as_toml
+from rvbbit_otel.instrumentation.spec.model import RunnerSpec
 
 SEEDS = [path.read_text() for path in sorted((CORPUS / "specs").glob("*.toml"))]
 _HANGS_SECONDS = 20

@@ -9,8 +9,8 @@ from tests.conftest import Store
 from tests.support.otlp_fuzz import Fuzz
 from tests.support.sizes import SEED, sized
 
-from rvbbit_otel.all_in_one.left_out import left_out
-from rvbbit_otel.all_in_one.otlp_requests import UnreadableBodyError, prepare
+from rvbbit_otel.all_in_one.otlp.rejections import left_out
+from rvbbit_otel.all_in_one.otlp.requests import UnreadableBodyError, prepare
 from rvbbit_otel.storage.otlp import logs_insert, traces_insert
 
 REQUESTS = sized(400, full=10_000)

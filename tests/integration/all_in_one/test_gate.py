@@ -20,10 +20,10 @@ from tests.support.files import ROOT
 from tests.support.grafana import Range, board_queries, expand
 from tests.support.hostile_sql import STATEMENTS
 
-from rvbbit_otel.all_in_one.engine import Engine
-from rvbbit_otel.all_in_one.engine_error import EngineError
-from rvbbit_otel.all_in_one.gate import Gate
+from rvbbit_otel.all_in_one.engine.engine import Engine
+from rvbbit_otel.all_in_one.engine.error import EngineError
 from rvbbit_otel.all_in_one.options import Options
+from rvbbit_otel.all_in_one.statements.gate import Gate
 from rvbbit_otel.storage.audits import load_audits
 from rvbbit_otel.storage.files import text_of
 from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from tests.support.sizes import SEED, sized
 
-from rvbbit_otel.all_in_one.engine import Engine
-from rvbbit_otel.all_in_one.engine_error import EngineError
-from rvbbit_otel.all_in_one.gate import Gate
+from rvbbit_otel.all_in_one.engine.engine import Engine
+from rvbbit_otel.all_in_one.engine.error import EngineError
 from rvbbit_otel.all_in_one.options import Options
+from rvbbit_otel.all_in_one.statements.gate import Gate
 
 SEEDS = (20261126, 7, SEED)
 MUTATIONS = sized(1500, full=15_000)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rvbbit_otel.all_in_one.engine import Engine
-from rvbbit_otel.all_in_one.engine_error import EngineError
+from rvbbit_otel.all_in_one.engine.engine import Engine
+from rvbbit_otel.all_in_one.engine.error import EngineError
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.errors import ConfigurationError
 
@@ -17,7 +17,7 @@ DENIED = 497
 OPEN = """
 import sys
 from pathlib import Path
-from rvbbit_otel.all_in_one.engine import Engine
+from rvbbit_otel.all_in_one.engine.engine import Engine
 from rvbbit_otel.all_in_one.options import Options
 
 engine = Engine(Options(Path(sys.argv[1])))

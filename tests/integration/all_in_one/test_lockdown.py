@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from tests.support.all_in_one import running_all_in_one
 
-from rvbbit_otel.all_in_one.engine import Engine
-from rvbbit_otel.all_in_one.engine_error import EngineError
+from rvbbit_otel.all_in_one.engine.engine import Engine
+from rvbbit_otel.all_in_one.engine.error import EngineError
 
 SECRET = "planted-canary"
 
@@ -24,7 +24,7 @@ SECRET = "planted-canary"
 PROGRAM = """
 import json, os, sys, threading
 from pathlib import Path
-from rvbbit_otel.all_in_one.lockdown import lock_down
+from rvbbit_otel.all_in_one.engine.lockdown import lock_down
 
 store, secret, planted, port = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 (store / "work").mkdir(parents=True)
@@ -115,7 +115,7 @@ def test_the_start_says_whether_files_are_closed_and_leaves_nothing_in_the_folde
 READERS = """
 import json, socket, sys
 from pathlib import Path
-from rvbbit_otel.all_in_one import engine as module
+from rvbbit_otel.all_in_one.engine.engine import engine as module
 from rvbbit_otel.all_in_one.options import Options
 
 # No grants, no gate, no Landlock: a reader's settings alone.

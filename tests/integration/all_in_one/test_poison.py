@@ -21,10 +21,10 @@ from tests.support.otlp import NOW, SpanRecord, row, traces
 from tests.support.otlp_values import stored_text
 from tests.support.programs import until
 
-from rvbbit_otel.all_in_one.engine import Engine, Session
-from rvbbit_otel.all_in_one.engine_error import EngineError
-from rvbbit_otel.all_in_one.otlp_requests import Request, prepare
-from rvbbit_otel.all_in_one.trial import Fault, find_fault
+from rvbbit_otel.all_in_one.engine.engine import Engine, Session
+from rvbbit_otel.all_in_one.engine.error import EngineError
+from rvbbit_otel.all_in_one.ingest.trial import Fault, find_fault
+from rvbbit_otel.all_in_one.otlp.requests import Request, prepare
 from rvbbit_otel.errors import StoreError
 from rvbbit_otel.storage.audits import find_audit, run_audit
 from rvbbit_otel.storage.client import ClickHouseDatabase

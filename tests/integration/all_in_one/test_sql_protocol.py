@@ -21,7 +21,7 @@ import pytest
 from tests.support.all_in_one import AllInOne, running_all_in_one
 from urllib3.filepost import encode_multipart_formdata
 
-from rvbbit_otel.all_in_one import blocks
+from rvbbit_otel.all_in_one.http import blocks
 
 SECRET = "the secret of another file"
 FOREVER = "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(number, '{}')"

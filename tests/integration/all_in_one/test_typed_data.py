@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.conftest import Store
 
-from rvbbit_otel.all_in_one.engine import Engine
-from rvbbit_otel.all_in_one.engine_error import EngineError
-from rvbbit_otel.all_in_one.inserts import LANDING_TABLES
-from rvbbit_otel.all_in_one.typed_data import check_types
+from rvbbit_otel.all_in_one.engine.engine import Engine
+from rvbbit_otel.all_in_one.engine.error import EngineError
+from rvbbit_otel.all_in_one.statements.inserts import LANDING_TABLES
+from rvbbit_otel.all_in_one.statements.typed_data import check_types
 from rvbbit_otel.storage.migrations import apply
 
 ZONES = frozenset({"", "UTC", "Europe/Berlin"})

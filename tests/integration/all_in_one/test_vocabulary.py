@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from rvbbit_otel.all_in_one.engine import Engine
-from rvbbit_otel.all_in_one.engine_error import EngineError
-from rvbbit_otel.all_in_one.gate import Gate
+from rvbbit_otel.all_in_one.engine.engine import Engine
+from rvbbit_otel.all_in_one.engine.error import EngineError
 from rvbbit_otel.all_in_one.options import Options
-from rvbbit_otel.all_in_one.query_settings import can_be_set
-from rvbbit_otel.all_in_one.vocabulary import LAST, ZONE, Rule, lines
+from rvbbit_otel.all_in_one.statements.gate import Gate
+from rvbbit_otel.all_in_one.statements.query_settings import can_be_set
+from rvbbit_otel.all_in_one.statements.vocabulary import LAST, ZONE, Rule, lines
 
 REFUSED = Path(__file__).with_name("refused_functions.txt").read_text().split()
 # Forms that a function, or its name, can be asked for in. {name}: the function.

@@ -22,9 +22,9 @@ _IN_ANOTHER_ZONE = """
 import sys
 import chdb
 from pathlib import Path
-from rvbbit_otel.all_in_one.engine import Engine
+from rvbbit_otel.all_in_one.engine.engine import Engine
 from rvbbit_otel.all_in_one.options import Options
-from rvbbit_otel.all_in_one.otlp_requests import prepare
+from rvbbit_otel.all_in_one.otlp.requests import prepare
 from rvbbit_otel.storage.migrations import apply
 from rvbbit_otel.storage.otlp import traces_insert
 

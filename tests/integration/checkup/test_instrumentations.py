@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rvbbit_otel.checkup import instrumentations
-from rvbbit_otel.checkup.links import Link
+from rvbbit_otel.doctor import instrumentations
+from rvbbit_otel.doctor.links import Link
 
 GOOD = """
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from rvbbit_otel.checkup import examine_runners, runners
-from rvbbit_otel.checkup.links import Link
+from rvbbit_otel.doctor import examine_runners, runners
+from rvbbit_otel.doctor.links import Link
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation.runners import SHIPPED
 

@@ -15,7 +15,7 @@ from tests.support.grafana import Range, expand
 from tests.support.otlp import NOW
 from tests.support.story import CALLER, SESSION, TRACE, tell
 
-from rvbbit_otel.all_in_one.engine import Engine
+from rvbbit_otel.all_in_one.engine.engine import Engine
 from rvbbit_otel.storage import migrations
 from rvbbit_otel.storage.audits import load_audits
 

@@ -18,7 +18,7 @@ from tests.support.engine_process import CLUSTERS, EngineProcess, running_engine
 from tests.support.grafana import Range, board_queries, expand
 from tests.support.otlp import NOW, SpanRecord, Value, logs, row, traces
 
-from rvbbit_otel.all_in_one.engine import Engine
+from rvbbit_otel.all_in_one.engine.engine import Engine
 from rvbbit_otel.errors import ConfigurationError, SchemaError
 from rvbbit_otel.storage import migrations
 from rvbbit_otel.storage.audits import load_audits

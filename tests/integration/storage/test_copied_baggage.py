@@ -20,10 +20,10 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from tests.conftest import Store
 
-from rvbbit_otel.caller import Caller, SessionId
-from rvbbit_otel.propagation import GuardedPropagator, with_caller, with_session
+from rvbbit_otel.attribution.caller import Caller, SessionId
+from rvbbit_otel.attribution.propagation import GuardedPropagator, with_caller, with_session
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.settings import Settings
-from rvbbit_otel.telemetry import Counters
 
 FOX = Caller.of("sql-fox", {"origin": "sql"})
 STANDARD = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])

@@ -11,9 +11,9 @@ from tests.conftest import Store
 from tests.support.otlp import NOW, SpanRecord, logs, row, traces
 from tests.support.sizes import SEED, sized
 
-from rvbbit_otel.all_in_one.engine_error import EngineError
-from rvbbit_otel.all_in_one.otlp_requests import prepare
-from rvbbit_otel.all_in_one.trial import Fault, find_fault
+from rvbbit_otel.all_in_one.engine.error import EngineError
+from rvbbit_otel.all_in_one.ingest.trial import Fault, find_fault
+from rvbbit_otel.all_in_one.otlp.requests import prepare
 from rvbbit_otel.storage.audits import load_audits, run_audit
 from rvbbit_otel.storage.otlp import traces_insert
 

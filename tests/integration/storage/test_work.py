@@ -9,7 +9,7 @@ import pytest
 from benchmarks.store import SQL, statement
 from tests.conftest import Store
 
-from rvbbit_otel.all_in_one.engine import as_parameters
+from rvbbit_otel.all_in_one.engine.engine import as_parameters
 from rvbbit_otel.storage.audits import load_audits, run_audit
 from rvbbit_otel.storage.files import read as packaged
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rvbbit_otel.all_in_one import bodies
+from rvbbit_otel.all_in_one.http import bodies
 from rvbbit_otel.errors import StoreUnavailableError
 
 MIB = 1024 * 1024

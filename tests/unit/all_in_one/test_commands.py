@@ -9,9 +9,9 @@ import chdb
 import pytest
 from tests.conftest import Store
 
-from rvbbit_otel.all_in_one.commands import Command, Kill, Set, Use, may_be_command, read_command
-from rvbbit_otel.all_in_one.engine_error import EngineError
-from rvbbit_otel.all_in_one.small_statements import tokens_of
+from rvbbit_otel.all_in_one.engine.error import EngineError
+from rvbbit_otel.all_in_one.statements.commands import Command, Kill, Set, Use, may_be_command, read_command
+from rvbbit_otel.all_in_one.statements.small_statements import tokens_of
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 
-from rvbbit_otel.all_in_one import connections
-from rvbbit_otel.all_in_one.asgi import Receive, Scope, Send
+from rvbbit_otel.all_in_one.http import connections
+from rvbbit_otel.all_in_one.http.asgi import Receive, Scope, Send
 
 GOOD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
 SLOW = b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx"

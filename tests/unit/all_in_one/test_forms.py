@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.filepost import encode_multipart_formdata
 
-from rvbbit_otel.all_in_one.bodies import CorruptBodyError
-from rvbbit_otel.all_in_one.forms import Part, boundary_of, read_form
+from rvbbit_otel.all_in_one.http.bodies import CorruptBodyError
+from rvbbit_otel.all_in_one.http.forms import Part, boundary_of, read_form
 
 
 @given(

@@ -12,17 +12,17 @@ from tests.support.ingest import FakeEngine, Held, Trials, request
 from tests.support.otlp import row, traces
 from tests.support.programs import until
 
-from rvbbit_otel.all_in_one import ingest as module
-from rvbbit_otel.all_in_one.engine_error import EngineError
-from rvbbit_otel.all_in_one.ingest import Ingest
+from rvbbit_otel.all_in_one.engine.error import EngineError
+from rvbbit_otel.all_in_one.ingest.ingest import Ingest
+from rvbbit_otel.all_in_one.ingest.ingest import ingest as module
+from rvbbit_otel.all_in_one.ingest.quarantine import Kept, Quarantine
+from rvbbit_otel.all_in_one.ingest.storing import Storing
+from rvbbit_otel.all_in_one.ingest.trial import Fault
 from rvbbit_otel.all_in_one.journal import Journal, Sync
 from rvbbit_otel.all_in_one.journal import writer as writer_module
-from rvbbit_otel.all_in_one.otlp_requests import MAX_COST, Request
-from rvbbit_otel.all_in_one.quarantine import Kept, Quarantine
-from rvbbit_otel.all_in_one.storing import Storing
-from rvbbit_otel.all_in_one.trial import Fault
+from rvbbit_otel.all_in_one.otlp.requests import MAX_COST, Request
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.errors import StoreUnavailableError
-from rvbbit_otel.telemetry import Counters
 
 MIB = 1024 * 1024
 BODIES = [traces(row(number)) for number in range(5)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rvbbit_otel.all_in_one.engine_error import EngineError
-from rvbbit_otel.all_in_one.inserts import Insert, is_insert, read_insert
+from rvbbit_otel.all_in_one.engine.error import EngineError
+from rvbbit_otel.all_in_one.statements.inserts import Insert, is_insert, read_insert
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.support.ingest import request
 
 from rvbbit_otel.all_in_one.journal import DamagedRecordError, Entry, Journal, Sync
 from rvbbit_otel.all_in_one.journal import journal as module
-from rvbbit_otel.all_in_one.otlp_requests import Request
+from rvbbit_otel.all_in_one.otlp.requests import Request
 from rvbbit_otel.errors import StoreCorruptError, StoreUnavailableError
 
 MIB = 1024 * 1024

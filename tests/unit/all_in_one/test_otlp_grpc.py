@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from rvbbit_otel.all_in_one import otlp_grpc
-from rvbbit_otel.all_in_one.otlp_grpc import Places
+from rvbbit_otel.all_in_one.endpoints import otlp_grpc
+from rvbbit_otel.all_in_one.endpoints.otlp_grpc import Places
 from rvbbit_otel.errors import StoreUnavailableError
 
 

@@ -15,10 +15,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tests.support.otlp import NOW, logs, row, traces
 from tests.support.otlp_values import TEXTS, VALUES, any_value
 
-from rvbbit_otel.all_in_one import otlp_json
-from rvbbit_otel.all_in_one.bodies import BodyTooLargeError
-from rvbbit_otel.all_in_one.otlp_json import to_protobuf
-from rvbbit_otel.all_in_one.otlp_requests import UnreadableBodyError
+from rvbbit_otel.all_in_one.http.bodies import BodyTooLargeError
+from rvbbit_otel.all_in_one.otlp import json_encoding
+from rvbbit_otel.all_in_one.otlp.json_encoding import to_protobuf
+from rvbbit_otel.all_in_one.otlp.requests import UnreadableBodyError
 
 IDS = ("traceId", "spanId", "parentSpanId")
 
@@ -163,9 +163,9 @@ def test_what_is_no_request_is_refused_with_the_reason(body: str, said: str) -> 
 
 def test_a_body_of_too_many_objects_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     body = b'{"resourceSpans":[' + b",".join([b"{}"] * 99) + b"]}"
-    monkeypatch.setattr(otlp_json, "MAX_PARTS", 101)
+    monkeypatch.setattr(json_encoding, "MAX_PARTS", 101)
     assert to_protobuf("traces", body) == b"\x0a\x00" * 99
-    monkeypatch.setattr(otlp_json, "MAX_PARTS", 100)
+    monkeypatch.setattr(json_encoding, "MAX_PARTS", 100)
     monkeypatch.setattr(json, "loads", lambda _: pytest.fail("it was read"))
     with pytest.raises(BodyTooLargeError, match="over 100 objects"):
         to_protobuf("traces", body)

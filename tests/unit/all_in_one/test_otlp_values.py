@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.otlp_values import VALUES, any_value, json_text
 
-from rvbbit_otel.all_in_one import otlp_values
-from rvbbit_otel.all_in_one.otlp_values import MalformedError, Structures, TooManyValuesError, fields, number_text
+from rvbbit_otel.all_in_one.otlp import values
+from rvbbit_otel.all_in_one.otlp.values import MalformedError, Structures, TooManyValuesError, fields, number_text
 
 # What Go 1.26 prints for these, by encoding/json.
 GO = [
@@ -152,6 +152,6 @@ def test_of_a_value_or_a_key_that_comes_twice_the_last_counts() -> None:
     ids=["empty items", "unknown fields", "lists that are overwritten", "text that is escaped"],
 )
 def test_work_has_a_bound(data: bytes, most: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(otlp_values, most, 90 if most == "MAX_FIELDS" else 500)
+    monkeypatch.setattr(values, most, 90 if most == "MAX_FIELDS" else 500)
     with pytest.raises(TooManyValuesError, match="send fewer"):
         Structures().rendered(data, is_map=False)

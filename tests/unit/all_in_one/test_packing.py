@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rvbbit_otel.all_in_one import blocks, bodies
-from rvbbit_otel.all_in_one.packing import Packer, encoding_for, pack_error
-from rvbbit_otel.all_in_one.unpacking import CLICKHOUSE, unpacker_of
+from rvbbit_otel.all_in_one.answering.packing import Packer, encoding_for, pack_error
+from rvbbit_otel.all_in_one.http import blocks, bodies
+from rvbbit_otel.all_in_one.http.unpacking import CLICKHOUSE, unpacker_of
 from rvbbit_otel.errors import StoreUnavailableError
 
 MIB = 1024 * 1024

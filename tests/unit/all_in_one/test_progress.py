@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from rvbbit_otel.all_in_one.progress import Progress
+from rvbbit_otel.all_in_one.ingest.progress import Progress
 
 
 def test_who_asks_where_nothing_is_on_its_way_does_not_wait() -> None:

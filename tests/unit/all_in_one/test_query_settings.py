@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from rvbbit_otel.all_in_one import query_settings
-from rvbbit_otel.all_in_one.engine_error import EngineError
+from rvbbit_otel.all_in_one.engine.error import EngineError
 from rvbbit_otel.all_in_one.options import Options
-from rvbbit_otel.all_in_one.vocabulary import lines
+from rvbbit_otel.all_in_one.statements import query_settings
+from rvbbit_otel.all_in_one.statements.vocabulary import lines
 
 OPTIONS = Options(Path("nowhere"), query_seconds=30, query_memory=1000, result_rows=100, result_bytes=50)
 ZONES = frozenset({"UTC", "Europe/Berlin"})

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from rvbbit_otel.all_in_one.engine_error import EngineError
-from rvbbit_otel.all_in_one.questions import Questions
+from rvbbit_otel.all_in_one.answering.questions import Questions
+from rvbbit_otel.all_in_one.engine.error import EngineError
 from rvbbit_otel.errors import StoreUnavailableError
 
 

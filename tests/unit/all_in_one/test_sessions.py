@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rvbbit_otel.all_in_one import sessions
-from rvbbit_otel.all_in_one.sessions import Sessions
+from rvbbit_otel.all_in_one.answering import sessions
+from rvbbit_otel.all_in_one.answering.sessions import Sessions
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 from tests.support.ingest import FakeEngine, Trials, request
 from tests.support.otlp import row, traces
 
-from rvbbit_otel.all_in_one import storing as module
-from rvbbit_otel.all_in_one.engine_error import EngineError
-from rvbbit_otel.all_in_one.storing import Failure, Storing
-from rvbbit_otel.all_in_one.trial import Fault
-from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.all_in_one.engine.error import EngineError
+from rvbbit_otel.all_in_one.ingest.ingest import storing as module
+from rvbbit_otel.all_in_one.ingest.storing import Failure, Storing
+from rvbbit_otel.all_in_one.ingest.trial import Fault
+from rvbbit_otel.counters import Counters
 
 BODIES = [traces(row(number)) for number in range(5)]
 # One number for both: a part that is damaged on the disk, and a body that is no protobuf.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rvbbit_otel.all_in_one.type_names import is_harmless_type
+from rvbbit_otel.all_in_one.statements.type_names import is_harmless_type
 
 ZONES = frozenset({"UTC", "Europe/Berlin"})
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from rvbbit_otel.checkup import environment
-from rvbbit_otel.checkup.links import Link
-from rvbbit_otel.checkup.probe import endpoint, probe
+from rvbbit_otel.doctor import environment
+from rvbbit_otel.doctor.links import Link
+from rvbbit_otel.doctor.probe import endpoint, probe
 from rvbbit_otel.storage.client import ClickHouseDatabase
 
 

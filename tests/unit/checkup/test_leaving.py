@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rvbbit_otel.checkup import environment
-from rvbbit_otel.checkup.leaving import leaving
-from rvbbit_otel.checkup.links import Link
+from rvbbit_otel.doctor import environment
+from rvbbit_otel.doctor.leaving import leaving
+from rvbbit_otel.doctor.links import Link
 from rvbbit_otel.redaction.table import CONTENT_WORDS, SECRET_WORDS, patterns
 from rvbbit_otel.settings import Settings
 

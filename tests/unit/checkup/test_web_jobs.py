@@ -4,7 +4,7 @@ import importlib.metadata
 
 import pytest
 
-from rvbbit_otel.checkup import web_jobs
+from rvbbit_otel.doctor import web_jobs
 from rvbbit_otel.settings import Settings
 
 

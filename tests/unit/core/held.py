@@ -17,11 +17,11 @@ from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from rvbbit_otel.attributes import CALLER_SOURCE
-from rvbbit_otel.caller import Caller, SessionId
-from rvbbit_otel.processor import CallerSpanProcessor
-from rvbbit_otel.propagation import with_caller, with_session
-from rvbbit_otel.registry import EchoRegistry
-from rvbbit_otel.stamping import STAMP_SLOT
+from rvbbit_otel.attribution.caller import Caller, SessionId
+from rvbbit_otel.attribution.propagation import with_caller, with_session
+from rvbbit_otel.attribution.registry import EchoRegistry
+from rvbbit_otel.attribution.stamping import STAMP_SLOT
+from rvbbit_otel.sdk.span_processor import CallerSpanProcessor
 
 FOX = Caller.of("sql-clever-fox-abc123", {"origin": "sql"})
 CONTEXTS: dict[str, Callable[[], Context]] = {

@@ -8,20 +8,20 @@ from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 
-from rvbbit_otel.caller import Caller, CallerId, SessionId
-from rvbbit_otel.pipeline import Pipeline
-from rvbbit_otel.propagation import (
+from rvbbit_otel.attribution.caller import Caller, CallerId, SessionId
+from rvbbit_otel.attribution.propagation import (
     GuardedPropagator,
     caller_of,
     session_of,
     with_caller,
     with_session,
 )
-from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.attribution.registry import EchoRegistry
+from rvbbit_otel.attribution.stamping import Stamper
+from rvbbit_otel.attribution.work import work_of
+from rvbbit_otel.counters import Counters
+from rvbbit_otel.sdk.install import Pipeline
 from rvbbit_otel.settings import Settings
-from rvbbit_otel.stamping import Stamper
-from rvbbit_otel.telemetry import Counters
-from rvbbit_otel.work import work_of
 
 FOX, OWL = Caller.of("sql-fox", None), Caller.of("sql-owl", None)
 

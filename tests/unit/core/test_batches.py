@@ -23,14 +23,14 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanContext
 
-from rvbbit_otel import otlp_encoding
-from rvbbit_otel.encoder import MOST_BYTES, in_parts
-from rvbbit_otel.otlp_encoding import encoded
-from rvbbit_otel.pipeline import Pipeline
-from rvbbit_otel.registry import EchoRegistry
-from rvbbit_otel.repair import RepairingSpanExporter
+from rvbbit_otel.attribution.registry import EchoRegistry
+from rvbbit_otel.counters import Counters
+from rvbbit_otel.sdk import otlp_encoder
+from rvbbit_otel.sdk.batch_splitting import MOST_BYTES, in_parts
+from rvbbit_otel.sdk.exporter import RepairingSpanExporter
+from rvbbit_otel.sdk.install import Pipeline
+from rvbbit_otel.sdk.otlp_encoder import encoded
 from rvbbit_otel.settings import Settings
-from rvbbit_otel.telemetry import Counters
 
 # 512 of them are the SDK's batch, of 8.5 MB.
 PROMPT = "x" * 16_384
@@ -201,7 +201,7 @@ def test_spans_beside_one_with_half_a_character_all_arrive(
     server: Any, shortcut: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not shortcut:
-        monkeypatch.setattr(otlp_encoding, "as_request", lambda _: 1 / 0)
+        monkeypatch.setattr(otlp_encoder, "as_request", lambda _: 1 / 0)
     with server() as (received, exporter), instrumented(exporter) as (provider, counters):
         tracer = provider.get_tracer("t")
         for number in range(9):

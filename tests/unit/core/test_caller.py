@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rvbbit_otel.caller import MAX_METADATA_BYTES, Caller, parse_caller_id, parse_session_id
+from rvbbit_otel.attribution.caller import MAX_METADATA_BYTES, Caller, parse_caller_id, parse_session_id
 from rvbbit_otel.errors import InvalidIdError
 
 

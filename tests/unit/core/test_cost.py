@@ -11,10 +11,10 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 from tests.unit.core.held import CONTEXTS
 
-from rvbbit_otel.caller import Caller, SessionId
-from rvbbit_otel.processor import STAMP_SLOT, CallerSpanProcessor
-from rvbbit_otel.propagation import with_caller, with_session
-from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.attribution.caller import Caller, SessionId
+from rvbbit_otel.attribution.propagation import with_caller, with_session
+from rvbbit_otel.attribution.registry import EchoRegistry
+from rvbbit_otel.sdk.span_processor import STAMP_SLOT, CallerSpanProcessor
 
 FOX = Caller.of("sql-clever-fox-abc123", {"origin": "sql"})
 ROOT = Path(__file__).parents[3]

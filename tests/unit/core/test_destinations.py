@@ -9,10 +9,10 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
 
-from rvbbit_otel.caller import Caller
-from rvbbit_otel.propagation import GuardedPropagator, with_caller
+from rvbbit_otel.attribution.caller import Caller
+from rvbbit_otel.attribution.propagation import GuardedPropagator, with_caller
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.settings import Settings
-from rvbbit_otel.telemetry import Counters
 
 FOX = Caller.of("sql-fox", None)
 ALLOWED = "http://api.internal:8080/x"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rvbbit_otel.caller import Caller, SessionId
-from rvbbit_otel.registry import EchoRegistry
-from rvbbit_otel.stamping import Stamper
-from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.attribution.caller import Caller, SessionId
+from rvbbit_otel.attribution.registry import EchoRegistry
+from rvbbit_otel.attribution.stamping import Stamper
+from rvbbit_otel.counters import Counters
 
 FOX, OWL = Caller.of("sql-fox", None), Caller.of("sql-owl", None)
 S1 = SessionId("s1")

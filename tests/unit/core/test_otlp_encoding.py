@@ -22,12 +22,12 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 from tests.support.otlp import key_value
 
-from rvbbit_otel import otlp_encoding
-from rvbbit_otel.clean_spans import cleaned_span
+from rvbbit_otel.attribution.registry import EchoRegistry
 from rvbbit_otel.clean_text import clean_text
-from rvbbit_otel.otlp_encoding import encode_spans
-from rvbbit_otel.pipeline import Pipeline
-from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.sdk import otlp_encoder
+from rvbbit_otel.sdk.clean_spans import cleaned_span
+from rvbbit_otel.sdk.install import Pipeline
+from rvbbit_otel.sdk.otlp_encoder import encode_spans
 from rvbbit_otel.settings import Settings
 
 # Few texts and numbers, so that the same ones come again, and 1, 1.0 and True meet.
@@ -180,8 +180,8 @@ def test_what_is_kept_is_bounded_however_many_values_come() -> None:
         for n in range(10_000)
     ]
     assert encode_spans(spans) == theirs(spans)
-    assert len(otlp_encoding._kept) <= 4096
-    assert all(len(value) <= 128 for _, value, kind in otlp_encoding._kept if kind is str)
+    assert len(otlp_encoder._kept) <= 4096
+    assert all(len(value) <= 128 for _, value, kind in otlp_encoder._kept if kind is str)
 
 
 class Nowhere:
@@ -239,7 +239,7 @@ def test_a_batch_that_ours_fails_on_is_counted_and_sent_all_the_same(monkeypatch
     def broken(spans: Sequence[ReadableSpan]) -> Any:
         raise RuntimeError("ours")
 
-    monkeypatch.setattr(otlp_encoding, "encoded", broken)
+    monkeypatch.setattr(otlp_encoder, "encoded", broken)
     exporter = by_grpc.OTLPSpanExporter(endpoint="127.0.0.1:1", insecure=True)
     nowhere = exporter._client = Nowhere()  # type: ignore[assignment]
     provider = TracerProvider(shutdown_on_exit=False)

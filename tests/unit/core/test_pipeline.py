@@ -19,10 +19,10 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 from tests.support.otlp import any_value, key_value
 
-from rvbbit_otel.caller import Caller, SessionId
-from rvbbit_otel.pipeline import Pipeline
-from rvbbit_otel.propagation import with_caller, with_session
-from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.attribution.caller import Caller, SessionId
+from rvbbit_otel.attribution.propagation import with_caller, with_session
+from rvbbit_otel.attribution.registry import EchoRegistry
+from rvbbit_otel.sdk.install import Pipeline
 from rvbbit_otel.settings import Settings
 
 FOX = Caller.of("sql-fox", {"origin": "sql"})

@@ -12,9 +12,9 @@ from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from rvbbit_otel import propagation
-from rvbbit_otel.caller import Caller, SessionId
-from rvbbit_otel.propagation import (
+from rvbbit_otel.attribution import propagation
+from rvbbit_otel.attribution.caller import Caller, SessionId
+from rvbbit_otel.attribution.propagation import (
     GuardedPropagator,
     caller_id_of,
     caller_of,
@@ -25,9 +25,9 @@ from rvbbit_otel.propagation import (
     with_session,
     without_attribution,
 )
+from rvbbit_otel.attribution.work import work_of
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.settings import Settings
-from rvbbit_otel.telemetry import Counters
-from rvbbit_otel.work import work_of
 
 FOX = Caller.of("sql-fox", {"origin": "sql", "sql_query": "SELECT secret"})
 STANDARD = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from rvbbit_otel.caller import Caller, CallerId, SessionId
-from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.attribution.caller import Caller, CallerId, SessionId
+from rvbbit_otel.attribution.registry import EchoRegistry
 
 FOX, OWL = Caller(CallerId("sql-fox")), Caller(CallerId("sql-owl"))
 
@@ -203,8 +203,8 @@ def test_eight_threads_find_each_of_their_sessions_with_their_own_caller() -> No
 
 _FORK = """
 import os, sys, threading
-from rvbbit_otel.caller import Caller
-from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.attribution.caller import Caller
+from rvbbit_otel.attribution.registry import EchoRegistry
 registry = EchoRegistry()
 registry.open("s", Caller.of("sql-fox"))
 held, done = threading.Event(), threading.Event()

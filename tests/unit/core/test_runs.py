@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from opentelemetry.trace import SpanContext
 
-from rvbbit_otel.caller import Caller, CallerId, SessionId
-from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.attribution.caller import Caller, CallerId, SessionId
+from rvbbit_otel.attribution.registry import EchoRegistry
 
 FOX, OWL = Caller(CallerId("sql-fox")), Caller(CallerId("sql-owl"))
 S, PARENT, OTHER = SessionId("s"), SessionId("parent"), SessionId("other")

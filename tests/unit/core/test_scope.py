@@ -11,10 +11,10 @@ import pytest
 from opentelemetry.context import Context, attach, get_current
 
 import rvbbit_otel
-from rvbbit_otel import scope
-from rvbbit_otel.caller import Caller, SessionId, _matching
-from rvbbit_otel.propagation import caller_id_of, caller_of, session_of, with_session
-from rvbbit_otel.work import WORK_KEY, Work
+from rvbbit_otel.attribution import scope
+from rvbbit_otel.attribution.caller import Caller, SessionId, _matching
+from rvbbit_otel.attribution.propagation import caller_id_of, caller_of, session_of, with_session
+from rvbbit_otel.attribution.work import WORK_KEY, Work
 
 
 @pytest.fixture(autouse=True)

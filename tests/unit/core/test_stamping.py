@@ -14,10 +14,10 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from rvbbit_otel.caller import Caller, CallerId, SessionId, _matching
-from rvbbit_otel.pipeline import Pipeline
-from rvbbit_otel.propagation import with_caller, with_session
-from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.attribution.caller import Caller, CallerId, SessionId, _matching
+from rvbbit_otel.attribution.propagation import with_caller, with_session
+from rvbbit_otel.attribution.registry import EchoRegistry
+from rvbbit_otel.sdk.install import Pipeline
 from rvbbit_otel.settings import Settings
 
 FOX, OWL, CAT = (Caller.of(f"sql-{name}", {"origin": "sql"}) for name in ("fox", "owl", "cat"))

@@ -7,7 +7,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from rvbbit_otel.telemetry import Counters, Once, observe
+from rvbbit_otel.counters import Counters, Once, observe
 
 
 def test_no_increment_is_lost_between_threads() -> None:

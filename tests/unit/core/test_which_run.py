@@ -6,13 +6,13 @@ import pytest
 from opentelemetry.context import Context
 
 from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, SESSION_ID
-from rvbbit_otel.caller import Caller, SessionId
-from rvbbit_otel.echo import Echo
-from rvbbit_otel.propagation import with_work
-from rvbbit_otel.registry import EchoRegistry
-from rvbbit_otel.stamping import Stamper
-from rvbbit_otel.telemetry import Counters
-from rvbbit_otel.work import Work
+from rvbbit_otel.attribution.caller import Caller, SessionId
+from rvbbit_otel.attribution.echo import Echo
+from rvbbit_otel.attribution.propagation import with_work
+from rvbbit_otel.attribution.registry import EchoRegistry
+from rvbbit_otel.attribution.stamping import Stamper
+from rvbbit_otel.attribution.work import Work
+from rvbbit_otel.counters import Counters
 
 FOX, OWL = Caller.of("sql-fox"), Caller.of("sql-owl")
 S1, S2 = SessionId("s1"), SessionId("s2")

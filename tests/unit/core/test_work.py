@@ -10,12 +10,13 @@ from contextvars import copy_context
 import pytest
 from opentelemetry.context import Context
 
-from rvbbit_otel import called_by, driven, work
+from rvbbit_otel import called_by
 from rvbbit_otel.attributes import CALLER_ORIGIN
-from rvbbit_otel.caller import Caller, CallerId, SessionId
-from rvbbit_otel.propagation import block_session_of, with_session, with_work
-from rvbbit_otel.registry import EchoRegistry
-from rvbbit_otel.work import (
+from rvbbit_otel.attribution import driven_generators, work
+from rvbbit_otel.attribution.caller import Caller, CallerId, SessionId
+from rvbbit_otel.attribution.propagation import block_session_of, with_session, with_work
+from rvbbit_otel.attribution.registry import EchoRegistry
+from rvbbit_otel.attribution.work import (
     Work,
     begin_afresh,
     go_on,
@@ -87,9 +88,9 @@ def test_the_frames_of_a_generator_that_we_drive_are_known_once_each_until_it_is
         yield from inner()
 
     told: list[tuple[int, Work | None]] = []
-    monkeypatch.setattr(driven, "reads", lambda frame, work: told.append((frame, work)))
+    monkeypatch.setattr(driven_generators, "reads", lambda frame, work: told.append((frame, work)))
     block, steps = Work(None), outer()
-    frames = driven.Frames(block)
+    frames = driven_generators.Frames(block)
     for _ in steps:
         frames.of(steps)
     known = [frame for frame, _ in told]

@@ -21,9 +21,9 @@ from duckdb.sqltypes import BIGINT, VARCHAR
 from opentelemetry.sdk.trace import TracerProvider
 
 from rvbbit_otel import called_by
+from rvbbit_otel.attribution.propagation import caller_id_of
 from rvbbit_otel.instrumentation import RunnerSpec, RvbbitInstrumentor, runners
 from rvbbit_otel.instrumentation.runners import duckdb as duckdb_hooks
-from rvbbit_otel.propagation import caller_id_of
 
 TWO = int(duckdb.__version__.partition(".")[0]) >= 2
 SPEC = RunnerSpec("random", "duckdb", duckdb_hooks.HOOKS)

@@ -15,10 +15,10 @@ from tests.unit.instrumentation import toy
 from tests.unit.instrumentation.conftest import Traced
 
 import rvbbit_otel
+from rvbbit_otel.attribution.propagation import caller_id_of
+from rvbbit_otel.attribution.work import WORK_KEY
 from rvbbit_otel.instrumentation import RvbbitInstrumentor
-from rvbbit_otel.instrumentation.callers import CallerScope
-from rvbbit_otel.propagation import caller_id_of
-from rvbbit_otel.work import WORK_KEY
+from rvbbit_otel.instrumentation.state.callers import CallerScope
 
 
 def in_thread(function: Any) -> None:

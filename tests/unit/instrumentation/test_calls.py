@@ -14,8 +14,8 @@ from tests.unit.instrumentation import toy
 from tests.unit.instrumentation.conftest import Traced
 
 from rvbbit_otel.instrumentation import Hook, Role, RunnerSpec, RvbbitInstrumentor, runners
-from rvbbit_otel.instrumentation.calls import Interception
-from rvbbit_otel.instrumentation.handling import Running
+from rvbbit_otel.instrumentation.wrapping.running import Running
+from rvbbit_otel.instrumentation.wrapping.wrappers import Interception
 
 NATURES: list[Callable[[Any], bool]] = [
     inspect.isfunction,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rvbbit_otel.instrumentation.content import FULL_LIMIT, ContentRule, rendered
+from rvbbit_otel.counters import Counters
+from rvbbit_otel.instrumentation.emit.content import FULL_LIMIT, ContentRule, rendered
 from rvbbit_otel.settings import Settings
-from rvbbit_otel.telemetry import Counters
 
 
 def rule(content: Any, limit: int = 100) -> ContentRule:

@@ -13,18 +13,20 @@ from typing import Any, NoReturn
 import pytest
 from opentelemetry.context import get_current
 
-from rvbbit_otel import called_by, current_caller, scope
-from rvbbit_otel.driven import Frames
-from rvbbit_otel.instrumentation import RvbbitInstrumentor, calls, flows
-from rvbbit_otel.instrumentation.calls import Interception, wrapper_for
+from rvbbit_otel import called_by, current_caller
+from rvbbit_otel.attribution import scope
+from rvbbit_otel.attribution.driven_generators import Frames
+from rvbbit_otel.attribution.propagation import with_work
+from rvbbit_otel.attribution.work import Work
+from rvbbit_otel.counters import Counters, count_with
+from rvbbit_otel.instrumentation import RvbbitInstrumentor, execution
 from rvbbit_otel.instrumentation.carry import taking
-from rvbbit_otel.instrumentation.handling import Running
-from rvbbit_otel.instrumentation.paths import Arguments
-from rvbbit_otel.instrumentation.spec import Hook, Role
-from rvbbit_otel.instrumentation.steps import Reading, Steps
-from rvbbit_otel.propagation import with_work
-from rvbbit_otel.telemetry import Counters, count_with
-from rvbbit_otel.work import Work
+from rvbbit_otel.instrumentation.spec.expressions import Arguments
+from rvbbit_otel.instrumentation.spec.model import Hook, Role
+from rvbbit_otel.instrumentation.wrapping import wrappers
+from rvbbit_otel.instrumentation.wrapping.running import Running
+from rvbbit_otel.instrumentation.wrapping.steps import Reading, Steps
+from rvbbit_otel.instrumentation.wrapping.wrappers import Interception, wrapper_for
 
 
 class OursError(Exception):
@@ -83,16 +85,16 @@ def broken(*_: Any, **__: Any) -> NoReturn:
 
 
 FAULTS = [
-    (flows, "enter"),
-    (flows, "leave"),
-    (flows, "Asked"),
-    (flows.Asked, "__enter__"),
-    (flows.Asked, "__exit__"),
+    (execution, "enter"),
+    (execution, "leave"),
+    (execution, "Asked"),
+    (execution.Asked, "__enter__"),
+    (execution.Asked, "__exit__"),
     (Interception, "begin"),
     (Interception, "end"),
-    (calls, "is_stream"),
-    (calls, "_named_as"),
-    (calls, "Steps"),
+    (wrappers, "is_stream"),
+    (wrappers, "_named_as"),
+    (wrappers, "Steps"),
     (Steps, "__init__"),
     (Reading, "__init__"),
     (Frames, "_note"),
@@ -114,7 +116,7 @@ def test_an_error_of_ours_leaves_the_host_its_result(
     assert outcome(lambda: use(ours, number)) == expected
 
 
-@pytest.mark.parametrize(("holder", "name"), [(flows, "enter"), (flows, "leave")])
+@pytest.mark.parametrize(("holder", "name"), [(execution, "enter"), (execution, "leave")])
 def test_an_error_of_ours_is_counted(monkeypatch: pytest.MonkeyPatch, holder: Any, name: str) -> None:
     counters = Counters()
     ours = intercepted(function, counters)
@@ -150,7 +152,7 @@ def test_what_is_handed_over_runs_whatever_becomes_of_its_context(
     RvbbitInstrumentor().instrument()
     try:
         assert host() == expected
-        monkeypatch.setattr(flows, name, broken)
+        monkeypatch.setattr(execution, name, broken)
         assert host() == expected
     finally:
         monkeypatch.undo()
@@ -160,8 +162,8 @@ def test_what_is_handed_over_runs_whatever_becomes_of_its_context(
 @pytest.mark.parametrize("number", [1, -1])
 @pytest.mark.parametrize("name", ["enter", "leave"])
 def test_a_job_runs_whatever_becomes_of_its_context(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> None:
-    job, counters = flows.Job(), Counters()
-    monkeypatch.setattr(flows, name, broken)
+    job, counters = execution.Job(), Counters()
+    monkeypatch.setattr(execution, name, broken)
     end = count_with(counters)
     assert outcome(lambda: job.run(function, number)) == outcome(lambda: function(number))
     end()
@@ -271,7 +273,7 @@ def test_an_interrupt_while_ours_runs_is_one_and_leaves_nothing_behind(
 def test_an_error_of_ours_with_a_handler_of_the_hosts_in_place_is_still_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.signal(signal.SIGUSR1, timer)
     try:
-        monkeypatch.setattr(flows, "enter", broken)
+        monkeypatch.setattr(execution, "enter", broken)
         assert intercepted(function, Counters())(1) == 2
     finally:
         signal.signal(signal.SIGUSR1, before)

@@ -9,11 +9,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from rvbbit_otel.instrumentation.content import ContentRule
-from rvbbit_otel.instrumentation.filling import Filling
-from rvbbit_otel.instrumentation.spans import Spans
-from rvbbit_otel.pipeline import Pipeline
-from rvbbit_otel.registry import EchoRegistry
+from rvbbit_otel.attribution.registry import EchoRegistry
+from rvbbit_otel.instrumentation.emit.content import ContentRule
+from rvbbit_otel.instrumentation.emit.span_attributes import Filling
+from rvbbit_otel.instrumentation.emit.spans import Spans
+from rvbbit_otel.sdk.install import Pipeline
 from rvbbit_otel.settings import Settings
 
 ROW = {"session.id": "s1", "rvbbit.log.role": "user", "rvbbit.take.index": 1, "rvbbit.usage.cost": 0.5}

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from rvbbit_otel.instrumentation import Role, RunnerSpec, report
-from rvbbit_otel.instrumentation.spec import FIELDS
-from rvbbit_otel.instrumentation.specfile import parse_spec
+from rvbbit_otel.instrumentation.runners.toml_file import parse_spec
+from rvbbit_otel.instrumentation.spec.model import FIELDS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "write-a-runner-spec.md").read_text()
 

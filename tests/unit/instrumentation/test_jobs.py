@@ -10,11 +10,11 @@ from opentelemetry.context import attach
 from tests.unit.instrumentation.conftest import Traced
 
 from rvbbit_otel import called_by, current_caller
+from rvbbit_otel.attribution.propagation import with_work
+from rvbbit_otel.attribution.work import Work
 from rvbbit_otel.instrumentation.jobs.messages import Messages, Said
 from rvbbit_otel.instrumentation.jobs.running import Job, Running
-from rvbbit_otel.propagation import with_work
 from rvbbit_otel.settings import Settings
-from rvbbit_otel.work import Work
 
 KEY = "a secret of the tests"
 JOB = Job("celery", "shop.ask", "7", None, None)

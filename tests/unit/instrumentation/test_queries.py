@@ -21,9 +21,10 @@ from tests.unit.instrumentation import toy
 from tests.unit.instrumentation.conftest import Traced
 
 from rvbbit_otel import called_by
-from rvbbit_otel.instrumentation import RunnerSpec, RvbbitInstrumentor, flows, ledger, runners
+from rvbbit_otel.attribution.propagation import caller_id_of
+from rvbbit_otel.instrumentation import RunnerSpec, RvbbitInstrumentor, execution, runners
 from rvbbit_otel.instrumentation.runners import duckdb as duckdb_hooks
-from rvbbit_otel.propagation import caller_id_of
+from rvbbit_otel.instrumentation.state import query_ledger
 
 # Enough rows for two DuckDB threads to share: a thread takes whole row groups.
 ROWS = 300_000
@@ -208,7 +209,7 @@ def test_a_query_goes_on_for_its_caller_after_the_callers_block_has_ended(traced
         connection.execute(rows("first"))
     assert len(connection.fetchall()) == 20_000
     assert seen.callers == {"first": {"first"}}
-    assert len(flows.here.frames) == 1
+    assert len(execution.here.frames) == 1
 
 
 def test_a_query_goes_on_for_its_caller_after_the_runner_cleared_it(traced: Traced) -> None:
@@ -462,7 +463,7 @@ def test_a_failed_query_leaves_nothing_behind(traced: Traced) -> None:
         for text in ("SELECT udf('first', nope)", "SELEC udf('first')", "SELECT udf('first') FROM range(error('no'))"):
             with pytest.raises(duckdb.Error):
                 failing.execute(text)
-    assert flows.here.running == []
+    assert execution.here.running == []
     with called_by("second"):
         connection.execute(rows("second"))
     call_natively(traced, connection, seen, "second")
@@ -497,9 +498,9 @@ def test_threads_that_execute_on_one_connection_at_once_leave_rows_of_which_nobo
             call = queries.executes(connection, rows(caller), whole=False)
         assert call is not None
         finished.append(call[1])
-        flows.here.running.clear()
+        execution.here.running.clear()
     for finish, slot in zip(finished, list(queries._ledger.holder_of(connection).starting), strict=True):  # type: ignore[union-attr]
-        flows.here.running.append(slot)
+        execution.here.running.append(slot)
         finish({}, None)
     with called_by("third"):
         fetch = queries.fetches(connection, whole=False)
@@ -510,7 +511,7 @@ def test_threads_that_execute_on_one_connection_at_once_leave_rows_of_which_nobo
         udf("either")
         finish({"rows": [1]}, None)
     assert seen.callers == {"either": {None}}
-    assert flows.here.running == []
+    assert execution.here.running == []
 
 
 @pytest.mark.parametrize(("fails", "then"), [(False, None), (True, "first")], ids=["waits", "is refused"])
@@ -625,10 +626,10 @@ def test_a_query_whose_connection_is_dropped_goes_on_until_duckdbs_threads_have_
 
 def test_what_is_over_is_not_kept(traced: Traced) -> None:
     connection = open_with(Seen())
-    for _ in range(3 * ledger.FIRST_SWEEP):
+    for _ in range(3 * query_ledger.FIRST_SWEEP):
         connection.cursor().execute(rows("m", 10)).fetchone()
     database = traced.ours.tools.queries._holder_of(connection).database
-    assert len(database.open) <= ledger.FIRST_SWEEP + 1
+    assert len(database.open) <= query_ledger.FIRST_SWEEP + 1
 
 
 def test_queries_within_a_udf_are_their_own(traced: Traced) -> None:
@@ -645,7 +646,7 @@ def test_queries_within_a_udf_are_their_own(traced: Traced) -> None:
     with called_by("first"):
         connection.execute("SELECT outer_udf('first') FROM range(5)").fetchall()
     assert seen.callers == {"inner": {"inner"}, "first": {"first"}}
-    assert flows.here.running == []
+    assert execution.here.running == []
 
 
 def test_a_query_that_one_job_executes_and_another_fetches_is_the_first_ones(traced: Traced) -> None:
@@ -694,7 +695,7 @@ def test_a_registered_function_is_the_plain_one_after_uninstrumenting(traced: Tr
     udf = traced.ours.tools.queries.carried(connection, seen)
     RvbbitInstrumentor().uninstrument()
     depths: list[int] = []
-    seen.on_call = lambda: depths.append(len(flows.here.frames))
+    seen.on_call = lambda: depths.append(len(execution.here.frames))
     assert connection.execute("SELECT udf('m')").fetchall() == [("m",)]
     with seen.called:
         _thread.start_new_thread(udf, ("native",))
@@ -713,7 +714,7 @@ def test_a_caller_that_a_udf_sets_and_keeps_ends_with_its_call(traced: Traced) -
     seen.on_call = lambda: None
     connection.execute("SELECT udf('n')").fetchall()
     assert seen.callers == {"m": {"c-inner"}, "n": {"c-1"}}
-    assert len(flows.here.frames) == 1
+    assert len(execution.here.frames) == 1
 
 
 def test_a_fault_of_ours_in_a_udf_changes_nothing_for_the_host(traced: Traced) -> None:

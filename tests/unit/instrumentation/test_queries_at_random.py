@@ -8,7 +8,7 @@ import pytest
 from tests.unit.instrumentation.conftest import Traced
 from tests.unit.instrumentation.queries_at_random import SPEC, Program, share
 
-from rvbbit_otel.instrumentation import flows, runners
+from rvbbit_otel.instrumentation import execution, runners
 
 
 @pytest.fixture(autouse=True)
@@ -33,4 +33,4 @@ def test_a_random_program_credits_no_call_to_another_caller_and_counts_each_that
     assert given_up == traced.ours.counters.snapshot().get("dropped.udf_ambiguous_query", 0)
     assert program.answers["right", True] > 0
     assert traced.errors() == {}
-    assert flows.here.running == []
+    assert execution.here.running == []

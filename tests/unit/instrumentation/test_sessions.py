@@ -12,7 +12,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from tests.unit.instrumentation import toy
 from tests.unit.instrumentation.conftest import Traced
 
-from rvbbit_otel.instrumentation import sessions
+from rvbbit_otel.instrumentation.state import sessions
 
 
 def attributes(span: Any) -> dict[str, Any]:

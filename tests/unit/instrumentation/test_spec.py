@@ -7,8 +7,8 @@ import pytest
 
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import Hook, Role, RunnerSpec
-from rvbbit_otel.instrumentation.paths import Arguments, bind, parse
 from rvbbit_otel.instrumentation.runners import SHIPPED
+from rvbbit_otel.instrumentation.spec.expressions import Arguments, bind, parse
 
 LOG = Hook(Role.LOG, "m:log", {})
 

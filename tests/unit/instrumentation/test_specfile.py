@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation import Hook, Role, RunnerSpec, load_spec
 from rvbbit_otel.instrumentation.runners import SHIPPED, duckdb
-from rvbbit_otel.instrumentation.spec import FIELDS, REPLACED_FIELD
-from rvbbit_otel.instrumentation.specfile import INCLUDES, parse_spec, spec_as_toml
+from rvbbit_otel.instrumentation.runners.toml_file import INCLUDES, parse_spec, spec_as_toml
+from rvbbit_otel.instrumentation.spec.model import FIELDS, REPLACED_FIELD
 
 HEAD = 'name = "mine"\nmodule = "mine"\n'
 NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)

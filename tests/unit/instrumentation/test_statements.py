@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rvbbit_otel.instrumentation import statements
+from rvbbit_otel.instrumentation.state import statements
 
 LONG = "x" * statements.MOST_CHARACTERS
 

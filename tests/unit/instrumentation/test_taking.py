@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from rvbbit_otel import called_by
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.instrumentation.carry import owners as owners_module
 from rvbbit_otel.instrumentation.carry import taking
 from rvbbit_otel.instrumentation.carry.owners import Owners
 from rvbbit_otel.instrumentation.carry.taking import Taking, is_take
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
-from rvbbit_otel.instrumentation.patching import Patches
-from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.instrumentation.wrapping.patches import Patches
 
 
 class CallsItself:

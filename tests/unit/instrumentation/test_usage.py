@@ -14,9 +14,9 @@ import pytest
 from tests.unit.instrumentation import toy
 from tests.unit.instrumentation.conftest import Traced
 
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.instrumentation import Hook, Role, RunnerSpec, runners
-from rvbbit_otel.instrumentation.usage import UsageReader
-from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.instrumentation.emit.usage import UsageReader
 
 TWELVE: list[Any] = [
     12,

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from rvbbit_otel import CallerLogFilter, called_by, log_fields
+from rvbbit_otel import CallerLogFilter, called_by
+from rvbbit_otel.sdk import log_fields
 
 FORMAT = logging.Formatter("%(caller_id)s %(caller_origin)s %(session_id)s %(message)s")
 

@@ -21,12 +21,12 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 
-from rvbbit_otel.pipeline import Pipeline
+from rvbbit_otel.attribution.registry import EchoRegistry
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.redaction.records import Redactor
-from rvbbit_otel.registry import EchoRegistry
-from rvbbit_otel.repair import RepairingSpanExporter
+from rvbbit_otel.sdk.exporter import RepairingSpanExporter
+from rvbbit_otel.sdk.install import Pipeline
 from rvbbit_otel.settings import Settings
-from rvbbit_otel.telemetry import Counters
 
 OTHER = SpanContext(1, 2, False, TraceFlags(1))
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.redaction.values import Values
 from rvbbit_otel.settings import Settings
-from rvbbit_otel.telemetry import Counters
 
 QUERY = "SELECT * FROM t WHERE name = 'Jane Doe' AND age > 41"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.redaction.values import Values
 from rvbbit_otel.settings import Settings
 from rvbbit_otel.storage.files import read
-from rvbbit_otel.telemetry import Counters
 
 VIEW = read("migrations/0020_spans_stated_mv.sql")
 LISTED = set(re.findall(r"'([\w.]+)'", VIEW[VIEW.index("mapFilter(") : VIEW.index("SpanAttributes) AS said")]))

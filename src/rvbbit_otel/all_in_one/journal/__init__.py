@@ -3,5 +3,5 @@
 from rvbbit_otel.all_in_one.journal.journal import Entry as Entry
 from rvbbit_otel.all_in_one.journal.journal import Journal as Journal
 from rvbbit_otel.all_in_one.journal.records import DamagedRecordError as DamagedRecordError
-from rvbbit_otel.all_in_one.journal.syncing import Sync as Sync
 from rvbbit_otel.all_in_one.journal.writer import JournalWriter as JournalWriter
+from rvbbit_otel.all_in_one.syncing import Sync as Sync

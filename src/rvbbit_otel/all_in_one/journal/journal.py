@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rvbbit_otel.all_in_one.journal.records import DamagedRecordError, Record, head_size
 from rvbbit_otel.all_in_one.journal.segment import DAMAGED_SUFFIX, Segment, left_by_others
-from rvbbit_otel.all_in_one.journal.syncing import Sync, sync_file, sync_file_system, sync_folder
-from rvbbit_otel.all_in_one.otlp_requests import Request
+from rvbbit_otel.all_in_one.otlp.requests import Request
+from rvbbit_otel.all_in_one.syncing import Sync, sync_file, sync_file_system, sync_folder
 from rvbbit_otel.errors import StoreUnavailableError
 
 # Bytes of a segment at most, but for a request that is larger: what is written when it is full goes into the next.

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from rvbbit_otel.all_in_one.otlp_requests import Request
+from rvbbit_otel.all_in_one.otlp.requests import Request
 from rvbbit_otel.errors import RvbbitOtelError
 
 FIRST_LINE: Final = b"rvbbit-otel journal 1\n"

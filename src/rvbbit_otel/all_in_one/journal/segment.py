@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rvbbit_otel.all_in_one.journal.records import FIRST_LINE, Record, packed, read_body, read_records
-from rvbbit_otel.all_in_one.otlp_requests import Request
+from rvbbit_otel.all_in_one.otlp.requests import Request
 from rvbbit_otel.errors import StoreCorruptError
 
 SUFFIX, DAMAGED_SUFFIX = ".journal", ".damaged"

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 
 from rvbbit_otel.all_in_one.journal.journal import Entry, Journal
-from rvbbit_otel.all_in_one.journal.syncing import Sync
-from rvbbit_otel.all_in_one.otlp_requests import Request
+from rvbbit_otel.all_in_one.otlp.requests import Request
+from rvbbit_otel.all_in_one.syncing import Sync
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.errors import StoreUnavailableError
-from rvbbit_otel.telemetry import Counters
 
 # Bytes that are written at once.
 _AT_ONCE = 8 * 1024 * 1024

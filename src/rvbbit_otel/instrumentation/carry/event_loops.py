@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from opentelemetry.context import Context, get_current
 
-from rvbbit_otel import work
+from rvbbit_otel.attribution import work
+from rvbbit_otel.attribution.propagation import with_work
+from rvbbit_otel.attribution.work import WORK_KEY, work_of
+from rvbbit_otel.counters import failed
 from rvbbit_otel.instrumentation.carry.threads import for_nobody, timer_context
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
-from rvbbit_otel.instrumentation.flows import Job, Within
-from rvbbit_otel.propagation import with_work
-from rvbbit_otel.telemetry import failed
-from rvbbit_otel.work import WORK_KEY, work_of
+from rvbbit_otel.instrumentation.execution import Job, Within
 
 _OPENING: Final = (
     "create_server",

@@ -24,7 +24,7 @@ _BEGINNINGS: Final = frozenset(
         ("multiprocessing.process", "_bootstrap"),
         ("multiprocessing.pool", "worker"),
         ("trio._core._run", "unrolled_run"),
-        ("rvbbit_otel.instrumentation.flows", "run"),
+        ("rvbbit_otel.instrumentation.execution", "run"),
         ("rvbbit_otel.instrumentation.carry.threads", "run_as_job"),
     }
 )

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from opentelemetry.context import get_current
 
-from rvbbit_otel.work import WORK_KEY, Work, work_of
+from rvbbit_otel.attribution.work import WORK_KEY, Work, work_of
 
 # Whose an item is: the caller's id and the session that it was put for.
 Owner = tuple[str, "str | None"]

@@ -8,11 +8,7 @@ from typing import Any, Final
 
 from opentelemetry.context import Context, get_current
 
-from rvbbit_otel.instrumentation import flows
-from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
-from rvbbit_otel.instrumentation.flushing import flush
-from rvbbit_otel.instrumentation.spans import without_span
-from rvbbit_otel.propagation import (
+from rvbbit_otel.attribution.propagation import (
     caller_id_of,
     caller_of,
     context_from_environment,
@@ -21,8 +17,12 @@ from rvbbit_otel.propagation import (
     with_work,
     without_attribution,
 )
-from rvbbit_otel.telemetry import failed
-from rvbbit_otel.work import Work, work_of
+from rvbbit_otel.attribution.work import Work, work_of
+from rvbbit_otel.counters import failed
+from rvbbit_otel.instrumentation import execution
+from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
+from rvbbit_otel.instrumentation.emit.spans import without_span
+from rvbbit_otel.instrumentation.flushing import flush
 
 _CARRIED: Final = "_rvbbit_environment"
 _POPEN_ENV_POSITION: Final = 10
@@ -45,7 +45,7 @@ class CarriedCall:
             context = _context_in_child(self.environment)
         except Exception as error:  # noqa: BLE001 - the host's function runs, for whoever it finds
             failed("carry.process", error)
-        with flows.Within(context):
+        with execution.Within(context):
             return self.function(*args, **kwargs)
 
 
@@ -88,7 +88,7 @@ class Processes:
         except Exception as error:  # noqa: BLE001 - the host's process runs whatever we find
             self._wrapping.counters.error("carry.bootstrap", error)
         try:
-            with flows.Within(context):
+            with execution.Within(context):
                 return wrapped(*args, **kwargs)
         finally:
             flush()
@@ -110,7 +110,7 @@ class Processes:
         call = wrapped(CarriedCall(args[0], _environment_now()), *args[1:], **kwargs)
 
         async def run() -> Any:
-            with flows.Within(without_span(without_attribution(get_current()))):
+            with execution.Within(without_span(without_attribution(get_current()))):
                 return await call
 
         return run()

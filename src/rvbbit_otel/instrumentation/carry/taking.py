@@ -16,14 +16,14 @@ from typing import Any
 
 from opentelemetry.context import attach, get_current
 
-from rvbbit_otel import work
+from rvbbit_otel.attribution import work
+from rvbbit_otel.attribution.work import WORK_KEY, Work
 from rvbbit_otel.context_keys import SPAN_KEY
 from rvbbit_otel.instrumentation.carry import places
 from rvbbit_otel.instrumentation.carry.loops import loop_around
 from rvbbit_otel.instrumentation.carry.owners import Owner, Owners, owner_now, owner_of
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
-from rvbbit_otel.instrumentation.spans import without_span
-from rvbbit_otel.work import WORK_KEY, Work
+from rvbbit_otel.instrumentation.emit.spans import without_span
 
 # Whose work came to a barrier, and the loop in which one of them waits there.
 _Meeting = tuple[list["Owner | None"], "FrameType | None"]

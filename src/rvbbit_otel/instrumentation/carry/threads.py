@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from opentelemetry.context import Context, get_current
 
-from rvbbit_otel.collecting import apart
+from rvbbit_otel.attribution.garbage_collection import apart
+from rvbbit_otel.attribution.propagation import without_attribution
+from rvbbit_otel.attribution.work import work_of
 from rvbbit_otel.instrumentation.carry.taking import is_take, took
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
-from rvbbit_otel.instrumentation.flows import Job, Within, code_of
-from rvbbit_otel.instrumentation.spans import without_span
-from rvbbit_otel.propagation import without_attribution
-from rvbbit_otel.work import work_of
+from rvbbit_otel.instrumentation.emit.spans import without_span
+from rvbbit_otel.instrumentation.execution import Job, Within, code_of
 
 # Threads of these serve a pool, a queue, a loop: they are started by whoever comes first, and work for everybody.
 _SERVING: Final = (

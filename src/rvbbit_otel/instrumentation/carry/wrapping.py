@@ -9,9 +9,9 @@ from typing import Any
 
 import wrapt
 
-from rvbbit_otel.instrumentation.calls import Wrapper
-from rvbbit_otel.instrumentation.patching import Patches, TargetMissingError
-from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.counters import Counters
+from rvbbit_otel.instrumentation.wrapping.patches import Patches, TargetMissingError
+from rvbbit_otel.instrumentation.wrapping.wrappers import Wrapper
 
 
 class Wrapping:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
 
-from rvbbit_otel.instrumentation.flows import Within
+from rvbbit_otel.instrumentation.execution import Within
 from rvbbit_otel.instrumentation.jobs.messages import HEADER
 from rvbbit_otel.instrumentation.jobs.running import around
 from rvbbit_otel.instrumentation.jobs.tools import Tools

@@ -12,11 +12,11 @@ from typing import Final
 
 from opentelemetry.context import Context, get_current
 
-from rvbbit_otel.caller import Caller
-from rvbbit_otel.propagation import caller_of, context_from_environment, environment_of
+from rvbbit_otel.attribution.caller import Caller
+from rvbbit_otel.attribution.propagation import caller_of, context_from_environment, environment_of
+from rvbbit_otel.attribution.work import work_of
+from rvbbit_otel.counters import Once, count
 from rvbbit_otel.settings import Settings
-from rvbbit_otel.telemetry import Once, count
-from rvbbit_otel.work import work_of
 
 # Under this name it stands among the headers of a message, or in a job's metadata.
 HEADER: Final = "rvbbit_otel"

@@ -9,15 +9,15 @@ from typing import Any
 
 from opentelemetry.context import Context, get_current
 
-from rvbbit_otel import work
+from rvbbit_otel.attribution import work
+from rvbbit_otel.attribution.propagation import without_attribution
+from rvbbit_otel.attribution.scope import called_by
+from rvbbit_otel.attribution.work import WORK_KEY, Work
+from rvbbit_otel.counters import failed
 from rvbbit_otel.instrumentation.carry.processes import inherited_from
-from rvbbit_otel.instrumentation.flows import enter, leave
+from rvbbit_otel.instrumentation.emit.spans import without_span
+from rvbbit_otel.instrumentation.execution import enter, leave
 from rvbbit_otel.instrumentation.jobs.messages import Said
-from rvbbit_otel.instrumentation.spans import without_span
-from rvbbit_otel.propagation import without_attribution
-from rvbbit_otel.scope import called_by
-from rvbbit_otel.telemetry import failed
-from rvbbit_otel.work import WORK_KEY, Work
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ from typing import Any
 
 from opentelemetry.context import get_current
 
+from rvbbit_otel.attribution.propagation import caller_of, effective
 from rvbbit_otel.instrumentation import flushing
 from rvbbit_otel.instrumentation.carry.threads import for_nobody
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
-from rvbbit_otel.instrumentation.flows import Within
+from rvbbit_otel.instrumentation.execution import Within
 from rvbbit_otel.instrumentation.jobs.messages import Messages, Said
 from rvbbit_otel.instrumentation.jobs.running import Job, Running
 from rvbbit_otel.instrumentation.named import Named
-from rvbbit_otel.propagation import caller_of, effective
 from rvbbit_otel.settings import Settings
 
 

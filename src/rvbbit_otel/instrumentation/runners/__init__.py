@@ -6,6 +6,7 @@ import importlib.metadata
 from collections.abc import Mapping
 from typing import Final
 
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation.runners import (
     crewai,
@@ -22,8 +23,7 @@ from rvbbit_otel.instrumentation.runners import (
     small_rvbbit,
     smolagents,
 )
-from rvbbit_otel.instrumentation.spec import RunnerSpec
-from rvbbit_otel.telemetry import Counters
+from rvbbit_otel.instrumentation.spec.model import RunnerSpec
 
 # An entry point of this group names a RunnerSpec.
 GROUP: Final = "rvbbit_otel_runners"

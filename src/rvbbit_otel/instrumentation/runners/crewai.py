@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
 
 _SESSION: Final = "ambient.session_id|new:crewai"
 _PROVIDERS: Final = "crewai.llms.providers"

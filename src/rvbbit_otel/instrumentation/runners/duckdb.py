@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
 
 _CONNECTION: Final = "duckdb:DuckDBPyConnection"
 _RELATION: Final = "_duckdb:DuckDBPyRelation"

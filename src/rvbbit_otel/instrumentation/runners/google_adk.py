@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
 
 # Where a model of each kind is, and whether it comes with another package. Those of Gemini's kind (Gemma, Apigee) go through it.
 _MODELS: Final = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
 
 _MANAGER: Final = "langchain_core.callbacks.manager"
 _MODEL: Final = "langchain_core.language_models.chat_models:BaseChatModel"

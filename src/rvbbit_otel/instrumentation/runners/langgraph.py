@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from rvbbit_otel.instrumentation.runners import langchain
-from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
 
 # Interrupts for a human and commands to a parent graph are raised, and are no failures.
 _STEERING: Final[dict[str, Any]] = {"not_errors": ("langgraph.errors:GraphBubbleUp",)}

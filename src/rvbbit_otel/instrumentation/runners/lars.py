@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rvbbit_otel.instrumentation.runners import duckdb
-from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
 
 _CLIENT: Final = "lars.server.postgres_server:ClientConnection"
 _CONTEXT: Final = "lars.caller_context"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
 
 _TOOLS: Final = (
     "function_tool:FunctionTool",

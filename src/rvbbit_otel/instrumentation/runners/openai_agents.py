@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
 
 _RUN: Final = {
     "session_id": "ambient.session_id|new:openai-agents",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
 
 _GRAPH: Final = "pydantic_ai._agent_graph"
 _REQUEST: Final[dict[str, str]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rvbbit_otel.instrumentation.runners import duckdb
-from rvbbit_otel.instrumentation.spec import Hook, Role, RunnerSpec
+from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
 
 SPEC: Final = RunnerSpec(
     name="small_rvbbit",

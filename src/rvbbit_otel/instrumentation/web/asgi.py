@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from rvbbit_otel.counters import failed
 from rvbbit_otel.instrumentation.flushing import flush
 from rvbbit_otel.instrumentation.web.naming import Answering, Naming, Request, joined
-from rvbbit_otel.telemetry import failed
 
 AsgiApp = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 

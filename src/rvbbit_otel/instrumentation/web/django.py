@@ -14,10 +14,10 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from rvbbit_otel.counters import failed
 from rvbbit_otel.instrumentation.web.naming import Answering, Naming
 from rvbbit_otel.instrumentation.web.streaming import AsyncParts, Parts, Streamed
 from rvbbit_otel.instrumentation.web.wsgi import request_of
-from rvbbit_otel.telemetry import failed
 
 
 class DjangoCallers:

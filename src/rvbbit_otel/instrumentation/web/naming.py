@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from opentelemetry.context import get_current
 
-from rvbbit_otel.caller import CallerId, valid_caller_id
-from rvbbit_otel.propagation import foreign_caller_id
-from rvbbit_otel.scope import called_by
-from rvbbit_otel.telemetry import count
+from rvbbit_otel.attribution.caller import CallerId, valid_caller_id
+from rvbbit_otel.attribution.propagation import foreign_caller_id
+from rvbbit_otel.attribution.scope import called_by
+from rvbbit_otel.counters import count
 
 _logger: Final = logging.getLogger("rvbbit_otel")
 # In ASGI's scope and WSGI's environ: the request has a caller already, by a middleware further out.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from rvbbit_otel.instrumentation.flows import Job, Within
+from rvbbit_otel.instrumentation.execution import Job, Within
 from rvbbit_otel.instrumentation.web.naming import Answering
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from rvbbit_otel.counters import failed
 from rvbbit_otel.instrumentation.web.naming import Answering, Naming, Request
 from rvbbit_otel.instrumentation.web.streaming import Parts, Streamed
-from rvbbit_otel.telemetry import failed
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

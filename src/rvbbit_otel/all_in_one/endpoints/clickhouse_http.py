@@ -1,0 +1,365 @@
+"""ClickHouse's HTTP protocol, as its drivers speak it. https://clickhouse.com/docs/interfaces/http"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from rvbbit_otel.all_in_one.answering.answers import HELD, AnswerPipe, HeldAnswer, StreamedAnswer
+from rvbbit_otel.all_in_one.answering.external_tables import external_tables
+from rvbbit_otel.all_in_one.answering.native import HANDSHAKE, Dialect, handshake_block, write_native
+from rvbbit_otel.all_in_one.answering.packing import Packer
+from rvbbit_otel.all_in_one.answering.questions import Question, Questions
+from rvbbit_otel.all_in_one.answering.replies import SERVER, answered, failed, nothing
+from rvbbit_otel.all_in_one.answering.sessions import Sessions
+from rvbbit_otel.all_in_one.answering.sql_request import SqlRequest, query_id_of, read_request
+from rvbbit_otel.all_in_one.engine.engine import Engine
+from rvbbit_otel.all_in_one.engine.error import EngineError
+from rvbbit_otel.all_in_one.engine.reader import Cost, Reader
+from rvbbit_otel.all_in_one.http import bodies
+from rvbbit_otel.all_in_one.ingest.ingest import Ingest
+from rvbbit_otel.all_in_one.options import Options
+from rvbbit_otel.all_in_one.statements.commands import Command, Kill, Use, may_be_command
+from rvbbit_otel.all_in_one.statements.gate import MOST_BYTES, Checked, Gate
+from rvbbit_otel.all_in_one.statements.inserts import is_insert, read_insert
+from rvbbit_otel.all_in_one.statements.query_settings import check_change, is_on, settings_of
+from rvbbit_otel.all_in_one.statements.tree import format_named
+from rvbbit_otel.all_in_one.statements.typed_data import check_types
+from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
+from rvbbit_otel.storage.prices import PUT, REPRICE
+from rvbbit_otel.storage.quarantine import DROP, RETRY
+from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS
+
+_KILLED = "SELECT {status:String} AS kill_status, {id:String} AS query_id, 'default' AS user, {query:String} AS query WHERE {found:UInt8}"
+_METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+_DATABASES = frozenset({"default", "system", "information_schema", "INFORMATION_SCHEMA"})
+# The statements of `repair` and `prices`, word for word: what else changes rows is refused.
+_OURS = {statement.encode(): statement for statement in (*REPAIRS, PUT, *REPRICE, RETRY, DROP)}
+# Whether a question waits for what was acknowledged before it. ClickHouse's setting of this name asks for that of its replicas; there it is 0 unless
+# it is set, here 1.
+WAIT = "select_sequential_consistency"
+_WAIT_HEADER = "x-rvbbit-otel-wait"
+# A URL is taken apart on the loop, so it is short (httptools takes none over 64 KiB); a long statement is a body.
+_URL_BYTES, _URL_FIELDS = 64 * 1024, 1000
+# Bytes of an answer that a connection takes without waiting for its client.
+_SMALL = 64 * 1024
+# Seconds that an answer may take to reach its client after the engine's own limit.
+_SENDING_SECONDS = 60
+
+T = TypeVar("T")
+Reply = Response | HeldAnswer | StreamedAnswer
+
+
+class ClickHouseHttp:
+    """The door to SQL, in front of an engine. What checks, what asks and what writes have threads of their own, so none waits for another."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        budget: bodies.Budget,
+        options: Options,
+        ingest: Ingest,
+        after: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Nothing is asked yet. A question waits for what `ingest` has acknowledged before it.
+
+        `after` is called when rows are stored, before their sender hears of it; it raises nothing.
+        """
+        self._after = after
+        self._ingest = ingest
+        self._budget = budget
+        self._engine = engine
+        self._options = options
+        self._gate = Gate(engine.connect, options)
+        # What is held of answers until their queries have ended, or their clients have taken them.
+        self._held = bodies.Budget(2 * options.result_bytes)
+        self._checks = ThreadPoolExecutor(2, thread_name_prefix="sql-check")
+        self._asking = ThreadPoolExecutor(options.readers + 2, thread_name_prefix="sql-question")
+        self._inserts = ThreadPoolExecutor(2, thread_name_prefix="sql-insert")
+        self._services = ThreadPoolExecutor(2, thread_name_prefix="sql-service")
+        self._repairs = ThreadPoolExecutor(1, thread_name_prefix="sql-repair")
+        self._questions = Questions(lambda reader: self._services.submit(engine.cancel, reader))
+        self._sessions = Sessions()
+
+    def make_app(self, *more: Route) -> Starlette:
+        """The ASGI application, with more routes of others."""
+        alive = [
+            Route(path, lambda _: PlainTextResponse("Ok.\n", headers=SERVER))
+            for path in ("/ping", "/ping/", "/replicas_status", "/replicas_status/")
+        ]
+        return Starlette(routes=[*more, *alive, Route("/", self.answer, methods=_METHODS)])
+
+    def close(self) -> None:
+        """Close what the door has opened at the engine."""
+        self._checks.shutdown()
+        self._gate.close()
+
+    async def answer(self, request: Request) -> Reply:
+        """Run the request's statement."""
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": ", ".join(_METHODS), **SERVER})
+        sent = request.scope["query_string"]
+        if len(sent) > _URL_BYTES or sent.count(b"&") > _URL_FIELDS:
+            await bodies.discard(request.stream())
+            return PlainTextResponse("the URL is too long: send the statement as the body\n", 414, headers=SERVER)
+        query_id = query_id_of(request)
+        headers = {**SERVER, "X-ClickHouse-Query-Id": query_id}
+        asked = None
+        try:
+            with self._budget.share() as share:
+                asked = await read_request(request, query_id, self._options.max_body, share)
+                if not asked.writes and not asked.text:
+                    return PlainTextResponse("Ok.\n", headers=headers)
+                return await self._run(request, asked, headers)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except RvbbitOtelError as error:
+            return failed(error, headers, asked)
+
+    async def _run(self, request: Request, asked: SqlRequest, headers: dict[str, str]) -> Reply:
+        if asked.writes and (ours := _OURS.get(asked.text.strip())):
+            await self._catch_up(asked.given)
+            await self._in(self._repairs, self._run_ours, ours, asked.parameters)
+            return nothing(headers)
+        if is_insert(asked.text):
+            _only_if_it_writes(asked)
+            return nothing(headers, await self._in(self._inserts, self._insert, asked.text))
+        if len(asked.text) > MOST_BYTES:
+            raise EngineError(
+                f"Code: 62. DB::Exception: Max query size exceeded: over {MOST_BYTES} bytes. (SYNTAX_ERROR)"
+            )
+        try:
+            query = asked.text.decode()
+        except UnicodeDecodeError as error:
+            raise EngineError(
+                f"Code: 62. DB::Exception: Syntax error: the query is no UTF-8: {error}. (SYNTAX_ERROR)"
+            ) from error
+        if may_be_command(asked.text):
+            command = await self._in(self._checks, self._gate.command, query, asked.parameters)
+            if not isinstance(command, Kill):
+                self._remember(asked, command)
+                return nothing(headers)
+            _only_if_it_writes(asked)
+            return await self._kill(asked, command, headers)
+        return await self._question(request, asked, query, headers)
+
+    def _run_ours(self, statement: str, parameters: Mapping[str, str]) -> None:
+        names = parameters.get("names", "").split(",")
+        if statement == RETRY:
+            self._ingest.retry(names)
+        elif statement == DROP:
+            self._ingest.quarantine.remove(names)
+        else:
+            self._engine.repair(statement, parameters)
+
+    async def _catch_up(self, settings: Mapping[str, object]) -> None:
+        """Wait until all that was acknowledged before is rows, unless the question wants what there is now."""
+        if str(settings.get(WAIT, 1)) not in ("1", "true", "True"):
+            return None
+        stored = self._ingest.all_so_far()
+        try:
+            if stored.done():
+                return stored.result()
+            await asyncio.wait_for(asyncio.wrap_future(stored), self._options.query_seconds)
+        except asyncio.TimeoutError:
+            reason = "what was acknowledged is not stored yet"
+        except StoreUnavailableError as error:
+            reason = str(error)
+        else:
+            return None
+        raise EngineError(
+            f"Code: 159. DB::Exception: {reason}: ask again later, or ask for what there is now with {WAIT} = 0. (TIMEOUT_EXCEEDED)"
+        )
+
+    def _insert(self, text: bytes) -> Cost:
+        insert = read_insert(text)
+        check_types(insert.data, insert.format_name, self._gate.vocabulary.is_zone)
+        cost = self._engine.insert_rows(insert.table, insert.columns, insert.data, insert.format_name)
+        self._after()
+        return cost
+
+    def _remember(self, asked: SqlRequest, command: Command) -> None:
+        """Without a session, it holds for its own request only: so it changes nothing, and may be wrong all the same."""
+        session = self._sessions.of(asked.given.get("session_id", ""), asked.given.get("session_timeout", ""))
+        if isinstance(command, Use):
+            session.database = _known(command.database)
+        elif not isinstance(command, Kill):
+            for name, value in command.changes:
+                check_change(name, value, self._options, self._gate.vocabulary.is_zone)
+            session.change(command.changes)
+
+    async def _kill(self, asked: SqlRequest, kill: Kill, headers: dict[str, str]) -> Reply:
+        """End a question by the name that its client gave it, which nobody else knows, and say so."""
+        headers.update(self._format_of(asked, kill.format_name))
+        question = self._questions.named(kill.query_id)
+        ended = kill.mode == "SYNC"
+        if question is not None and kill.mode != "TEST":
+            self._questions.kill(question)
+            if ended:
+                await question.ended.wait()
+        says = {
+            "status": "finished" if ended else "waiting",
+            "id": kill.query_id,
+            "query": question.text[:1000] if question else "",
+            "found": int(question is not None),
+        }
+        answer = await self._in(self._services, self._engine.shaped, _KILLED, says, headers["X-ClickHouse-Format"])
+        dialect = Dialect(
+            asked.given.get("client_protocol_version", "") if headers["X-ClickHouse-Format"] == "Native" else ""
+        )
+        body = answer.body if dialect.is_plain or not answer.body else dialect.block(answer.body, ())
+        packer = Packer(asked.encoding, asked.in_blocks, self._services)
+        return answered(answer, await packer.pack(body, last=True), len(body), headers)
+
+    def _format_of(self, asked: SqlRequest, named: str | None) -> dict[str, str]:
+        """The headers that tell the format which the statement or its request names, and how it is packed."""
+        name, content_type = format_named(named or asked.format_name or "TabSeparated", self._gate.vocabulary)
+        packed = {"Content-Encoding": asked.encoding} if asked.encoding else {}
+        return {"Content-Type": content_type, "X-ClickHouse-Format": name, **packed}
+
+    async def _question(self, request: Request, asked: SqlRequest, query: str, headers: dict[str, str]) -> Reply:
+        session = self._sessions.of(asked.given.get("session_id", ""), asked.given.get("session_timeout", ""))
+        database = _known(asked.database or session.database or "default")
+        checked = self._gate.kept(query, database) or await self._check(query, database)
+        if "client_protocol_version" in asked.given and checked.statement == (await self._check(HANDSHAKE)).statement:
+            headers.update(self._format_of(asked, "Native"))
+            packer = Packer(asked.encoding, asked.in_blocks, self._services)
+            block = handshake_block()
+            return answered(Cost(rows=1), await packer.pack(block, last=True), len(block), headers)
+        self._gate.bind(checked, asked.parameters, database)
+        headers.update(self._format_of(asked, checked.format_name))
+        format_name = headers["X-ClickHouse-Format"]
+        settings = settings_of(
+            [*session.settings.items(), *asked.settings], self._options, self._gate.vocabulary.is_zone
+        )
+        settings.update(self._gate.settings_of(checked))
+        wait = request.headers.get(_WAIT_HEADER)
+        await self._catch_up(settings if wait is None else {WAIT: wait})
+        if settings.get("session_timezone"):
+            headers["X-ClickHouse-Timezone"] = str(settings["session_timezone"])
+        dialect = Dialect(asked.given.get("client_protocol_version", "") if format_name == "Native" else "")
+        question = self._questions.begin(asked.query_id, query)
+        try:
+            pipe = AnswerPipe(self._options.result_bytes)
+            await pipe.open()
+        except BaseException:  # No more open files, or a door that closes: the name must not stay taken.
+            self._questions.end(question)
+            raise
+
+        def answer(reader: Reader) -> Cost:
+            if dialect.is_plain:
+                return reader.write(checked.statement, format_name, pipe.descriptor, asked.parameters)
+            return write_native(reader, checked.statement, pipe.descriptor, asked.parameters, dialect)
+
+        def ask() -> Cost:
+            try:
+                question.check()
+                tables = external_tables(asked.tables, asked.given, self._gate.vocabulary.is_zone)
+                with self._engine.reader(settings, database, tables) as reader:
+                    question.readers.append(reader.name)
+                    question.check()
+                    return answer(reader)
+            finally:
+                pipe.end_writing()
+
+        packer = Packer(asked.encoding, asked.in_blocks, self._services)
+        return await self._answered(request, ask, pipe, question, packer, asked, headers)
+
+    async def _check(self, query: str, database: str = "default") -> Checked:
+        return await self._in(self._checks, self._gate.check, query, database)
+
+    async def _in(self, threads: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
+
+    async def _answered(
+        self,
+        request: Request,
+        ask: Callable[[], Cost],
+        pipe: AnswerPipe,
+        question: Question,
+        packer: Packer,
+        asked: SqlRequest,
+        headers: dict[str, str],
+    ) -> Reply:
+        """The answer as a whole if it is short, as a stream if not; if the client goes away first, its query is stopped, or never begun."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._options.query_seconds + _SENDING_SECONDS
+        asking = loop.run_in_executor(self._asking, ask)
+        left = asyncio.ensure_future(_until_gone(request))
+
+        def stop() -> None:
+            left.cancel()
+            pipe.end_reading()
+            self._questions.end(question)
+            if asking.done():
+                asking.cancelled() or asking.exception()
+                return
+            asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._questions.leave(question)
+
+        held = bytearray()
+        streamed = False
+        # Given back when the answer has left, by whichever way.
+        room = contextlib.ExitStack()
+        share = room.enter_context(self._held.share())
+        try:
+            reading = asyncio.ensure_future(pipe.read())
+            while True:
+                await asyncio.wait(
+                    (reading, left), timeout=max(0.0, deadline - loop.time()), return_when=asyncio.FIRST_COMPLETED
+                )
+                if not reading.done():
+                    reading.cancel()
+                    if left.done():
+                        raise ClientDisconnect
+                    raise StoreUnavailableError("as many queries as may run at once do so: try again later")
+                piece = reading.result()
+                share.take(len(piece))
+                held += piece
+                if not piece or (len(held) > HELD and not asked.whole):
+                    break
+                reading = asyncio.ensure_future(pipe.read())
+            if piece:
+                streamed = True
+                raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+                return StreamedAnswer(
+                    raw, bytes(held), pipe, packer, asking, left, deadline, self._options.send_seconds, stop
+                )
+            cost = await asking
+            body = await packer.pack(bytes(held), last=True)
+            progress = is_on(asked.given.get("send_progress_in_http_headers", ""))
+            answer = answered(cost, body, len(held), headers, progress)
+            if len(body) <= _SMALL:
+                return answer
+            return HeldAnswer(answer.raw_headers, body, self._options.send_seconds, room.pop_all().close)
+        finally:
+            room.close()
+            if not streamed:
+                stop()
+
+
+async def _until_gone(request: Request) -> None:
+    with contextlib.suppress(ClientDisconnect):
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+
+def _only_if_it_writes(asked: SqlRequest) -> None:
+    if not asked.writes:
+        raise EngineError(
+            "Code: 164. DB::Exception: Cannot execute query in readonly mode: send it by POST. (READONLY)"
+        )
+
+
+def _known(database: str) -> str:
+    if database not in _DATABASES:
+        raise EngineError(f"Code: 81. DB::Exception: Database {database[:80]} does not exist. (UNKNOWN_DATABASE)")
+    return database

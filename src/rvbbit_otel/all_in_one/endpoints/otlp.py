@@ -1,0 +1,80 @@
+"""What both OTLP listeners do with a body: read it, have it written to the journal, and say what is left out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from rvbbit_otel.all_in_one.http.bodies import BodyTooLargeError
+from rvbbit_otel.all_in_one.ingest.ingest import Ingest
+from rvbbit_otel.all_in_one.otlp import json_encoding
+from rvbbit_otel.all_in_one.otlp.rejections import in_words, left_out
+from rvbbit_otel.all_in_one.otlp.requests import Request, UnreadableBodyError, prepare
+from rvbbit_otel.counters import Counters
+
+# Bytes of protobuf that are read on the event loop: handing them to a thread costs more. A tenth of a millisecond, or 15 ms of the most hostile ones.
+_SMALL = 8 * 1024
+# Threads that read bodies. They share the interpreter, so more would only hold more memory at once.
+_THREADS = 2
+
+_T = TypeVar("_T")
+
+
+class OtlpDoor:
+    """In front of `ingest`, for any number of event loops."""
+
+    def __init__(self, ingest: Ingest, counters: Counters) -> None:
+        """Threads of its own: what SQL does must not keep a body waiting."""
+        self.ingest = ingest
+        self.counters = counters
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="otlp-read")
+
+    async def store(self, signal: str, body: bytes, answer: Message, *, is_json: bool = False) -> Message:
+        """Have a body written to the journal, and fill in what its sender is to hear of it.
+
+        Raises UnreadableBodyError, BodyTooLargeError or StoreUnavailableError.
+        """
+        try:
+            request = await self._read(signal, body, is_json)
+        except (UnreadableBodyError, BodyTooLargeError):
+            self.counters.add("refused.for_good")
+            raise
+        except Exception as error:
+            # Nothing but the body was looked at, so it is the body's doing.
+            self.counters.error("otlp.read", error)
+            self.counters.add("refused.for_good")
+            raise UnreadableBodyError(
+                f"the body can't be read ({type(error).__name__}): don't send it again"
+            ) from error
+        written = asyncio.wrap_future(self.ingest.submit(request))
+        # While the disk is waited for.
+        counts = await self._run(request.body, lambda: left_out(request))
+        await written
+        return self._say(answer, request, counts)
+
+    async def _read(self, signal: str, body: bytes, is_json: bool) -> Request:
+        if is_json:
+            body = await self._in_thread(lambda: json_encoding.to_protobuf(signal, body))
+        return await self._run(body, lambda: prepare(signal, body))
+
+    async def _run(self, body: bytes, work: Callable[[], _T]) -> _T:
+        """Work that takes as long as a body is large: on the loop where handing it to a thread would cost more."""
+        return work() if len(body) <= _SMALL else await self._in_thread(work)
+
+    def _say(self, answer: Message, request: Request, counts: Mapping[str, int]) -> Message:
+        for reason, count in counts.items():
+            self.counters.add(f"left_out.{request.signal}_{reason}", count)
+        said = "; ".join(filter(None, (in_words(request.signal, counts), request.notes)))
+        if said:
+            answer.partial_success.error_message = said
+        if counts:
+            name = "rejected_spans" if request.signal == "traces" else "rejected_log_records"
+            setattr(answer.partial_success, name, sum(counts.values()))
+        return answer
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)

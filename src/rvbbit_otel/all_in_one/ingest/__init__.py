@@ -1,0 +1,1 @@
+"""From an acknowledged request to rows: the journal, groups, the quarantine."""

@@ -1,0 +1,1 @@
+"""OTLP messages as the store takes them: what is checked, what is rewritten, what is left out."""

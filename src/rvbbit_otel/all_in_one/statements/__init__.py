@@ -1,0 +1,1 @@
+"""Which SQL statements from outside may run: syntax trees held against lists."""

@@ -1,0 +1,1 @@
+"""Spans of ours and what is written on them."""

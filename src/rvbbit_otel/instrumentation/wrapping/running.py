@@ -1,0 +1,37 @@
+"""What runs around a call of the host, from its begin to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from opentelemetry.context import Context, get_current
+
+from rvbbit_otel.attribution.work import WORK_KEY, Work
+from rvbbit_otel.instrumentation.emit.spans import Values
+
+
+class Running:
+    """What lasts as long as the host's call: the context in which it runs, and what to do when it has returned or raised."""
+
+    __slots__ = ("_finish", "_work", "context")
+
+    def __init__(self, context: Context | None, finish: Callable[[Values, BaseException | None], None]) -> None:
+        """The work of `context`, where it began with this call, ends with it."""
+        work = context.get(WORK_KEY) if context is not None else None
+        self._work = work if isinstance(work, Work) and work is not get_current().get(WORK_KEY) else None
+        self._finish = finish
+        self.context = context
+
+    def finish(self, values: Values, error: BaseException | None) -> None:
+        """The call has returned, or raised `error`."""
+        try:
+            self._finish(values, error)
+        finally:
+            if self._work is not None:
+                self._work.end()
+
+
+# Called before the host's call with the fields known by then. None: nothing is left to do.
+Enter = Callable[[Values], "Running | None"]
+# Takes the fields of a call and does all there is to do at once.
+Note = Callable[[Values], None]
