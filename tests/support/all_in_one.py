@@ -33,7 +33,7 @@ def take_off(store):
     global gate, tree
     said = lock_down(store) if without != "landlock" else "files outside the store stay open to the engine: a test wants it so"
     from rvbbit_otel.all_in_one.endpoints import clickhouse_http
-    from rvbbit_otel.all_in_one.engine.engine import engine
+    from rvbbit_otel.all_in_one.engine import engine
     from rvbbit_otel.all_in_one.statements import gate
     from rvbbit_otel.all_in_one.statements import tree
     if without == "gate":

@@ -115,7 +115,7 @@ def test_the_start_says_whether_files_are_closed_and_leaves_nothing_in_the_folde
 READERS = """
 import json, socket, sys
 from pathlib import Path
-from rvbbit_otel.all_in_one.engine.engine import engine as module
+from rvbbit_otel.all_in_one.engine import engine as module
 from rvbbit_otel.all_in_one.options import Options
 
 # No grants, no gate, no Landlock: a reader's settings alone.

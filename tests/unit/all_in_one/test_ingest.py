@@ -13,8 +13,8 @@ from tests.support.otlp import row, traces
 from tests.support.programs import until
 
 from rvbbit_otel.all_in_one.engine.error import EngineError
+from rvbbit_otel.all_in_one.ingest import ingest as module
 from rvbbit_otel.all_in_one.ingest.ingest import Ingest
-from rvbbit_otel.all_in_one.ingest.ingest import ingest as module
 from rvbbit_otel.all_in_one.ingest.quarantine import Kept, Quarantine
 from rvbbit_otel.all_in_one.ingest.storing import Storing
 from rvbbit_otel.all_in_one.ingest.trial import Fault

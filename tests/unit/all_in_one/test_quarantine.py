@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.support.ingest import request
 
-from rvbbit_otel.all_in_one.ingest.ingest import quarantine as module
+from rvbbit_otel.all_in_one.ingest import quarantine as module
 from rvbbit_otel.all_in_one.ingest.quarantine import Kept, Quarantine
 
 

@@ -9,7 +9,7 @@ from tests.support.ingest import FakeEngine, Trials, request
 from tests.support.otlp import row, traces
 
 from rvbbit_otel.all_in_one.engine.error import EngineError
-from rvbbit_otel.all_in_one.ingest.ingest import storing as module
+from rvbbit_otel.all_in_one.ingest import storing as module
 from rvbbit_otel.all_in_one.ingest.storing import Failure, Storing
 from rvbbit_otel.all_in_one.ingest.trial import Fault
 from rvbbit_otel.counters import Counters
