@@ -62,7 +62,7 @@ def test_the_examples_of_the_page_run() -> None:
     )
 
 
-@pytest.mark.parametrize("module", ["log_fields"])
+@pytest.mark.parametrize("module", ["sdk.log_fields"])
 def test_the_examples_of_docstrings_run(module: str) -> None:
     found = doctest.testmod(importlib.import_module(f"rvbbit_otel.{module}"))
     assert (found.failed, found.attempted > 0) == (0, True)
