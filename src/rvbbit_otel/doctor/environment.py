@@ -1,4 +1,6 @@
-"""What the environment says to a launcher: settings, distro, configuration file, what is disabled and what is skipped."""
+"""Check what the environment tells a launcher: settings, distro, configuration file, disabled and skipped
+instrumentations.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +85,7 @@ def _sdk(environ: Mapping[str, str]) -> Link:
 
 
 def _configuration_file(environ: Mapping[str, str]) -> tuple[Mapping[str, Any] | None, list[Link]]:
-    """What a declarative configuration says of instrumentations by name, None if there is none."""
+    """Return what a declarative configuration says of instrumentations, by name; None if there is no such file."""
     name = environ.get(OTEL_CONFIG_FILE, "").strip()
     if not name:
         return None, []

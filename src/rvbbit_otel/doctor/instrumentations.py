@@ -43,7 +43,9 @@ def disabled(environ: Mapping[str, str]) -> set[str]:
 
 
 def others(environ: Mapping[str, str]) -> Link:
-    """What becomes of each in a program that a launcher starts in this environment."""
+    """Return a link on the other instrumentations: which are loaded, skipped or failed in a program that a launcher
+    starts in this environment.
+    """
     off = disabled(environ)
     found: list[Instrumentation] = []
     left: list[str] = []
@@ -102,7 +104,9 @@ def _judged(found: list[Instrumentation]) -> Link:
 
 
 def _remedy(failed: list[Instrumentation], conflicts: list[Instrumentation]) -> str:
-    """What to do; the launcher says nothing of these, and what they would have told is no row."""
+    """Return what the user should do. The launcher itself is silent about skipped instrumentations, and the calls
+    they would record are no rows.
+    """
     packages = {each.needs.partition(".")[0] for each in failed if each.needs}
     missing = sorted(package for package in packages if importlib.util.find_spec(package) is None)
     # A package that is there without the module is of another version than the instrumentation was written for.

@@ -1,4 +1,4 @@
-"""What would leave a process with these settings: content, the keys that are redacted, and hosts that get baggage."""
+"""List what would leave a process with these settings: content, redacted keys, and the hosts that receive baggage."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def leaving(settings: Settings) -> Link:
 
 
 def _keys(settings: Settings) -> dict[str, list[str]]:
-    """What becomes of attributes: what is done, and the patterns of keys that it is done to; a longer pattern goes before a shorter one."""
+    """Return what is done with attributes, and the key patterns that it is done to; a longer pattern goes before a
+    shorter one.
+    """
     if not settings.redaction:
         return {"leave": ["*"]}
     off = settings.content == "off"

@@ -1,4 +1,4 @@
-"""What is said of one link of the chain."""
+"""One link of the chain from a runner to the store, and what was found out about it."""
 
 from __future__ import annotations
 

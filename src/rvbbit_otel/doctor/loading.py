@@ -22,7 +22,7 @@ _LONGEST: Final = 300
 
 
 def load(name: str) -> dict[str, Any]:
-    """What becomes of one instrumentation."""
+    """Load one instrumentation and return whether that worked, or why it did not."""
     try:
         (point, *_) = importlib.metadata.entry_points(group=GROUP, name=name)
         instrumentor = point.load()()

@@ -37,7 +37,7 @@ _POLL_SECONDS: Final = 0.02
 
 
 def endpoint(environ: Mapping[str, str]) -> Link:
-    """Where OTLP goes, and whether anything listens there."""
+    """Check the address that OTLP is sent to, and that something listens there."""
     if environ.get(OTEL_CONFIG_FILE):
         return Link("endpoint", "ok", "OTLP goes where the configuration file says")
     exporter = environ.get(OTEL_TRACES_EXPORTER) or "otlp"

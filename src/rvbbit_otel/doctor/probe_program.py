@@ -52,7 +52,9 @@ def probe(caller_id: str) -> dict[str, Any]:
 
 
 def _is_redacted(processor: object) -> bool:
-    """Whether what this processor sends is redacted before; true of ours, which sends nothing."""
+    """Return whether the spans of this processor are redacted before they are sent; true for our own processor,
+    which sends nothing.
+    """
     holder = getattr(processor, "_batch_processor", processor)
     exporter = getattr(holder, "_exporter", None) or getattr(holder, "span_exporter", None)
     return isinstance(processor, CallerSpanProcessor) or getattr(exporter, "redactor", None) is not None

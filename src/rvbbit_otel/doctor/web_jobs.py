@@ -13,7 +13,7 @@ _JOBS: Final = ("celery", "rq", "apscheduler")
 
 
 def web(settings: Settings) -> Link:
-    """What names the callers of requests."""
+    """Return a link on how the callers of web requests are named."""
     found = _installed(_WEB)
     if not found:
         return Link("web requests", "ok", "no web framework that we know is installed here")
@@ -31,7 +31,7 @@ def web(settings: Settings) -> Link:
 
 
 def jobs(settings: Settings) -> Link:
-    """What workers believe."""
+    """Return a link on whether workers believe the callers that job messages name."""
     found = _installed(_JOBS)
     if not found:
         return Link("jobs", "ok", "no library of jobs that we know is installed here")

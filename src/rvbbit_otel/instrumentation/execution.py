@@ -105,7 +105,8 @@ class Job:
 
 
 class Asked:
-    """Who called something that begins later, with its first step or when it is awaited: the call is theirs, whoever makes that step.
+    """The context of whoever called something that begins later (at its first step, or when it is awaited), so that
+    it runs as theirs.
 
     Where nobody is known to have called it, it is whose the first step is.
     """

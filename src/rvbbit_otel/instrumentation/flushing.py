@@ -1,4 +1,6 @@
-"""What is queued for export leaves before the end of a process that has no exit handlers: a forked worker, a server that ends by a signal."""
+"""Flush queued spans before a process ends that runs no exit handlers: a forked worker, a server that ends by a
+signal.
+"""
 
 from __future__ import annotations
 

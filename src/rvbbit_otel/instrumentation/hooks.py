@@ -46,7 +46,7 @@ State = Literal["matched", "partial", "missing", "waiting", "unsupported"]
 
 @dataclass(frozen=True)
 class HookReport:
-    """What became of one hook.
+    """The state of one hook after its runner was looked at.
 
     state: matched; partial (some fields name arguments that the callable has not); missing (the runner has no such callable, or not the
     arguments that say whose a call is); waiting (its module is not imported yet); unsupported (the installed version is not one of the spec's).
@@ -65,7 +65,8 @@ class HookReport:
 
 @dataclass(frozen=True)
 class Makers:
-    """How a hook becomes a wrapper: `enter` for those around or beside a call, `carry` for those that replace a function, `mending` for those by
+    """Functions that make the wrapper of a hook: `enter` around or beside a call, `carry` where a function is
+    replaced, `mending` for those by
     which the runner learns of its caller."""
 
     enter: Callable[[Hook], Enter]
@@ -122,7 +123,7 @@ class Hooks:
         self._when_there(spec, there)
 
     def report(self) -> list[HookReport]:
-        """What became of each hook, in the order of the specs."""
+        """Return the state of each hook, in the order of the specs."""
         return list(self._reports.values())
 
     def remove(self) -> None:
@@ -248,7 +249,7 @@ class Hooks:
 
 
 def is_there(module: str) -> bool:
-    """Whether a package could be imported; of `google.adk`, `google` is for that."""
+    """Return whether a package could be imported; for `google.adk` it asks for `google`, a namespace package."""
     try:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:
@@ -256,7 +257,9 @@ def is_there(module: str) -> bool:
 
 
 def can_be_imported(module: str) -> bool:
-    """Whether a module could be imported, found out without importing anything; true where its package is not loaded, since then nobody knows."""
+    """Return whether a module could be imported, without importing anything; true where its package is not loaded
+    yet, since that can't be known.
+    """
     name, _, rest = module.partition(".")
     if name not in sys.modules:
         return True

@@ -182,7 +182,7 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     @property
     def current(self) -> Instrumentation | None:
-        """What is in place now, None while switched off."""
+        """Return the active instrumentation; None while it is switched off."""
         return self._current
 
     def _instrument(self, **kwargs: Any) -> None:
@@ -256,7 +256,9 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
 
 def _is_launching() -> bool:
-    """Whether a launcher is setting this process up just now: what it calls by then, a configuration file asked for."""
+    """Return whether a launcher is setting this process up now, so that `instrument` was called because a
+    configuration file lists us.
+    """
     launching = sys.modules.get("sitecustomize")
     if not getattr(getattr(launching, "__spec__", None), "_initializing", False):
         return False
@@ -287,7 +289,7 @@ def _from_files(files: tuple[str, ...], asked_in_code: bool) -> dict[str, Runner
 
 
 def report() -> list[HookReport]:
-    """What became of each hook of each runner; empty while nothing is instrumented."""
+    """Return the state of each hook of each runner; an empty list while nothing is instrumented."""
     current = RvbbitInstrumentor._current
     return current.hooks.report() if current is not None else []
 

@@ -102,7 +102,7 @@ def protocol_for(address: str) -> str:
 
 
 def service_name(command: Sequence[str]) -> str:
-    """What a command is called: the module of ``python -m``, the stem of a script, else the program."""
+    """Return a service name for a command: the module of ``python -m``, the stem of a script, else the program."""
     program = Path(command[0]).name
     if re.fullmatch(r"python[0-9.]*", program):
         rest = list(command[1:])

@@ -21,7 +21,7 @@ class Named:
         self._told = False
 
     def __call__(self, asked: Any) -> str | None:
-        """What it answers to this."""
+        """Call the function and return its result."""
         try:
             if self._found is None:
                 module, _, name = self._path.partition(":")

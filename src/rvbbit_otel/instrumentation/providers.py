@@ -99,6 +99,8 @@ def _meter_provider() -> object:
 
 
 def _is_of(provider: Any, module: str, name: str) -> bool:
-    """Whether it is of this class of the SDK's. A module that nobody has imported has no instances, and importing it here would cost every host."""
+    """Return whether an object is an instance of this SDK class. The class's module is not imported for that: if
+    nobody has, there are no instances.
+    """
     known = getattr(sys.modules.get(module), name, None)
     return known is not None and isinstance(provider, known)

@@ -1,1 +1,1 @@
-"""What leaves the process: content and secrets are taken out of spans and log records on their way to an exporter."""
+"""Redact spans and log records before they are exported: content and secrets don't leave the process."""

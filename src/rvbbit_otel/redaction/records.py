@@ -28,7 +28,7 @@ class Redactor:
     """Redacts whole spans by the settings of one process."""
 
     def __init__(self, settings: Settings, counters: Counters) -> None:
-        """What fails is counted in `counters`."""
+        """Read the rules of the settings; failures are counted in `counters`."""
         self.values = Values(settings, counters)
         self._counters = counters
         # By what they are: the same few objects, for every span. Held, so that no other one gets their place.
@@ -51,7 +51,7 @@ class Redactor:
         return with_entries(attributes, {**entries, **changes}) if changes else attributes
 
     def resource(self, resource: Resource) -> Resource:
-        """What a process says of itself."""
+        """Return a redacted resource."""
         known = self._seen.get(id(resource))
         if known is None or known[0] is not resource:
             known = self._remember(resource, lambda attributes: Resource(attributes, resource.schema_url))
@@ -59,7 +59,7 @@ class Redactor:
         return redacted
 
     def scope(self, scope: InstrumentationScope | None) -> InstrumentationScope | None:
-        """Who made a span or a record."""
+        """Return a redacted instrumentation scope."""
         known = self._seen.get(id(scope))
         if scope is not None and (known is None or known[0] is not scope):
             name, version, url = scope.name, scope.version, scope.schema_url

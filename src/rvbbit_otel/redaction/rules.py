@@ -1,4 +1,4 @@
-"""What is done with a key: the table, the user's own patterns, and how far content is on."""
+"""Find what is done with an attribute by its key: the table, the user's own patterns, and the content setting."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Rules:
         return _WITH_CONTENT.get(action, action) if self._content_on and action is not None else action
 
     def stated_for(self, key: str) -> Action | None:
-        """What the user says of this key, None for nothing."""
+        """Return the user's own rule for this key; None if there is none."""
         return self._own.find(key.lower())
 
 

@@ -39,7 +39,7 @@ def shape(text: str) -> tuple[str, int]:
 
 
 def _end(text: str, found: re.Match[str]) -> int | None:
-    """Where the thing ends that begins here; None where that can't be told."""
+    """Return the end of the token that begins here; None where that can't be told."""
     start = found.end()
     if found["number"] is not None:
         return start

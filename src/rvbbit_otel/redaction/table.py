@@ -1,4 +1,4 @@
-"""Which attributes leave the process, and how: the table behind redaction, as data.
+"""The table of redaction, as data: which attributes leave the process, and how.
 
 A key is looked up in lower case. ``*`` stands for any run of characters. A pattern without one goes before all with one, then the longest says what
 is done; a key that none fits is read by its last words (`CONTENT_WORDS`, `SECRET_WORDS`), and else by what its value looks like

@@ -1,4 +1,4 @@
-"""What redaction makes of a text whose kind is known: an address, a traceback, a name. Nothing here grows faster than its text."""
+"""Redact texts of a known kind: an address, a traceback, a name. Time and memory grow with the text, never faster."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SQL: Final = re.compile(
 
 
 def marker(length: int | None = None) -> str:
-    """What stands in a value's place; `length`: its characters, where it is text."""
+    """Return the marker that replaces a value; `length`: the number of its characters, where it is text."""
     return "[redacted]" if length is None else f"[redacted, {length} characters]"
 
 
 def is_plain_word(text: str) -> bool:
-    """Whether this is a short word of letters, digits and few signs, such as a protocol's name."""
+    """Return whether a text is a short word of letters, digits and few signs, such as a protocol's name."""
     return _PLAIN_WORD.fullmatch(text) is not None
 
 
@@ -55,7 +55,9 @@ def without_query(url: str) -> str:
 
 
 def frames(stacktrace: str) -> str:
-    """Where a traceback went through: its frames, without source lines, which hold literals, and without what the exception says."""
+    """Return the frames of a traceback, without source lines (they hold literals) and without the exception's
+    message.
+    """
     lines = stacktrace.splitlines()
     kept = [line for line in lines if _FRAME.fullmatch(line)][-_MOST_FRAMES:]
     left = len(stacktrace) - sum(len(line) + 1 for line in kept)
@@ -63,7 +65,7 @@ def frames(stacktrace: str) -> str:
 
 
 def looks_like_sql(text: str) -> bool:
-    """Whether this begins as a statement does."""
+    """Return whether a text begins as a SQL statement does."""
     return _SQL.match(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a value, by its key. Where that fails the value is dropped, and what it was leaves in no form."""
+"""Redact a value by its key. Where that fails the value is dropped, and nothing of it leaves."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SQL_MEMBERS: Final = frozenset(
 
 
 class _Kept(dict[Any, Any]):
-    """What a function says of its argument, for the arguments seen lately."""
+    """A cache of a function's results for its most recent arguments."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         super().__init__()
@@ -205,7 +205,7 @@ class Values:
         return without_secrets(name, self._content_off)
 
     def _metadata(self, value: Any) -> Any:
-        """What is known of an invocation, as JSON: the names of its values stay, and those values that are listed."""
+        """Return a caller's metadata as JSON, with the names of all values, and only those values that are listed."""
         known = json.loads(value)
         if not isinstance(known, dict):
             return text.marker(len(value))
@@ -250,7 +250,7 @@ def _is_empty(value: Any) -> bool:
 
 
 def _same(text: str, found: str) -> str:
-    """What was found, as this very object where it says the same: what is unchanged is known by that, and was remembered of another."""
+    """Return `text` itself if `found` equals it, so that an unchanged value is known by identity."""
     return text if found == text else found
 
 

@@ -1,4 +1,4 @@
-"""What users and models wrote leaves the process only as far as the settings allow, and never costs more than its limit."""
+"""Limit content (what users and models wrote): it is recorded as far as the settings allow, up to a size."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ContentRule:
         self._redact = redact
 
     def text(self, attribute: str, value: object) -> str | None:
-        """What is written as `attribute`; None where content is off or there is none."""
+        """Return the text to record as `attribute`; None where content is off or there is no text."""
         if not self.allowed or value is None:
             return None
         text = rendered(value, self._limit + (_OVERLAP if self._redact is not None else 0))

@@ -69,7 +69,9 @@ class Filling(SpanProcessor):
 
 
 def filling_of(tracer: object) -> Filling | None:
-    """What fills the spans of this tracer; None where it is not the SDK's, or where a sampler that is not ours wants to see all attributes."""
+    """Return the object that fills spans of this tracer; None if the tracer is not the SDK's, or if a sampler of the
+    user's needs all attributes at the start.
+    """
     real = getattr(tracer, "_tracer", tracer)  # What stands in for a tracer until there is a provider.
     if not isinstance(real, Tracer) or not isinstance(real.sampler, AttributionSampler):
         return None

@@ -92,7 +92,9 @@ def stated(usage: Mapping[str, int | float], accounts: bool) -> dict[str, int | 
 
 
 def spends(usage: Mapping[str, int | float]) -> bool:
-    """Whether it says that anything was used: zeros are what a call says that failed, or that does not know."""
+    """Return whether these values say that anything was used: a call that failed, or whose usage is unknown, reports
+    zeros.
+    """
     return any(usage.values())
 
 

@@ -1,1 +1,1 @@
-"""What a hooked call does, role by role: the fields of a call in; spans, sessions and contexts out."""
+"""Handlers of hooked calls, one for each role: they turn the fields of a call into spans, sessions and contexts."""

@@ -1,4 +1,5 @@
-"""Which of several tellers of one call to a model accounts for it: a client under a router, a try of a retry, two specs of one function.
+"""Choose which of several spans about one call to a model counts its usage: a client under a router, a retry, two
+specs of one function.
 
 What is innermost knows what was paid. So of hooked calls inside of a hooked call the inner ones account, and the outer one where nothing inside told
 of any usage, which is known at its end. Whoever counted first has counted: one that comes after that, from a thread that is late, does not.
@@ -39,16 +40,18 @@ class Telling:
         return Context({**context, _KEY: self})
 
     def call_counts(self) -> bool:
-        """Whether the call itself accounts for what it tells now, at its end."""
+        """Let the call's own span count its usage, unless something else does already; return whether it counts."""
         return self._claim("call") and self._claim_around()
 
     def row_counts(self) -> bool:
-        """Whether a log row about this call does: there may be several, for several tries."""
+        """Let log rows about this call count its usage (several tries write several rows), unless something else
+        does already; return whether they count.
+        """
         return self._claim("row") and self._claim_around()
 
     @property
     def told_inside(self) -> bool:
-        """Whether calls inside of it account for it."""
+        """Return whether nested calls count the usage of this call."""
         return self._teller.get(None) == "inside"
 
     def _claim_around(self) -> bool:
@@ -58,7 +61,9 @@ class Telling:
         return self._teller.setdefault(None, teller) == teller
 
     def holds_for(self, work: Work | None) -> bool:
-        """Whether that work is a part of the call: a context is copied into whatever the call starts, and stays there."""
+        """Return whether this work is a part of the call. A context alone does not tell: whatever the call starts
+        inherits it for ever.
+        """
         if self.over:
             return False
         while work is not self._work and work is not None:

@@ -132,7 +132,7 @@ class Mending:
 
 
 def _said_to_anybody(wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What the runner answers where it can't know anything: on a new thread, with no context at all."""
+    """Return what the runner answers where it can't know a caller: on a new thread, in an empty context."""
     answer: list[Any] = []
     done = threading.Lock()
     done.acquire()
@@ -158,7 +158,7 @@ def _is_missing(value: object) -> bool:
 
 
 def _place(expression: str) -> int | None:
-    """Where in the answer a field stands; None: it is the whole answer."""
+    """Return the position of a field within the runner's answer; None if the field is the whole answer."""
     path: Path = parse(expression)[0]
     return int(path.steps[0]) if path.steps else None
 

@@ -1,4 +1,6 @@
-"""What each role does: the fields of a call in, spans, sessions and contexts out. Nothing here knows how a call was intercepted."""
+"""Find the handler of a hook by its role. Handlers get the fields of a call, and don't know how the call was
+intercepted.
+"""
 
 from __future__ import annotations
 

@@ -257,7 +257,7 @@ def _around(
 
 
 def _in_a_run() -> bool:
-    """Whether a runner's session is around, and not only a block of the application's."""
+    """Return whether the current context is in a runner's session, and not only in a `called_by` block."""
     work = work_of(current_context())
     return work is not None and work.echo is not None
 
@@ -268,7 +268,7 @@ def _with(span: Span, context: Context) -> Context:
 
 
 def _row_counts(spending: bool) -> bool:
-    """Whether a log row accounts for the call that it is about, if that is one of ours."""
+    """Return whether a log row counts the usage of the call that it is about, if that call is hooked as well."""
     call = call_tellers.telling_of(current_context())
     if call is None:
         return True

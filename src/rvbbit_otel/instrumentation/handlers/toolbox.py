@@ -1,4 +1,4 @@
-"""What the handlers work with."""
+"""The objects that handlers share: spans, callers, sessions, queries, costs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rvbbit_otel.instrumentation.state.udf_queries import Queries
 
 @dataclass(frozen=True)
 class Toolbox:
-    """What the handlers work with."""
+    """The objects that handlers share."""
 
     spans: Spans
     callers: Callers

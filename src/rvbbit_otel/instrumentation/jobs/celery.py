@@ -69,7 +69,9 @@ def _known_as(name: object, task_id: object) -> str:
 
 
 def _error_of(result: Any) -> BaseException | None:
-    """What a task raised, another try included; that it was ignored or rejected is no failure."""
+    """Return the exception that a task raised, also if it will be tried again; a task that was ignored or rejected
+    did not fail.
+    """
     info = getattr(result, "info", None)
     error = getattr(info, "retval", None)
     return error if getattr(info, "state", None) in _FAILED and isinstance(error, BaseException) else None

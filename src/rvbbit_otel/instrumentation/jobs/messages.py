@@ -1,4 +1,6 @@
-"""What a job's message says of its caller: what a child's environment would say, how that was known, and a seal."""
+"""The caller in a job's message: the same values as in a child's environment, how the caller is known, and a
+signature.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ _logger: Final = logging.getLogger("rvbbit_otel")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a message says.
+    """The content of a job's message.
 
     context: that of the work which handed the job over, None where nobody did, or the message is not believed. weak: it was known there by
     inheritance only. candidate: whom a message names that is not believed.
@@ -40,7 +42,7 @@ class Said:
 
     @property
     def caller(self) -> Caller | None:
-        """Who handed the job over."""
+        """The caller who handed the job over."""
         return None if self.context is None else caller_of(self.context)
 
 
@@ -54,7 +56,7 @@ class Messages:
         self._once = Once()
 
     def written(self, job: str) -> str | None:
-        """What the message of a job, known by this name, says that whoever works here hands over; None if nobody does."""
+        """Return the message for a job of this name, with the current caller; None if there is no caller."""
         context = get_current()
         if caller_of(context) is None:
             return None
@@ -64,7 +66,7 @@ class Messages:
         return f"{self._seal(job, said)}:{said}"
 
     def read(self, job: str, text: object) -> Said:
-        """What the message of a job says, as far as it may be believed."""
+        """Return the content of a job's message, as far as its signature is right."""
         if not isinstance(text, str) or len(text) > _MOST:
             return Said()
         seal, _, said = text.partition(":")

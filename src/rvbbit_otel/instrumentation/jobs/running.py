@@ -22,7 +22,8 @@ from rvbbit_otel.instrumentation.jobs.messages import Said
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a function of the user's is told, so that it names the job's caller; it may leave that to who handed it over, by None.
+    """The argument of a user's function that names the caller of a job; the function returns None to leave it to who
+    handed the job over.
 
     library: ``celery``, ``rq`` or ``apscheduler``. name: of the task or the function. id: the library's own. caller: who handed it over, None for a
     periodic job, or where that is not known. raw: the library's task request, job, or job.

@@ -1,4 +1,4 @@
-"""What the libraries share: messages, running jobs, and whoever names them."""
+"""What the integrations of job libraries share: messages, running jobs, and the function that names callers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ class Tools:
         return Said(effective(context)) if caller_of(context) is not None else Said()
 
     def serve(self, module: str, qualname: str) -> None:
-        """What this does, it does for everybody: it is nobody's, whoever started it."""
+        """Wrap a function that serves everybody's jobs, so that its own work belongs to no caller, whoever started
+        it.
+        """
 
         def call(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
             with Within(for_nobody() if self.wrapping.on else None):

@@ -1,4 +1,5 @@
-"""Where a value comes from, as a small path: ``connection_id``, ``self.session_id``, ``result.2``, ``literal:sql``.
+"""Paths that say where a hook's value comes from: ``connection_id``, ``self.session_id``, ``result.2``,
+``literal:sql``.
 
 A path starts at an argument of the call, at ``self``, at ``result``, at ``yielded`` (of what a stream yields, the last that has it), at
 ``ambient`` (what the context already knows: ``ambient.caller_id``, ``ambient.session_id``), at ``literal:`` or at ``new:`` (an id that is made
@@ -80,7 +81,7 @@ def _parse_one(text: str) -> Path:
 
 
 def uses_result(expression: str) -> bool:
-    """Whether the value is known only once the call has returned."""
+    """Return whether the value is known only after the call has returned."""
     return any(path.root == "result" for path in parse(expression))
 
 
@@ -92,7 +93,7 @@ def of_items(expression: str) -> tuple[str, str]:
 
 
 class Arguments:
-    """How a callable takes its arguments: found out once, when it is wrapped."""
+    """The parameters of a callable, read once when it is wrapped."""
 
     def __init__(self, target: Callable[..., Any], bound_first: bool, declared: Sequence[str] | None = None) -> None:
         """`bound_first`: the first parameter is `self` or `cls`. `declared`: names in order, for callables that Python can't read."""
@@ -118,19 +119,21 @@ class Arguments:
                 self._takes_any_keyword, self._keywords = True, parameter.name
 
     def has(self, name: str) -> bool:
-        """Whether the callable can be given an argument of this name."""
+        """Return whether the callable accepts an argument of this name."""
         return name in self._positions or self._takes_any_keyword
 
     def is_one(self, name: str) -> bool:
-        """Whether it is one argument, and not all that is given by keyword."""
+        """Return whether the name is one parameter, and not `**kwargs` as a whole."""
         return self.has(name) and name != self._keywords
 
     def position(self, name: str) -> int | None:
-        """Where the argument stands among the positional ones."""
+        """Return the index of the parameter among the positional ones."""
         return self._positions.get(name)
 
     def place(self, name: str) -> tuple[int, str, Any]:
-        """Where an argument is: its place among the positional ones (past all of them if it is none), its keyword, and its default."""
+        """Return where an argument is: its index among the positional ones (past the last if it has none), its
+        keyword, and its default.
+        """
         return self._positions.get(name, sys.maxsize), name, self._defaults.get(name)
 
     def getter(self, name: str) -> Getter:

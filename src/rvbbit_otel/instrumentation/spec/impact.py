@@ -1,4 +1,4 @@
-"""What a runner loses with a hook, in words that its user understands."""
+"""Describe what a runner loses without a hook, in words for its user."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ _FIELD: Final[Mapping[str, str]] = {
 
 
 def lost_with(hook: Hook) -> str:
-    """What is lost without this hook."""
+    """Return what is lost if this hook is missing."""
     return _LOST[hook.role] + (_ACCOUNTS if hook.accounts else "")
 
 
 def lost_without(fields: Mapping[str, str]) -> str:
-    """What is lost where only these fields of a hook can't be read."""
+    """Return what is lost if only these fields of a hook can't be read."""
     words = dict.fromkeys(_FIELD.get(name, name.replace("_", " ")) for name in sorted(fields))
     return f"{', '.join(words)} of these are not stored"

@@ -16,7 +16,7 @@ from rvbbit_otel.instrumentation.spec import expressions
 
 
 class Role(str, Enum):
-    """What a callable means for attribution."""
+    """The meaning of a callable for attribution."""
 
     CALLER_SET = (
         "caller_set"  # work belongs to a caller from here on; one that sets up the tracking of a query is one too
@@ -260,7 +260,7 @@ class Hook:
 
     @property
     def of_returned(self) -> bool:
-        """Whether what the target returns is meant."""
+        """Return whether the hook is on the function that the target returns."""
         return self.target.endswith(_RETURNED)
 
 
@@ -303,5 +303,5 @@ class RunnerSpec:
         object.__setattr__(self, "hooks", tuple(self.hooks))
 
     def owns(self, module: str) -> bool:
-        """Whether a module is a part of the runner."""
+        """Return whether a module is a part of the runner."""
         return f"{module}.".startswith(f"{self.module}.")

@@ -1,1 +1,1 @@
-"""What the instrumentation remembers between calls: callers, sessions, UDF queries, and costs that come later."""
+"""State of the instrumentation between calls: callers, sessions, UDF queries, and costs that come later."""

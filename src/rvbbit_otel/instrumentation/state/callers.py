@@ -1,4 +1,4 @@
-"""Who the work belongs to, from when a runner sets a caller until it clears it.
+"""The callers that a runner sets, from when it sets one until it clears it.
 
 One line of execution (a thread, an asyncio task) has one caller at a time. What the runner does decides: setting a caller again on the same
 connection, or in the same line without a connection, replaces the one before; another connection's nests. Clearing restores the context from before.
@@ -54,7 +54,7 @@ class CallerScope(Work):
 
 
 class Root:
-    """Where the work of a caller hangs: its root span, which tells of the caller when it ends, unless that was told before."""
+    """The root span of a caller's work; it records the caller when it ends, unless an earlier span has."""
 
     __slots__ = ("caller", "span_context", "told")
 
@@ -115,7 +115,7 @@ class Callers:
         _drop_oldest(self._guessed, _MAX_ROOTS)
 
     def is_guess(self, caller_id: object) -> bool:
-        """Whether the runner guessed this caller before: then only the context says whose the work is."""
+        """Return whether the runner guessed this caller before; then only the context can tell the caller."""
         return str(caller_id) in self._guessed
 
     def around(self, caller_id: object, metadata: object, origin: object, query: object) -> CallerScope | None:

@@ -1,4 +1,6 @@
-"""What the connections to one database share: the functions that were registered, and the names that stored statements use."""
+"""State that the connections to one database share: registered functions, and the function names in stored
+statements.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ FIRST_SWEEP: Final = 64
 
 
 class Reach(Enum):
-    """Who else can be connected to the same database."""
+    """Which other connections may be to the same database."""
 
     OWN = "own"  # nobody but the cursors that were made of its connection
     NAMED = "named"  # whoever connects to the same name
@@ -26,7 +28,9 @@ class Reach(Enum):
 
 
 class Database:
-    """What the connections to one database share: its functions, and what its stored statements may call."""
+    """State that the connections to one database share: registered functions, and the functions that stored
+    statements may call.
+    """
 
     def __init__(self, reach: Reach, unread: bool) -> None:
         """`unread`: it may have views and macros that we did not see being made."""
@@ -42,7 +46,7 @@ class Database:
         self._macros: set[str] = set()
 
     def may_be(self, other: Database) -> bool:
-        """Whether the two can be one."""
+        """Return whether two databases may be the same."""
         if self is other or other.reach is Reach.ANY:
             return True
         reaches = {self.reach, other.reach}
@@ -71,5 +75,5 @@ class Database:
                 self._macros.update(names)
 
     def hides(self, function: str) -> bool:
-        """Whether a statement may call it without saying so."""
+        """Return whether a statement may call the function without naming it (by a macro or a view)."""
         return self.unread or self.lazy or function in self._kept

@@ -67,7 +67,9 @@ class Slot:
         return (self,)
 
     def can_call(self, function: str | None) -> bool:
-        """Whether a call of the function can be this query's. What was made after it began does not matter, so the answer stays."""
+        """Return whether a call of the function may come from this query. Functions made after the query began don't
+        matter, so the answer never changes.
+        """
         if function is None or self.text is None:
             return True
         known = self._calls.get(function)
@@ -77,18 +79,18 @@ class Slot:
         return known
 
     def calls_any(self) -> bool:
-        """Whether it can call any function at all, for whoever fetches its rows one by one."""
+        """Return whether the query can call any function at all, while its rows are fetched one by one."""
         if self._calls_any is None:
             functions = list(self.database.functions)
             self._calls_any = self.database.unread or any(self.can_call(function) for function in functions)
         return self._calls_any
 
     def is_read(self) -> bool:
-        """Whether somebody has a reader of it."""
+        """Return whether a reader of the query's rows exists."""
         return self.reader is not None and self.reader() is not None
 
     def has_no_more(self) -> bool:
-        """Whether nothing of it can still run, though nobody fetched its rows."""
+        """Return whether nothing of the query can still run, though its rows were not fetched."""
         if not self.returned or self.reader is not None or self.text is None:
             return False
         if self._leaves_nothing is None:
@@ -130,7 +132,9 @@ class Fetch:
 
 
 def caller_of_query(context: Context) -> str | None:
-    """Whose a query is. It was handed to the database, so it stays its caller's also when that was cleared in the flow that asks."""
+    """Return the caller of a query. The query was handed to the database, so its caller stays, even if the flow that
+    asked has cleared it.
+    """
     frames = execution.here.frames
     frames.append(object())
     fresh = begin_afresh()
@@ -156,7 +160,9 @@ class Holder:
 
 
 class Place:
-    """Where a thread is. DuckDB waits there for its threads to leave a query that is dropped, after Python's weak references have been told."""
+    """Where a thread stands: its frame and instruction. DuckDB waits there for its threads to leave a dropped query,
+    after Python's weak references were told.
+    """
 
     __slots__ = ("frame", "instruction", "thread")
 
@@ -170,7 +176,7 @@ class Place:
         self.frame, self.instruction = id(frame), frame.f_lasti
 
     def is_left(self) -> bool:
-        """Whether the thread has gone on."""
+        """Return whether the thread has gone on."""
         frame = sys._current_frames().get(self.thread)
         while frame is not None:
             if id(frame) == self.frame:
@@ -189,7 +195,7 @@ class Ledger:
         self.quiet = True
 
     def holder_of(self, thing: object) -> Holder | None:
-        """What is known of a connection, a result or a relation."""
+        """Return the entry of a connection, a result or a relation."""
         holder = self._holders.get(id(thing))
         if holder is None or holder.reference is None or holder.reference() is not thing:
             return None

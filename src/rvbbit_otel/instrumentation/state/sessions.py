@@ -133,7 +133,7 @@ class Sessions:
         return self._known(echo)
 
     def _known(self, echo: Echo) -> Echo:
-        """What is known of this very run now."""
+        """Return the Echo of exactly this run, if it is still known."""
         known = self.registry.get(echo.session_id)
         return known if known is not None and known.run == echo.run else echo
 
@@ -146,7 +146,9 @@ class Sessions:
         return caller_of(None)
 
     def context_for(self, session_id: SessionId) -> Context:
-        """Where to start a span of this session: below the current span if that is of the session too, else below the session's own."""
+        """Return the context to start a span of this session in: below the current span if that is of the session
+        too, else below the session's own.
+        """
         current = current_context()
         if session_of(current) == session_id:
             return current
@@ -179,7 +181,7 @@ class Sessions:
         return with_work(context, Work(echo.caller, around, session_id=echo.session_id, echo=echo))
 
     def cascade_context(self, echo: Echo) -> Context:
-        """Where the span of a session's cascade starts, and its work runs."""
+        """Return the context in which the span of a session's cascade starts and its work runs."""
         current = current_context()
         work = work_of(current)
         if work is not None and work.echo is not None and work.echo.run == echo.run:
@@ -195,7 +197,9 @@ class Sessions:
         return with_work(context, Work(work.caller, work, session_id=work.session_id, echo=work.echo))
 
     def is_running(self, session_id: SessionId, cascade_id: str | None) -> bool:
-        """Whether this context is within that cascade of the session, or any (None): some runners have several ways in, one calling the other."""
+        """Return whether the current context is within this cascade of the session, or within any (None): some
+        runners have several entry points that call each other.
+        """
         work = work_of(current_context())
         if work is None or work.echo is None or work.session_id != session_id:
             return False
@@ -293,7 +297,9 @@ class Sessions:
         return span.get_span_context()
 
     def _claim(self, caller_id: object, metadata: object, parent: SessionId | None) -> _Claim:
-        """Who opens a session: whom the runner names, else whom the work around it belongs to, else (no caller here) whom its parent belongs to."""
+        """Return the caller that a session is opened for: the one that the runner names, else that of the work
+        around it, else (if there is none) its parent's.
+        """
         around = caller_of(current_context())
         echo = self._run_named(parent) if parent is not None else None
         parents = echo.caller if echo is not None else None
@@ -308,7 +314,8 @@ class Sessions:
         return _Claim(around or parents, conflict=_other(around, parents))
 
     def _place(self, echo: Echo) -> Context:
-        """Where a session hangs: in the context if that works for the same caller, else under its parent's span, else its caller's root.
+        """Return the context that a session's span starts in: the current one if it works for the same caller, else
+        its parent's span, else its caller's root.
 
         The context's own caller stays in it: where it is another one than the session's, the stamp says that two answers differed.
         """
@@ -329,7 +336,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """Who a session is claimed for, and whether the runner itself said so."""
+    """The caller that a session is claimed for, and whether the runner itself named it."""
 
     caller: Caller | None
     explicit: bool = False
@@ -337,7 +344,7 @@ class _Claim:
     invalid: bool = False
 
     def is_of_another(self, known: Echo) -> bool:
-        """Whether that is somebody else than whom the session is known to belong to."""
+        """Return whether the claim differs from the known caller of the session."""
         return self.invalid or (self.caller is not None and (known.caller is None or self.caller.id != known.caller.id))
 
 
@@ -352,7 +359,9 @@ def _other(caller: Caller | None, rival: Caller | None) -> str | None:
 
 
 def _nothing_new(known: Echo, parent: object, caller_id: object, cascade_id: str | None) -> bool:
-    """Whether opening a live session again would change nothing: true for most calls, and asked without a lock."""
+    """Return whether opening a live session again would change nothing: true for most calls, and asked without a
+    lock.
+    """
     return (
         known.ended is None
         and known.caller is not None

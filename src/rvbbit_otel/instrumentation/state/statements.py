@@ -1,4 +1,4 @@
-"""What the text of a statement says: whether anything of it is left to run once it was executed, and which functions it can call.
+"""Read the text of a SQL statement: whether work is left after its execution, and which functions it may call.
 
 Where the text does not say it for certain, the answer is the careful one: it runs on, and it can call anything.
 """
@@ -57,7 +57,7 @@ def words_of(text: str) -> frozenset[str]:
 
 
 def leaves_nothing(text: str, macros: Set[str] | None) -> bool:
-    """Whether all is done when the call that executed it has returned.
+    """Return whether a statement is done when the call that executed it has returned.
 
     macros: what functions may be called that are none; None where that is unknown. One may be called `count` and yield a row for each row.
     """
@@ -83,12 +83,12 @@ def kept_names(text: str) -> frozenset[str] | None:
 
 
 def makes_macros(words: frozenset[str]) -> bool:
-    """Whether a statement of these words makes a function out of an expression."""
+    """Return whether a statement of these words makes a function out of an expression."""
     return "macro" in words or "function" in words
 
 
 def names_it(text: str, function: str) -> bool:
-    """Whether a statement says the name of this function, or may say it in a way that can't be read."""
+    """Return whether a statement names this function, or may name it in a way that can't be read."""
     if len(text) >= MOST_CHARACTERS:
         return True
     words = words_of(text)

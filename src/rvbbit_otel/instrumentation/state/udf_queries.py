@@ -1,4 +1,4 @@
-"""Whose a UDF call is: it belongs to the query that runs it.
+"""Find the caller of a UDF call: that of the query that runs it.
 
 DuckDB runs a UDF on the thread that asked or on one of its own, which has no context and serves several queries in turn. A function registered on
 one connection can be called by every connection to the same database. So: the query that this very thread executes or fetches from; else, on a
@@ -278,7 +278,7 @@ class Queries:
 
     @staticmethod
     def _is_known(calls: Sequence[Slot | Fetch]) -> bool:
-        """Whether the call that this thread is in is one of these already, since two specs have the hook."""
+        """Return whether this thread's current call is registered already, since two specs may have the same hook."""
         running: list[Slot | Fetch] = execution.here.running
         return bool(running and calls) and running[-1] in calls
 
@@ -320,7 +320,7 @@ class Queries:
 
 
 def is_new(name: object) -> bool:
-    """Whether a database of this name, before it is connected to, is a file that is not there yet."""
+    """Return whether the name of a database, before a connection to it, is a file that does not exist yet."""
     shared = _shared_name(name)
     return shared is not None and ":" not in shared and not Path(shared).exists()
 
@@ -330,7 +330,9 @@ _DEFAULT: Final = ":default:"
 
 
 def _shared_name(name: object) -> str | None:
-    """What connections to the same database have in common; None for one that nobody else can connect to."""
+    """Return the key that connections to the same database share; None for a database that no other connection can
+    reach.
+    """
     if name is None or name == "" or name == _IN_MEMORY:
         return None
     text = os.fspath(name) if isinstance(name, str | os.PathLike) else str(name)
@@ -348,10 +350,10 @@ def _without_session(context: Context) -> Context:
 
 
 def _is_reader(given: object) -> bool:
-    """Whether it reads the rows one after the other; a table has them all."""
+    """Return whether an object reads rows one after the other; a table has all of them at once."""
     return hasattr(given, "read_next_batch") or hasattr(given, "collect") or type(given).__name__ == "PyCapsule"
 
 
 def _is_lazy(relation: object) -> bool:
-    """Whether it is a relation of DuckDB 1, which is C code: the steps that are added to it pass no connection."""
+    """Return whether an object is a relation of DuckDB 1, which is C code: the steps added to it pass no connection."""
     return relation is not None and not hasattr(relation, "_submit")

@@ -1,4 +1,6 @@
-"""Whose a request is: by a function of the user's, a header from a trusted host, baggage from a trusted sender; else it has a caller of its own."""
+"""Name the caller of a request: by a function of the user's, a header from a trusted host, or baggage from a trusted
+sender; else the request gets a caller of its own.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ _SERVER_ERROR: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a request says of itself before the application has seen it.
+    """A request as it arrived, before the application has seen it.
 
     method: as ``GET``; ``WEBSOCKET`` for one of these. path: without the query. headers: by lower-case names; one that was sent more than once is
     joined by commas. peer: the address that it came from, empty where that is not known. raw: ASGI's scope, WSGI's environ or Django's request.

@@ -38,7 +38,7 @@ def answer(
 
 
 def request_of(environ: dict[str, Any]) -> Request:
-    """What a request says of itself."""
+    """Return the request that a WSGI environment describes."""
     headers = {
         name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
         for name, value in environ.items()

@@ -20,7 +20,7 @@ from rvbbit_otel.instrumentation.wrapping.steps import Interception
 
 
 class Beginning(Interception, Protocol):
-    """What begins a call, beside what sees its end."""
+    """Protocol of an interception that can also begin a call."""
 
     def begin(self, instance: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Running | None:
         """The begin."""

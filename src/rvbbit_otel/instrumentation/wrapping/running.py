@@ -1,4 +1,4 @@
-"""What runs around a call of the host, from its begin to its end."""
+"""A call of the host that is intercepted, from its begin to its end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rvbbit_otel.instrumentation.emit.spans import Values
 
 
 class Running:
-    """What lasts as long as the host's call: the context in which it runs, and what to do when it has returned or raised."""
+    """A running call of the host: the context in which it runs, and what to do after it has returned or raised."""
 
     __slots__ = ("_finish", "_work", "context")
 

@@ -18,7 +18,7 @@ from rvbbit_otel.instrumentation.wrapping.running import Running
 
 
 class Interception(Protocol):
-    """What sees the items and the end of a call."""
+    """Protocol of what is told of the items and of the end of a call."""
 
     def saw(self, seen: dict[str, Any], item: Any) -> None:
         """An item."""

@@ -1,4 +1,5 @@
-"""What a plain function returns to be read: a generator, a coroutine, an iterator or a stream object of a client.
+"""Follow the result of a plain function that is read later: a generator, a coroutine, an iterator or a client's
+stream object.
 
 It stays what it was for whoever has it; its steps run as the caller that the call began with (`steps.py`).
 """
@@ -19,7 +20,7 @@ from rvbbit_otel.instrumentation.wrapping.steps import Reading, Steps, read, rea
 
 
 def is_stream(result: object, told: bool = False) -> bool:
-    """Whether the work that a function was called for is done while its result is read, or awaited.
+    """Return whether a function's work is done while its result is read or awaited.
 
     `told`: the spec says that it yields, so an object that makes iterators, or that gives its stream in a `with`, is one too. A collection never is.
     """
@@ -100,7 +101,9 @@ class Stream(_Proxy):  # type: ignore[misc]
             failed("streams.over", failure)
 
     def _self_part(self, part: Any) -> Any:
-        """What it gave to be read in its place: an iterator of it, or what a `with` has for a name. The call is over when that is."""
+        """Wrap a part that is read in the stream's place: an iterator of it, or the target of its `with`. The call
+        ends when that part ends.
+        """
         given = self if part is self.__wrapped__ else part
         try:
             if given is part and is_stream(part, self._self_told):

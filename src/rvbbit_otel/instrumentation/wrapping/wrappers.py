@@ -94,7 +94,7 @@ class Interception:
         return self._read(instance, args, kwargs)
 
     def reader(self, field: str) -> Getter | None:
-        """What reads one field, None for a hook without it."""
+        """Return the function that reads one field; None for a hook without that field."""
         return dict((*self._before, *self._after)).get(field)
 
     def saw(self, seen: dict[str, Any], item: Any) -> None:
@@ -336,7 +336,9 @@ def _of_generator_function(ours: Interception, as_steps: Callable[..., Any]) -> 
 
 
 def _named_as(function: Callable[..., Any], made: Any) -> Any:
-    """What a debugger, or the warning about a coroutine that nobody awaited, shows is the host's name."""
+    """Give our object the host function's name, for debuggers and for the warning about a coroutine that was never
+    awaited.
+    """
     made.__name__ = getattr(function, "__name__", made.__name__)
     made.__qualname__ = getattr(function, "__qualname__", made.__qualname__)
     return made
