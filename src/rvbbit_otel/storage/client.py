@@ -77,7 +77,8 @@ class ClickHouseDatabase:
 
 def cluster_at(name: str, dsn: str, front: ClickHouseDatabase) -> Cluster:
     """The cluster behind a DSN: `front` is its database, and beside it lies the shards' own. Raises ConfigurationError."""
-    return Cluster(name, front, ClickHouseDatabase(dsn, suffix=_SHARD), _database(_parse(dsn)) + _SHARD)
+    database = _database(_parse(dsn))
+    return Cluster(name, front, ClickHouseDatabase(dsn, suffix=_SHARD), database, database + _SHARD)
 
 
 def _database(parts: SplitResult) -> str:

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from rvbbit_otel.errors import SchemaError
+from rvbbit_otel.storage import landing
 from rvbbit_otel.storage.cluster import Cluster
 from rvbbit_otel.storage.database import Database
 from rvbbit_otel.storage.files import read, sql_files, text_of
+from rvbbit_otel.storage.migration import Migration
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
-
-
-@dataclass(frozen=True)
-class Migration:
-    """One file of sql/migrations: one statement, safe to run again."""
-
-    version: int
-    name: str
-    sql: str
-
-    @property
-    def checksum(self) -> str:
-        """SHA-256 of the statement, hex."""
-        return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 @cache
@@ -70,21 +56,35 @@ def apply(
     """
     missing = pending(database, migrations)
     _check_kind(database, cluster)
-    if missing and cluster:
-        cluster.prepare()
-    elif missing:
+    if cluster:
+        _apply_to_cluster(database, missing, cluster)
+        return missing
+    if missing:
         database.command(read("schema_migrations.sql"))
     for migration in missing:
         # The statement first, the entry second: cut off between them, the statement runs once more, and each is made to bear that.
-        if cluster:
-            cluster.run(migration)
-        else:
-            database.command(migration.sql)
-        database.command(
-            read("record_migration.sql"),
-            {"version": migration.version, "name": migration.name, "checksum": migration.checksum},
-        )
+        database.command(migration.sql)
+        _record(database, migration)
+    # Last, and also where nothing is missing: it may have been cut off here.
+    for statement in landing.opening(landing.closed(database)):
+        database.command(statement)
     return missing
+
+
+def _apply_to_cluster(database: Database, missing: Sequence[Migration], cluster: Cluster) -> None:
+    if missing:
+        cluster.prepare()
+        cluster.run_shards(missing)
+    for migration in missing:
+        cluster.run_front(migration)
+        _record(database, migration)
+    if missing or landing.closed(database):
+        cluster.open_front()
+
+
+def _record(database: Database, migration: Migration) -> None:
+    values = {"version": migration.version, "name": migration.name, "checksum": migration.checksum}
+    database.command(read("record_migration.sql"), values)
 
 
 def _check_kind(database: Database, cluster: Cluster | None) -> None:

@@ -59,7 +59,7 @@ def test_every_view_that_fills_a_table_has_rights_of_its_own() -> None:
 
 
 def test_on_a_cluster_each_view_is_named_where_the_migration_puts_it() -> None:
-    cluster = Cluster("c", Nowhere(), Nowhere(), "rvbbit_shard")
+    cluster = Cluster("c", Nowhere(), Nowhere(), "rvbbit", "rvbbit_shard")
     wanted = []
     for migration in migrations.packaged():
         if view := re.search(r"^CREATE MATERIALIZED VIEW IF NOT EXISTS (\w+)", migration.sql, re.M):

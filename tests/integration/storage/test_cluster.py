@@ -23,9 +23,10 @@ from rvbbit_otel.errors import ConfigurationError, SchemaError
 from rvbbit_otel.storage import migrations
 from rvbbit_otel.storage.audits import load_audits
 from rvbbit_otel.storage.client import ClickHouseDatabase, cluster_at
-from rvbbit_otel.storage.cluster import Cluster, head, on_cluster, replicated
+from rvbbit_otel.storage.cluster import Cluster, on_cluster
 from rvbbit_otel.storage.database import Result
 from rvbbit_otel.storage.files import read, sql_files
+from rvbbit_otel.storage.migration import Migration, head
 from rvbbit_otel.storage.otlp import logs_insert, traces_insert
 from rvbbit_otel.storage.repair import STATEMENTS, repair
 
@@ -72,7 +73,7 @@ def name(node: EngineProcess) -> Iterator[str]:
 
 def cluster_of(node: EngineProcess, name: str, cluster: str = "one") -> Cluster:
     front, shard = WithoutKeeper(node.at(name)), WithoutKeeper(node.at(f"{name}_shard"))
-    return Cluster(cluster, front, shard, f"{name}_shard")
+    return Cluster(cluster, front, shard, name, f"{name}_shard")
 
 
 def send(database: EngineProcess, folder: Path, *bodies: bytes, insert: str | None = None) -> None:
@@ -130,22 +131,54 @@ def answers(database: EngineProcess | Engine) -> dict[str, list[tuple[object, ..
     return {name: sorted(rows, key=repr) for name, rows in found.items()}
 
 
+# A column that a later version adds: as CONTRIBUTING says it.
+ADDED = (
+    Migration(
+        901,
+        "unified_logs_region",
+        "-- Where it ran.\nALTER TABLE unified_logs ADD COLUMN IF NOT EXISTS region LowCardinality(String)\n",
+    ),
+    Migration(
+        902,
+        "unified_logs_region_mv",
+        "ALTER TABLE unified_logs_mv MODIFY QUERY\n"
+        + next(each for each in migrations.packaged() if each.name == "unified_logs_mv")
+        .sql.split(" AS\n", 1)[1]
+        .replace(
+            "ServiceName AS service_name", "ServiceName AS service_name,\n    SpanAttributes['cloud.region'] AS region"
+        ),
+    ),
+)
+
+
 def test_every_statement_of_a_cluster_is_the_packaged_one_with_two_changes_and_the_engine_parses_it(
     store: Store,
 ) -> None:
-    for migration in migrations.packaged():
+    cluster = Cluster("c1", Nobody(), Nobody(), "front", "shard")
+    for migration in (*migrations.packaged(), *ADDED):
+        table = head(migration.sql).group("name")
         before = str(store.one(f"SELECT formatQuery({_literal(migration.sql)})")).splitlines()
-        after = str(
-            store.one("SELECT formatQuery({})".format(_literal(replicated(on_cluster(migration.sql, "c1")))))
-        ).splitlines()
+        on_shard = cluster.replicated(on_cluster(migration.sql, "c1"), table)
+        after = str(store.one(f"SELECT formatQuery({_literal(on_shard)})")).splitlines()
         changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
         expected = [(before[0], after[0])]
-        assert after[0] == re.sub(r"(EXISTS \w+)", r"\1 ON CLUSTER c1", before[0])
+        assert after[0] == re.sub(rf"(?<= ){table}\b", f"{table} ON CLUSTER c1", before[0], count=1)
         engines = [line for line in before if re.fullmatch(r"ENGINE = \w*MergeTree", line)]
-        expected += [(line, line.replace("= ", "= Replicated")) for line in engines]
+        path = f"('/clickhouse/tables/{{shard}}/shard/{table}', '{{replica}}')"
+        expected += [(line, line.replace("= ", "= Replicated") + path) for line in engines]
         assert changed == expected
     for statement in STATEMENTS:
         assert "ON CLUSTER c1" in str(store.one("SELECT formatQuery({})".format(_literal(on_cluster(statement, "c1")))))
+
+
+class Nobody:
+    """A database that nobody may ask."""
+
+    def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        raise AssertionError(sql)
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
+        raise AssertionError(sql)
 
 
 def test_every_file_for_the_front_is_parsed_by_the_engine_and_belongs_to_a_migration(store: Store) -> None:
@@ -265,14 +298,15 @@ class Dealt:
     def __init__(self, node: EngineProcess, name: str) -> None:
         self.front = node.at(name)
         self.shards = [node.at(f"{name}_shard"), node.at(f"{name}_alone")]
-        clusters = [Cluster("one", WithoutKeeper(self.front), WithoutKeeper(each), each.name) for each in self.shards]
+        clusters = [
+            Cluster("one", WithoutKeeper(self.front), WithoutKeeper(each), name, each.name) for each in self.shards
+        ]
+        for each in clusters:
+            each.run_shards(migrations.packaged())
         for migration in migrations.packaged():
-            steps = clusters[0].steps(migration)
-            for each in clusters:
-                for statement in steps.shard:
-                    each.shard.command(statement)
-            for statement in steps.front:
+            for statement in clusters[0].steps(migration).front:
                 self._front(statement, clusters[0])
+        clusters[0].open_front()
 
     def _front(self, statement: str, cluster: Cluster) -> None:
         table = head(statement).group("name")

@@ -9,7 +9,7 @@ import pytest
 from tests.support.files import ROOT, load_yaml
 
 from rvbbit_otel.storage import migrations
-from rvbbit_otel.storage.cluster import head
+from rvbbit_otel.storage.migration import head
 
 DOCS = ROOT / "docs"
 TABLES = {head(each.sql).group("name") for each in migrations.packaged()}

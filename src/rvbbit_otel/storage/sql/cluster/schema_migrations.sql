@@ -6,5 +6,5 @@ CREATE TABLE IF NOT EXISTS schema_migrations ON CLUSTER `{cluster}`
     checksum String,
     applied_at DateTime64(3) DEFAULT now64(3)
 )
-ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}')
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/all/{front}/schema_migrations', '{shard}-{replica}')
 ORDER BY version

@@ -1,4 +1,5 @@
 -- The landing table for the collector: exactly the columns of clickhouseexporter 0.157 (traces_table_name: otel_traces_in). Nothing is kept here.
+-- `closed` refuses every insert until the views behind are there: `migrate` drops it last (ADR 57).
 CREATE TABLE IF NOT EXISTS otel_traces_in
 (
     Timestamp DateTime64(9),
@@ -28,6 +29,7 @@ CREATE TABLE IF NOT EXISTS otel_traces_in
         SpanId String,
         TraceState String,
         Attributes Map(LowCardinality(String), String)
-    )
+    ),
+    -- include landing/closed.sql
 )
 ENGINE = Null

@@ -1,4 +1,5 @@
 -- The landing table for the collector: exactly the columns of clickhouseexporter 0.157 (logs_table_name: otel_logs_in). Nothing is kept here.
+-- `closed` refuses every insert until the views behind are there: `migrate` drops it last (ADR 57).
 CREATE TABLE IF NOT EXISTS otel_logs_in
 (
     Timestamp DateTime64(9),
@@ -16,6 +17,7 @@ CREATE TABLE IF NOT EXISTS otel_logs_in
     ScopeVersion LowCardinality(String),
     ScopeAttributes Map(LowCardinality(String), String),
     LogAttributes Map(LowCardinality(String), String),
-    EventName String
+    EventName String,
+    -- include landing/closed.sql
 )
 ENGINE = Null

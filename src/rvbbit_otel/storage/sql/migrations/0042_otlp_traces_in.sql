@@ -1,4 +1,5 @@
 -- The landing table for raw OTLP: one row an ExportTraceServiceRequest, as sql/otlp.proto reads it. Nothing is kept here.
+-- `closed` refuses every insert until the views behind are there: `migrate` drops it last (ADR 57).
 CREATE TABLE IF NOT EXISTS otlp_traces_in
 (
     resource_spans Array(Tuple(
@@ -29,6 +30,7 @@ CREATE TABLE IF NOT EXISTS otlp_traces_in
                 status Tuple(message String, code Int32)
             ))
         ))
-    ))
+    )),
+    -- include landing/closed.sql
 )
 ENGINE = Null

@@ -1,4 +1,5 @@
 -- The landing table for raw OTLP: one row an ExportLogsServiceRequest, as sql/otlp.proto reads it. Nothing is kept here.
+-- `closed` refuses every insert until the views behind are there: `migrate` drops it last (ADR 57).
 CREATE TABLE IF NOT EXISTS otlp_logs_in
 (
     resource_logs Array(Tuple(
@@ -20,6 +21,7 @@ CREATE TABLE IF NOT EXISTS otlp_logs_in
                 event_name String
             ))
         ))
-    ))
+    )),
+    -- include landing/closed.sql
 )
 ENGINE = Null

@@ -1,0 +1,1 @@
+ALTER TABLE otel_logs_in DROP COLUMN IF EXISTS closed

@@ -1,0 +1,1 @@
+ALTER TABLE otlp_traces_in DROP COLUMN IF EXISTS closed
