@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: rvbbit-otel doctor --dsn http://127.0.0.1:8123/default")
+@options.cluster
 @options.dsn
 @click.option(
     "--runner", "runners", multiple=True, metavar="NAME", help="Only this runner, hook by hook; may be given again."
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     help="Send one span, without a session, and follow it into otel_traces.",
 )
 @options.as_json
-def doctor(dsn: str, runners: tuple[str, ...], files: tuple[str, ...], probe: bool, as_json: bool) -> None:
+def doctor(
+    cluster: str | None, dsn: str, runners: tuple[str, ...], files: tuple[str, ...], probe: bool, as_json: bool
+) -> None:
     """Walk the chain from the runner to the store, and say of each link whether it is wired and what to do.
 
     Each runner is imported, in a process of its own. What would leave a process with these settings is listed. Nothing secret is printed.
@@ -44,7 +47,7 @@ def doctor(dsn: str, runners: tuple[str, ...], files: tuple[str, ...], probe: bo
     from rvbbit_otel.doctor import examine, examine_runners
 
     only = bool(runners or files)
-    links = examine_runners(runners, files) if only else examine(dsn, send_probe=probe)
+    links = examine_runners(runners, files) if only else examine(dsn, send_probe=probe, cluster=cluster)
     if as_json:
         print_json([asdict(link) for link in links])
     else:

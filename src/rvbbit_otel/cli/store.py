@@ -16,6 +16,7 @@ from rvbbit_otel.cli.output import print_json, print_table, records, say, tell
 if TYPE_CHECKING:
     from rvbbit_otel.demo import Demo
     from rvbbit_otel.storage.audits import Audit, Finding
+    from rvbbit_otel.storage.cluster import Cluster
 
 
 @click.command(epilog="Example: rvbbit-otel demo --json")
@@ -136,7 +137,11 @@ def audit(
 @options.dsn
 @options.as_json
 def migrate(dry_run: bool, cluster: str | None, dsn: str, as_json: bool) -> None:
-    """Bring a ClickHouse server's schema up to date. The embedded store does this by itself when it starts."""
+    """Bring a ClickHouse server's schema up to date. The embedded store does this by itself when it starts.
+
+    Of a cluster every node is asked what it has: what one lacks, since it joined later or a statement failed there, is made; what differs is said.
+    Exit status 0: done, and every node has the same; 1: nodes differ; 2: could not run.
+    """
     from rvbbit_otel.storage.client import ClickHouseDatabase, cluster_at
     from rvbbit_otel.storage.migrations import apply, pending
 
@@ -145,11 +150,26 @@ def migrate(dry_run: bool, cluster: str | None, dsn: str, as_json: bool) -> None
     steps = pending(database) if dry_run else apply(database, cluster=place)
     if as_json:
         print_json([{"version": step.version, "name": step.name, "applied": not dry_run} for step in steps])
-        return
-    for step in steps:
-        say(f"{'pending' if dry_run else 'applied'} {step.version:04} {step.name}")
-    if not steps:
-        say("up to date")
+    else:
+        for step in steps:
+            say(f"{'pending' if dry_run else 'applied'} {step.version:04} {step.name}")
+        if not steps:
+            say("up to date")
+    if place:
+        _settle(place, dry_run)
+
+
+def _settle(cluster: Cluster, dry_run: bool) -> None:
+    from rvbbit_otel.storage.joining import make_missing
+    from rvbbit_otel.storage.nodes import differences, look
+
+    for database, table in [] if dry_run else make_missing(cluster):
+        tell(f"rvbbit-otel: made where a node lacked it: {database}.{table}")
+    found = differences(look(cluster), cluster)
+    for each in found:
+        tell(f"rvbbit-otel: {each.node}: {each.seen}. What to do: {each.remedy}")
+    if found:
+        sys.exit(1)
 
 
 @click.command(epilog="Example: rvbbit-otel repair && rvbbit-otel audit rows-without-caller")

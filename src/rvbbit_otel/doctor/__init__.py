@@ -8,18 +8,20 @@ from collections.abc import Mapping, Sequence
 from rvbbit_otel.doctor import environment, probe, runners
 from rvbbit_otel.doctor.links import Link
 from rvbbit_otel.doctor.store import store
-from rvbbit_otel.storage.client import ClickHouseDatabase
+from rvbbit_otel.storage.client import ClickHouseDatabase, cluster_at
 
 __all__ = ["Link", "examine", "examine_runners"]
 
 
-def examine(dsn: str, environ: Mapping[str, str] = os.environ, send_probe: bool = True) -> list[Link]:
-    """Every link, first to last. Raises ConfigurationError for a DSN that can't be one, and nothing else."""
+def examine(
+    dsn: str, environ: Mapping[str, str] = os.environ, send_probe: bool = True, cluster: str | None = None
+) -> list[Link]:
+    """Every link, first to last; of a cluster its nodes too. Raises ConfigurationError for a DSN that can't be one, and nothing else."""
     database = ClickHouseDatabase(dsn)
     links = environment.links(environ)
     links += runners.known(environ)
     links.append(probe.endpoint(environ))
-    links += store(database)
+    links += store(database, cluster_at(cluster, dsn, database) if cluster else None)
     if send_probe:
         links.append(probe.probe(database, environ, links))
     return [link.masked(environ) for link in links]

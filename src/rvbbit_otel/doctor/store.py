@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 from rvbbit_otel.doctor.links import Link
 from rvbbit_otel.errors import RvbbitOtelError
+from rvbbit_otel.storage import landing, nodes
 from rvbbit_otel.storage.audits import QUARANTINED, SET_ASIDE, find_audit, run_audit
 from rvbbit_otel.storage.client import ClickHouseDatabase
+from rvbbit_otel.storage.cluster import Cluster
 from rvbbit_otel.storage.files import read
 from rvbbit_otel.storage.migrations import pending
 
 
-def store(database: ClickHouseDatabase) -> list[Link]:
+def store(database: ClickHouseDatabase, cluster: Cluster | None = None) -> list[Link]:
     """Each link of this part, up to the first that is broken in a way that leaves nothing to ask."""
     checks: tuple[tuple[str, Callable[[ClickHouseDatabase], Link]], ...] = (
         ("store", _version),
         ("schema", _schema),
+        *([("nodes", lambda _: _nodes(cluster))] if cluster else []),
         ("coverage", _coverage),
         ("parts", _parts),
         ("quarantine", _quarantine),
@@ -39,7 +43,19 @@ def _schema(database: ClickHouseDatabase) -> Link:
     steps = pending(database)
     if steps:
         return Link("schema", "broken", f"{len(steps)} migrations are pending", "rvbbit-otel migrate")
+    if shut := landing.closed(database):
+        return Link("schema", "broken", f"nothing is taken yet by {', '.join(shut)}", "rvbbit-otel migrate")
     return Link("schema", "ok", "up to date")
+
+
+def _nodes(cluster: Cluster) -> Link:
+    seen = nodes.look(cluster)
+    found = nodes.differences(seen, cluster)
+    if found:
+        text = "; ".join(f"{each.node}: {each.seen}" for each in found[:3]) + ("; ..." if len(found) > 3 else "")
+        details = {"differences": [asdict(each) for each in found]}
+        return Link("nodes", "broken", text, f"rvbbit-otel migrate --cluster {cluster.name} --dry-run", details)
+    return Link("nodes", "ok", f"{len(seen)} nodes of {cluster.name} answer, and have the same tables")
 
 
 def _parts(database: ClickHouseDatabase) -> Link:

@@ -26,8 +26,9 @@ _ENGINE: Final = re.compile(r"^ENGINE = (?P<kind>Replacing|Aggregating|)MergeTre
 _COLUMNS: Final = re.compile(r"\b(?:ADD|DROP|RENAME|MODIFY|COMMENT) COLUMN\b")
 # Raw OTLP is one row a request and has to be taken apart before it can be dealt out: these stand in front.
 _IN_FRONT: Final = frozenset({"otlp_traces_in", "otlp_traces_in_mv", "otlp_logs_in", "otlp_logs_in_mv"})
-_LANDING: Final = ("otel_traces_in", "otel_logs_in")
-_LANDING_IN_FRONT: Final = ("otlp_traces_in", "otlp_logs_in")
+# The landing tables of the shards, and those in front.
+LANDING: Final = ("otel_traces_in", "otel_logs_in")
+LANDING_IN_FRONT: Final = ("otlp_traces_in", "otlp_logs_in")
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class Cluster:
                 raise ConfigurationError(f"the {what}'s name {name!r} is not letters, digits, _ and - (64 at most)")
 
     def prepare(self) -> None:
-        """Make the shard database and the book of migrations; safe to run again."""
-        for file in ("cluster/databases.sql", "cluster/schema_migrations.sql"):
+        """Make both databases on every node, and the book of migrations; safe to run again."""
+        for file in ("cluster/databases.sql", "cluster/front_database.sql", "cluster/schema_migrations.sql"):
             self.front.command(self.fill(read(file)))
 
     def steps(self, migration: Migration) -> Steps:
@@ -81,8 +82,8 @@ class Cluster:
         for migration in migrations:
             for statement in self.steps(migration).shard:
                 self.shard.command(statement)
-        for statement in landing.opening(_LANDING):
-            self.shard.command(on_cluster(statement, self.name))
+        for statement in landing.opening(LANDING):
+            self.shard.command(self.everywhere(statement))
 
     def run_front(self, migration: Migration) -> None:
         """What one migration is in front. Only after the shards have all of it: what comes in by a front goes to a shard at once."""
@@ -91,8 +92,12 @@ class Cluster:
 
     def open_front(self) -> None:
         """Open the landing tables of raw OTLP: the last step of all."""
-        for statement in landing.opening(_LANDING_IN_FRONT):
-            self.front.command(on_cluster(statement, self.name))
+        for statement in landing.opening(LANDING_IN_FRONT):
+            self.front.command(self.everywhere(statement))
+
+    def everywhere(self, sql: str) -> str:
+        """The statement, run on every node."""
+        return on_cluster(sql, self.name)
 
     def replicated(self, sql: str, table: str) -> str:
         """The statement with a Replicated engine, if it makes a table that keeps rows.
@@ -106,7 +111,7 @@ class Cluster:
     def fill(self, text: str) -> str:
         """A file of sql/cluster with its marks filled in."""
         text = text.replace("`{cluster}`", f"`{self.name}`").replace("`{shard}`", f"`{self.shard_name}`")
-        return text.replace("/{front}/", f"/{self.front_name}/")
+        return text.replace("`{front}`", f"`{self.front_name}`").replace("/{front}/", f"/{self.front_name}/")
 
 
 def on_cluster(sql: str, cluster: str) -> str:

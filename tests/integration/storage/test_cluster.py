@@ -186,7 +186,7 @@ def test_every_file_for_the_front_is_parsed_by_the_engine_and_belongs_to_a_migra
     for file in sql_files("cluster"):
         text = str(store.one("SELECT formatQuery({})".format(_literal(file.read_text("utf-8")))))
         assert "ON CLUSTER `{cluster}`" in text
-        assert file.name in known or file.name in ("databases.sql", "schema_migrations.sql")
+        assert file.name in known or file.name in ("databases.sql", "front_database.sql", "schema_migrations.sql")
 
 
 def test_every_table_that_keeps_rows_or_is_written_to_from_outside_has_a_name_in_front() -> None:
