@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
+from rvbbit_otel.all_in_one.ingest.ingest import Ingest
+from rvbbit_otel.all_in_one.ingest.quarantine import Kept, Quarantine
+from rvbbit_otel.all_in_one.ingest.storing import Storing
 from rvbbit_otel.all_in_one.ingest.trial import Fault
+from rvbbit_otel.all_in_one.journal import Journal, Sync
 from rvbbit_otel.all_in_one.otlp.requests import Request
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.storage.database import Result
+
+MIB = 1024 * 1024
 
 
 class FakeEngine:
@@ -53,3 +62,45 @@ class Held:
 
 def request(body: bytes, cost: int = 1, signal: str = "traces") -> Request:
     return Request(signal, body, cost)
+
+
+class Door:
+    """An ingest over a folder."""
+
+    def __init__(self, folder: Path, engine: FakeEngine, faults: list[Fault], max_queued: int, limit: int) -> None:
+        self.engine = engine
+        self.counters = Counters()
+        self.told: list[list[str]] = []
+        self.journal = Journal(folder / "journal", limit, Sync.NONE, lambda text: None)
+        self.quarantine = Quarantine(folder / "quarantine", self.tell)
+        storing = Storing(engine, self.counters, Trials(*faults))  # type: ignore[arg-type]
+        self.ingest = Ingest(self.journal, storing, self.quarantine, self.counters, max_queued)
+
+    def tell(self, kept: list[Kept]) -> None:
+        self.told.append([each.reason for each in kept])
+
+    def answered(self, *bodies: bytes) -> list[type]:
+        futures = [self.ingest.submit(request(body)) for body in bodies]
+        return [type(future.exception(10)) for future in futures]
+
+    def stored(self) -> None:
+        """When all that was answered is."""
+        self.ingest.all_so_far().result(10)
+
+    def close(self) -> None:
+        self.ingest.close(10)
+        self.journal.checkpoint()
+        self.journal.close()
+
+
+@contextmanager
+def door(
+    folder: Path,
+    behave: Callable[[bytes], None] = lambda body: None,
+    faults: tuple[Fault, ...] = (),
+    max_queued: int = 10 * MIB,
+    limit: int = 100 * MIB,
+) -> Iterator[Door]:
+    opened = Door(folder, FakeEngine(behave), list(faults), max_queued, limit)
+    yield opened
+    opened.close()

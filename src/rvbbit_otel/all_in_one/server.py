@@ -22,6 +22,9 @@ from rvbbit_otel.errors import ConfigurationError
 __all__ = ["Options", "serve"]
 
 _FILES = 65_536
+# Seconds that one thread may keep the interpreter while another waits for it: one that prepares requests must not keep an answer waiting for Python's
+# usual 5 ms.
+_SWITCH_SECONDS = 0.0005
 
 
 def serve(options: Options) -> None:
@@ -36,6 +39,7 @@ def serve(options: Options) -> None:
             for name in ("otlp_http", "clickhouse")
         }
         _allow_files()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         options = _in_its_folder(options)
         announce = opened.enter_context(_ready_file(options.ready_file))
         tell(lock_down(options.data))

@@ -11,6 +11,7 @@ from tests.support.sizes import SEED, sized
 
 from rvbbit_otel.all_in_one.otlp.rejections import left_out
 from rvbbit_otel.all_in_one.otlp.requests import UnreadableBodyError, prepare
+from rvbbit_otel.all_in_one.otlp.schema import kind_of
 from rvbbit_otel.storage.otlp import logs_insert, traces_insert
 
 REQUESTS = sized(400, full=10_000)
@@ -33,7 +34,7 @@ def test_the_engine_reads_whatever_the_door_passes_on_and_leaves_out_what_the_do
         store.engine.insert(insert, b"".join(each.body for each in passed[at : at + 100]), "ProtobufSingle")
     told: Counter[str] = Counter()
     for each in passed:
-        told += left_out(each)
+        told += left_out(signal, kind_of(signal).plain.FromString(each.body))
     counted = store.rows(
         "SELECT reason, sum(count) FROM rejected_spans WHERE left_out_of = 'all tables' GROUP BY reason"
     )

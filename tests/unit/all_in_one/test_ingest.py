@@ -3,73 +3,29 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.support.ingest import FakeEngine, Held, Trials, request
+from tests.support.ingest import MIB, Door, FakeEngine, Held, Trials, door, request
 from tests.support.otlp import row, traces
 from tests.support.programs import until
 
 from rvbbit_otel.all_in_one.engine.error import EngineError
 from rvbbit_otel.all_in_one.ingest import ingest as module
 from rvbbit_otel.all_in_one.ingest.ingest import Ingest
-from rvbbit_otel.all_in_one.ingest.quarantine import Kept, Quarantine
+from rvbbit_otel.all_in_one.ingest.quarantine import Quarantine
 from rvbbit_otel.all_in_one.ingest.storing import Storing
 from rvbbit_otel.all_in_one.ingest.trial import Fault
 from rvbbit_otel.all_in_one.journal import Journal, Sync
 from rvbbit_otel.all_in_one.journal import writer as writer_module
-from rvbbit_otel.all_in_one.otlp.requests import MAX_COST, Request
+from rvbbit_otel.all_in_one.otlp.costs import MAX_COST
+from rvbbit_otel.all_in_one.otlp.requests import Request, prepare
 from rvbbit_otel.counters import Counters
 from rvbbit_otel.errors import StoreUnavailableError
 
-MIB = 1024 * 1024
 BODIES = [traces(row(number)) for number in range(5)]
 BROKEN = EngineError("Code: 33. DB::Exception: Cannot read all data. (CANNOT_READ_ALL_DATA)")
 FULL = EngineError("Code: 243. DB::Exception: no space. (NOT_ENOUGH_SPACE)")
-
-
-class Door:
-    """An ingest over a folder."""
-
-    def __init__(self, folder: Path, engine: FakeEngine, faults: list[Fault], max_queued: int, limit: int) -> None:
-        self.engine = engine
-        self.counters = Counters()
-        self.told: list[list[str]] = []
-        self.journal = Journal(folder / "journal", limit, Sync.NONE, lambda text: None)
-        self.quarantine = Quarantine(folder / "quarantine", self.tell)
-        storing = Storing(engine, self.counters, Trials(*faults))  # type: ignore[arg-type]
-        self.ingest = Ingest(self.journal, storing, self.quarantine, self.counters, max_queued)
-
-    def tell(self, kept: list[Kept]) -> None:
-        self.told.append([each.reason for each in kept])
-
-    def answered(self, *bodies: bytes) -> list[type]:
-        futures = [self.ingest.submit(request(body)) for body in bodies]
-        return [type(future.exception(10)) for future in futures]
-
-    def stored(self) -> None:
-        """When all that was answered is."""
-        self.ingest.all_so_far().result(10)
-
-    def close(self) -> None:
-        self.ingest.close(10)
-        self.journal.checkpoint()
-        self.journal.close()
-
-
-@contextmanager
-def door(
-    folder: Path,
-    behave: Callable[[bytes], None] = lambda body: None,
-    faults: tuple[Fault, ...] = (),
-    max_queued: int = 10 * MIB,
-    limit: int = 100 * MIB,
-) -> Iterator[Door]:
-    opened = Door(folder, FakeEngine(behave), list(faults), max_queued, limit)
-    yield opened
-    opened.close()
 
 
 OK = type(None)
@@ -345,3 +301,81 @@ def test_a_group_sync_waits_for_others(tmp_path: Path, monkeypatch: pytest.Monke
     ingest.close(10)
     journal.close()
     assert waited == [0.005]
+
+
+LISTED = [traces(row(number, listed=[number])) for number in range(4)]
+
+
+def unprepared(body: bytes) -> Request:
+    return Request("traces", body)
+
+
+def test_what_came_as_it_was_is_prepared_when_it_is_stored_and_what_is_nothing_then_is_settled(tmp_path: Path) -> None:
+    with door(tmp_path) as opened:
+        for body in (LISTED[0], b"\x08\x01", LISTED[1] + b"\x08\x01"):
+            opened.ingest.submit(unprepared(body)).result(10)
+        opened.stored()
+        ready = [prepare("traces", body).body for body in LISTED[:2]]
+        assert b"".join(opened.engine.inserted) == b"".join(ready)
+        assert b"".join(ready) != b"".join(LISTED[:2])
+        assert opened.journal.waiting_bytes == 0
+
+
+def test_what_a_process_left_unprepared_is_prepared_by_the_next(tmp_path: Path) -> None:
+    first = Door(tmp_path, FakeEngine(held := Held()), [], 10 * MIB, 100 * MIB)
+    for body in LISTED:
+        first.ingest.submit(unprepared(body)).result(10)
+    assert held.started.wait(10)
+    # It is killed here: nothing of it is closed.
+    with door(tmp_path) as second:
+        second.stored()
+        assert b"".join(second.engine.inserted) == b"".join(prepare("traces", body).body for body in LISTED)
+    held.go.set()
+    first.close()
+
+
+def test_what_turns_out_to_cost_much_goes_in_with_the_next_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = [prepare("traces", body) for body in LISTED]
+    with door(tmp_path, held := Held()) as opened:
+        opened.answered(BODIES[0])
+        assert held.started.wait(10)
+        monkeypatch.setattr(module, "MAX_COST", ready[0].cost + ready[1].cost)
+        for body in LISTED:
+            opened.ingest.submit(unprepared(body)).result(10)
+        held.go.set()
+        opened.stored()
+        bodies = [each.body for each in ready]
+        assert opened.engine.inserted == [BODIES[0], b"".join(bodies[:2]), b"".join(bodies[2:])]
+
+
+def test_what_can_not_be_prepared_though_it_was_answered_is_set_aside_as_it_came_and_its_neighbours_are_stored(
+    tmp_path: Path,
+) -> None:
+    with door(tmp_path, held := Held()) as opened:
+        opened.answered(BODIES[0])
+        assert held.started.wait(10)
+        for body in (LISTED[0], b"\xff\xff", LISTED[1]):
+            opened.ingest.submit(unprepared(body)).result(10)
+        held.go.set()
+        opened.stored()
+        ready = [prepare("traces", body).body for body in LISTED[:2]]
+        assert opened.engine.inserted == [BODIES[0], b"".join(ready)]
+        (kept,) = opened.quarantine.all()
+        assert (kept.reason, kept.error, kept.cost) == ("request", "UnreadableBodyError", 0)
+        assert opened.quarantine.body(kept) == b"\xff\xff"
+        counted = opened.counters.snapshot()
+        assert (counted["errors.otlp.prepare"], counted["quarantined.request"]) == (1, 1)
+        # A person who tries it again finds it there.
+        assert opened.ingest.retry([kept.name]) == 1
+        until("it was tried", lambda: opened.counters.snapshot().get("errors.quarantine") == 1)
+        assert [each.name for each in opened.quarantine.all()] == [kept.name]
+
+
+def test_what_was_set_aside_unprepared_is_prepared_when_it_is_tried_again(tmp_path: Path) -> None:
+    with door(tmp_path) as opened:
+        opened.quarantine.put("00000001-00000001", unprepared(LISTED[0]), "request", "UnreadableBodyError")
+        assert opened.ingest.retry(["00000001-00000001"]) == 1
+        until("it is stored", lambda: not opened.quarantine.all())
+        assert opened.engine.inserted == [prepare("traces", LISTED[0]).body]

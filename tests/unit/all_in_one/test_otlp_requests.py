@@ -14,7 +14,7 @@ from tests.support.otlp import NOW, SpanRecord, key_value, logs, row, traces
 from tests.support.otlp_values import VALUES, any_value, stored_text
 
 from rvbbit_otel.all_in_one.http.bodies import BodyTooLargeError
-from rvbbit_otel.all_in_one.otlp import requests
+from rvbbit_otel.all_in_one.otlp import costs, requests
 from rvbbit_otel.all_in_one.otlp.requests import UnreadableBodyError, prepare
 
 
@@ -106,13 +106,13 @@ def test_a_large_body_that_is_read_in_parts_is_the_same_as_one_read_whole(
     body = request.SerializeToString() + data.draw(st.sampled_from([b"", b"\x08\x01", traces(row(9))]))
     whole = prepare("traces", body)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(requests, "_CHUNK", chunk)
+        patch.setattr(requests, "CHUNK", chunk)
         parts = prepare("traces", body)
     assert ExportTraceServiceRequest.FromString(parts.body) == ExportTraceServiceRequest.FromString(whole.body)
 
 
 def test_a_large_body_that_ends_in_a_group_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests, "_CHUNK", 8)
+    monkeypatch.setattr(requests, "CHUNK", 8)
     good = traces(row(1), row(2))
     prepared = prepare("traces", good + b"\xa3\x06\x08\x01\xa4\x06")
     assert ExportTraceServiceRequest.FromString(prepared.body) == ExportTraceServiceRequest.FromString(good)
@@ -163,7 +163,7 @@ def test_fields_of_the_wrong_kind_inside_a_span_are_left_out() -> None:
 def test_a_text_that_is_no_utf_8_costs_that_text_and_is_told(
     content: bytes, read: tuple[str, dict[str, str]], chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requests, "_CHUNK", chunk)
+    monkeypatch.setattr(requests, "CHUNK", chunk)
     prepared = prepare("traces", traces(row(1, good="é")) + with_span(content))
     good, bad = ExportTraceServiceRequest.FromString(prepared.body).resource_spans
     assert good == ExportTraceServiceRequest.FromString(traces(row(1, good="é"))).resource_spans[0]
@@ -178,7 +178,7 @@ def test_a_text_that_is_no_utf_8_costs_that_text_and_is_told(
 )
 @pytest.mark.parametrize("chunk", [4, 1 << 20])
 def test_a_body_that_is_no_request_is_refused(body: bytes, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests, "_CHUNK", chunk)
+    monkeypatch.setattr(requests, "CHUNK", chunk)
     with pytest.raises(UnreadableBodyError, match="the body is no ExportTraceServiceRequest"):
         prepare("traces", body)
 
@@ -219,11 +219,11 @@ def test_twenty_mebibytes_of_usual_spans_and_of_small_ones_are_taken() -> None:
     usual = prepare("traces", Bodies(spans=37_000)(0))
     assert 19 * MIB < len(usual.body) < 20 * MIB
     small = prepare("traces", traces(*(SpanRecord(number) for number in range(150_000))))
-    assert small.cost < requests.MAX_COST
+    assert small.cost < costs.MAX_COST
 
 
 def test_the_cost_of_rows_does_not_depend_on_how_a_body_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     body = traces(*(row(number, listed=[1], text="x" * 50) for number in range(300)))
     whole = prepare("traces", body).cost
-    monkeypatch.setattr(requests, "_CHUNK", 3000)
-    assert whole * 0.7 < prepare("traces", body).cost - 300 * requests._FIELD < whole * 1.3
+    monkeypatch.setattr(requests, "CHUNK", 3000)
+    assert whole * 0.7 < prepare("traces", body).cost - 300 * costs.FIELD < whole * 1.3

@@ -13,11 +13,10 @@ from rvbbit_otel.all_in_one.http.bodies import BodyTooLargeError
 from rvbbit_otel.all_in_one.ingest.ingest import Ingest
 from rvbbit_otel.all_in_one.otlp import json_encoding
 from rvbbit_otel.all_in_one.otlp.rejections import in_words, left_out
-from rvbbit_otel.all_in_one.otlp.requests import Request, UnreadableBodyError, prepare
+from rvbbit_otel.all_in_one.otlp.requests import Request, UnreadableBodyError, checked, prepare
+from rvbbit_otel.all_in_one.otlp.schema import kind_of
 from rvbbit_otel.counters import Counters
 
-# Bytes of protobuf that are read on the event loop: handing them to a thread costs more. A tenth of a millisecond, or 15 ms of the most hostile ones.
-_SMALL = 8 * 1024
 # Threads that read bodies. They share the interpreter, so more would only hold more memory at once.
 _THREADS = 2
 
@@ -39,7 +38,10 @@ class OtlpDoor:
         Raises UnreadableBodyError, BodyTooLargeError or StoreUnavailableError.
         """
         try:
-            request = await self._read(signal, body, is_json)
+            if is_json:
+                body = await self._in_thread(lambda: json_encoding.to_protobuf(signal, body))
+            message = checked(signal, body)
+            request = await self._prepared(signal, body) if message is None else Request(signal, body)
         except (UnreadableBodyError, BodyTooLargeError):
             self.counters.add("refused.for_good")
             raise
@@ -52,25 +54,24 @@ class OtlpDoor:
             ) from error
         written = asyncio.wrap_future(self.ingest.submit(request))
         # While the disk is waited for.
-        counts = await self._run(request.body, lambda: left_out(request))
+        if message is None:
+            counts = await self._in_thread(lambda: left_out(signal, kind_of(signal).plain.FromString(request.body)))
+        else:
+            counts = left_out(signal, message)
+            del message  # It may be 90 times as large as the body.
         await written
         return self._say(answer, request, counts)
 
-    async def _read(self, signal: str, body: bytes, is_json: bool) -> Request:
-        if is_json:
-            body = await self._in_thread(lambda: json_encoding.to_protobuf(signal, body))
-        return await self._run(body, lambda: prepare(signal, body))
-
-    async def _run(self, body: bytes, work: Callable[[], _T]) -> _T:
-        """Work that takes as long as a body is large: on the loop where handing it to a thread would cost more."""
-        return work() if len(body) <= _SMALL else await self._in_thread(work)
+    async def _prepared(self, signal: str, body: bytes) -> Request:
+        return await self._in_thread(lambda: prepare(signal, body))
 
     def _say(self, answer: Message, request: Request, counts: Mapping[str, int]) -> Message:
+        if not counts and not request.notes:
+            return answer
         for reason, count in counts.items():
             self.counters.add(f"left_out.{request.signal}_{reason}", count)
         said = "; ".join(filter(None, (in_words(request.signal, counts), request.notes)))
-        if said:
-            answer.partial_success.error_message = said
+        answer.partial_success.error_message = said
         if counts:
             name = "rejected_spans" if request.signal == "traces" else "rejected_log_records"
             setattr(answer.partial_success, name, sum(counts.values()))

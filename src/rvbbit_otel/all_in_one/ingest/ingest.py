@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 
 from rvbbit_otel.all_in_one.ingest.progress import Progress
@@ -16,9 +16,10 @@ from rvbbit_otel.all_in_one.ingest.quarantine import Quarantine
 from rvbbit_otel.all_in_one.ingest.storing import Failure, Storing
 from rvbbit_otel.all_in_one.ingest.trial import Fault
 from rvbbit_otel.all_in_one.journal import DamagedRecordError, Entry, Journal, JournalWriter
-from rvbbit_otel.all_in_one.otlp.requests import MAX_COST, Request
+from rvbbit_otel.all_in_one.otlp.costs import MAX_COST
+from rvbbit_otel.all_in_one.otlp.requests import Request, prepared
 from rvbbit_otel.counters import Counters
-from rvbbit_otel.errors import StoreUnavailableError
+from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 
 # Bytes of one insert: about 60,000 spans, a second of the engine's time. A small group wastes what any insert costs, and leaves more parts to merge:
 # 48 us of processor a span by groups of 8 MiB, 30 by these, on a busy machine (ADR 60).
@@ -149,11 +150,9 @@ class Ingest:
     def _store(self, group: Sequence[Entry]) -> None:
         left = {entry.number: entry for entry in group}
         try:
-            readable = [(entry, request) for entry in group if (request := self._read(entry)) is not None]
-            for unreadable in left.keys() - {entry.number for entry, _ in readable}:
-                self._settle(left.pop(unreadable))
-            outcomes = self._storing.store([request for _, request in readable])
-            for (entry, request), failure in zip(readable, outcomes, strict=False):
+            ready = list(self._ready(group, left))
+            outcomes = self._storing.store([request for _, request in ready])
+            for (entry, request), failure in zip(ready, outcomes, strict=False):
                 if failure is None:
                     self._pause = 0.0
                 elif not self._set_aside(entry, request, failure):
@@ -164,11 +163,33 @@ class Ingest:
                 with self._changed:
                     self._waiting[group[0].signal].extendleft(reversed(left.values()))
 
+    def _ready(self, group: Sequence[Entry], left: dict[int, Entry]) -> Iterator[tuple[Entry, Request]]:
+        """What of a group goes in by one insert, read and prepared. What can't be, or is nothing, is settled and taken out of `left` here."""
+        cost = 0
+        for entry in group:
+            request = self._read(entry)
+            if request is not None and request.body:
+                cost += request.cost
+                if cost > MAX_COST and cost > request.cost:
+                    return  # It goes in with the next group: what it costs is known now.
+                yield entry, request
+            else:
+                self._settle(left.pop(entry.number))
+
     def _read(self, entry: Entry) -> Request | None:
+        """A request as it can be stored; None where there is none: it is damaged, or it is set aside since it can't be prepared."""
         try:
-            return Request(entry.signal, self.journal.read(entry), entry.cost)
+            request = Request(entry.signal, self.journal.read(entry), entry.cost)
         except DamagedRecordError as error:
             self._counters.error("journal.damaged", error)
+            return None
+        try:
+            return prepared(request)
+        except Exception as error:
+            # It was answered, since it could be read: so this is a mistake of ours, and it must not be lost by it.
+            self._counters.error("otlp.prepare", error)
+            if not self._set_aside(entry, request, Failure(Fault.REQUEST, error)):
+                raise
             return None
 
     def _set_aside(self, entry: Entry, request: Request, failure: Failure) -> bool:
@@ -191,8 +212,8 @@ class Ingest:
         requests = []
         for each in kept:
             try:
-                requests.append(Request(each.signal, self.quarantine.body(each), each.cost))
-            except (OSError, ValueError, TypeError) as error:
+                requests.append(prepared(Request(each.signal, self.quarantine.body(each), each.cost)))
+            except (OSError, ValueError, TypeError, RvbbitOtelError) as error:
                 self._counters.error("quarantine", error)
                 self.quarantine.failed_again(each)
                 return

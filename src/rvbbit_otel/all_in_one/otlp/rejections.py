@@ -7,11 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rvbbit_otel.all_in_one.otlp.requests import Request
-from rvbbit_otel.all_in_one.otlp.schema import kind_of
-
 _DAY_NS: Final = 86_400 * 10**9
 _OLDEST_NS: Final = 90 * _DAY_NS
+_NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 _WORDS: Final[Mapping[str, str]] = {
     "trace_id": "without a valid trace id (16 bytes, not all zero)",
     "span_id": "without a valid span id (8 bytes, not all zero)",
@@ -19,12 +17,11 @@ _WORDS: Final[Mapping[str, str]] = {
 }
 
 
-def left_out(request: Request) -> Counter[str]:
-    """How many spans or log records of a request are in no table, by reason. Looks at each one: for a thread."""
+def left_out(signal: str, message: Any) -> Counter[str]:
+    """How many spans or log records of a request's message are in no table, by reason. Looks at each one."""
     now = time.time_ns()
-    message = kind_of(request.signal).plain.FromString(request.body)
-    reasons = _spans(message, now) if request.signal == "traces" else _records(message, now)
-    return Counter(reason for reason in reasons if reason)
+    first, last = now - _OLDEST_NS, now + _DAY_NS
+    return Counter(_spans(message, first, last) if signal == "traces" else _records(message, first, last))
 
 
 def in_words(signal: str, counts: Mapping[str, int]) -> str:
@@ -36,19 +33,20 @@ def in_words(signal: str, counts: Mapping[str, int]) -> str:
     return f"{what} left out: {each}; the rest is stored"
 
 
-def _spans(message: Any, now: int) -> Iterator[str]:
+def _spans(message: Any, first: int, last: int) -> Iterator[str]:
     for group in message.resource_spans:
         for scope in group.scope_spans:
             for span in scope.spans:
-                if len(span.trace_id) != 16 or not any(span.trace_id):
+                trace_id, span_id = span.trace_id, span.span_id
+                if len(trace_id) != 16 or trace_id == _NO_TRACE:
                     yield "trace_id"
-                elif len(span.span_id) != 8 or not any(span.span_id):
+                elif len(span_id) != 8 or span_id == _NO_SPAN:
                     yield "span_id"
-                else:
-                    yield _time(span.start_time_unix_nano, now)
+                elif not first <= span.start_time_unix_nano <= last:
+                    yield "time"
 
 
-def _records(message: Any, now: int) -> Iterator[str]:
+def _records(message: Any, first: int, last: int) -> Iterator[str]:
     for group in message.resource_logs:
         for scope in group.scope_logs:
             for record in scope.log_records:
@@ -57,9 +55,5 @@ def _records(message: Any, now: int) -> Iterator[str]:
                     yield "trace_id"
                 elif any(record.span_id) and len(record.span_id) != 8:
                     yield "span_id"
-                else:
-                    yield _time(record.time_unix_nano or record.observed_time_unix_nano, now)
-
-
-def _time(at: int, now: int) -> str:
-    return "" if now - _OLDEST_NS <= at <= now + _DAY_NS else "time"
+                elif not first <= (record.time_unix_nano or record.observed_time_unix_nano) <= last:
+                    yield "time"

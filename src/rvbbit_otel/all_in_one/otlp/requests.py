@@ -8,14 +8,14 @@ two microseconds a span. Only lists and maps, and texts that are no UTF-8, are l
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
-from rvbbit_otel.all_in_one.http.bodies import BodyTooLargeError
-from rvbbit_otel.all_in_one.otlp.schema import Kind, kind_of, strict_class, texts
+from rvbbit_otel.all_in_one.http.body_errors import BodyTooLargeError
+from rvbbit_otel.all_in_one.otlp.costs import BYTE, FIELD, PART, Spent, is_small, shared_cost
+from rvbbit_otel.all_in_one.otlp.schema import REQUESTS, Kind, kind_of, strict_class, texts
 from rvbbit_otel.all_in_one.otlp.values import (
     MAX_DEPTH,
     MalformedError,
@@ -27,13 +27,8 @@ from rvbbit_otel.all_in_one.otlp.values import (
 from rvbbit_otel.errors import RvbbitOtelError
 
 # Bytes that are read in one go: the library takes up to 90 bytes of memory for each of them, and the interpreter does nothing else meanwhile.
-_CHUNK: Final = 256 * 1024
-# Bytes of memory that the engine takes to store one request, at most: about what two seconds of its time fill. 20 MiB of usual spans are half of it.
-MAX_COST: Final = 768 * 1024 * 1024
-# What each thing adds to that (2 cores, chDB 4.4: the resident memory of one insert of a million of them).
-_ROW, _ATTRIBUTE, _EVENT, _LINK, _SHARED_ATTRIBUTE, _BYTE = 1000, 340, 200, 250, 32, 8
-# A field of a message that is read field by field, and a run of them that is read in one go: what they take is time.
-_FIELD, _PART = 1000, 5000
+# An exporter's batch of 512 spans is smaller.
+CHUNK: Final = 512 * 1024
 _STEP: Final = re.compile(r"(\w+)(?:\[(\d+)\])?\.")
 
 
@@ -43,11 +38,11 @@ class UnreadableBodyError(RvbbitOtelError):
 
 @dataclass(frozen=True)
 class Request:
-    """A request that can be stored.
+    """A request that can be stored, once it is prepared.
 
     signal: ``traces`` or ``logs``.
-    body: serialized, as `storage.otlp` takes it.
-    cost: bytes of memory that storing it will take, about.
+    body: serialized, as `storage.otlp` takes it; as it came, where `cost` is 0.
+    cost: bytes of memory that storing it will take, about; 0 where it is not prepared yet.
     notes: what of its values had to be replaced, in words for its sender; '' if nothing was.
     """
 
@@ -55,6 +50,21 @@ class Request:
     body: bytes
     cost: int = 0
     notes: str = ""
+
+
+def checked(signal: str, body: bytes) -> Any:
+    """The message of a body of which no more than that it can be read has to be known before it is stored; None if it must be prepared first.
+
+    Where the library reads all of it, every text is UTF-8 and every list and map is whole; where it is small besides, `prepare` can take it. So it is
+    prepared when it is stored. Reading takes 0.5 microseconds a span, where `prepare` takes 3.
+    """
+    if len(body) > CHUNK:
+        return None
+    try:
+        message = REQUESTS[signal].FromString(body)
+    except DecodeError:
+        return None
+    return message if is_small(message, len(body)) else None
 
 
 def prepare(signal: str, body: bytes) -> Request:
@@ -70,12 +80,21 @@ def prepare(signal: str, body: bytes) -> Request:
     return Request(signal, prepared, work.cost, work.notes())
 
 
+def prepared(request: Request) -> Request:
+    """A request as it can be stored: the same if it is. Raises as `prepare` does."""
+    return request if request.cost or not request.body else prepare(request.signal, request.body)
+
+
 class _Work:
     """What reading one request has cost so far."""
 
     def __init__(self) -> None:
-        self.cost = 0
+        self._spent = Spent()
         self._structures = Structures()
+
+    @property
+    def cost(self) -> int:
+        return self._spent.cost
 
     def notes(self) -> str:
         notes = []
@@ -87,7 +106,7 @@ class _Work:
 
     def read(self, kind: Kind, data: memoryview) -> tuple[bytes, int]:
         """A message as it can be stored, and how many rows it is."""
-        if len(data) <= _CHUNK or not kind.children:
+        if len(data) <= CHUNK or not kind.children:
             return self._read_whole(kind, data)
         out: list[bytes] = []
         rows = shared = pos = 0
@@ -97,15 +116,15 @@ class _Work:
         while pos < len(data):
             child, several = kind.children.get(data[pos], (None, False))
             if child is not None and several:
-                after, count = run_of_fields(data, pos, data[pos], _CHUNK, _CHUNK)
+                after, count = run_of_fields(data, pos, data[pos], CHUNK, CHUNK)
                 if count:
-                    self.spend(_PART + _FIELD * count)
+                    self._spent.spend(PART + FIELD * count)
                     read, found = self._read_whole(kind, data[pos:after])
                     out.append(read)
                     rows += found
                     pos = after
                     continue
-            self.spend(_FIELD)
+            self._spent.spend(FIELD)
             tag, start, after = next(fields(data, pos), (0, len(data), len(data)))
             child, several = kind.children.get(tag, (None, False))
             if child is not None and several:
@@ -121,19 +140,12 @@ class _Work:
             child_kind = kind.children[tag][0]
             read, _ = self.read(child_kind, memoryview(whole))
             out += (_head(tag, len(read)), read)
-            shared += _shared_cost(child_kind, read)
+            shared += shared_cost(child_kind, read)
         read, _ = self._read_whole(kind, rest)
         out.append(read)
         rows += kind.name in ("Span", "LogRecord")
-        self.spend(rows * shared)
+        self._spent.spend(rows * shared)
         return b"".join(out), rows
-
-    def spend(self, cost: int) -> None:
-        self.cost += cost
-        if self.cost > MAX_COST:
-            raise BodyTooLargeError(
-                f"storing the body would take over {MAX_COST} bytes of memory: send fewer spans or records at once, or a smaller resource"
-            )
 
     def _read_whole(self, kind: Kind, data: memoryview | bytearray | bytes) -> tuple[bytes, int]:
         if not data:
@@ -147,9 +159,8 @@ class _Work:
         read: bytes = message.SerializePartialToString()
         if len(read) != len(data):  # There are lists or maps, or what the protocol does not know.
             read = self._with_structures(kind, data)
-        self.spend(_BYTE * len(read))
-        tally = _TALLIES.get(kind.name)
-        return read, tally(self, message) if tally else 0
+        self._spent.spend(BYTE * len(read))
+        return read, self._spent.tally(kind.name, message)
 
     def _with_texts(self, kind: Kind, data: memoryview | bytearray | bytes) -> bytes:
         message = kind.lenient.FromString(data)
@@ -200,80 +211,3 @@ def _head(tag: int, size: int) -> bytes:
             number >>= 7
         out.append(number)
     return bytes(out)
-
-
-def _shared_cost(kind: Kind, read: bytes) -> int:
-    """What a resource or a scope adds to each row, which gets a copy of it."""
-    if kind.name not in ("Resource", "InstrumentationScope"):
-        return 0
-    return len(read) + _SHARED_ATTRIBUTE * len(kind.plain.FromString(read).attributes)
-
-
-def _shared(message: Any) -> int:
-    size: int = message.ByteSize() + _SHARED_ATTRIBUTE * len(message.attributes)
-    return size
-
-
-def _tally_request(work: _Work, groups: Any) -> int:
-    return sum(_tally_resource(work, each) for each in groups)
-
-
-def _tally_resource(work: _Work, message: Any) -> int:
-    work.spend(_FIELD)
-    scopes = message.scope_spans if hasattr(message, "scope_spans") else message.scope_logs
-    rows = sum(_tally_scope(work, each) for each in scopes)
-    if message.HasField("resource"):
-        work.spend(rows * _shared(message.resource))
-    return rows
-
-
-def _tally_scope(work: _Work, message: Any) -> int:
-    work.spend(_FIELD)
-    if hasattr(message, "spans"):
-        rows, cost = len(message.spans), 0
-        for span in message.spans:
-            cost += _span_cost(span)
-    else:
-        rows, cost = len(message.log_records), 0
-        for record in message.log_records:
-            cost += _ROW + _ATTRIBUTE * len(record.attributes)
-    work.spend(cost)
-    if message.HasField("scope"):
-        work.spend(rows * _shared(message.scope))
-    return rows
-
-
-def _span_cost(span: Any) -> int:
-    events, links = span.events, span.links
-    cost = _ROW + _ATTRIBUTE * len(span.attributes)
-    if events:
-        cost += sum(_EVENT + _ATTRIBUTE * len(each.attributes) for each in events)
-    if links:
-        cost += sum(_LINK + _ATTRIBUTE * len(each.attributes) for each in links)
-    return cost
-
-
-def _tally_span(work: _Work, message: Any) -> int:
-    work.spend(_span_cost(message))
-    return 0  # The span itself is counted once, however many parts it is read in.
-
-
-def _tally_attributes(work: _Work, message: Any) -> int:
-    work.spend(_ATTRIBUTE * len(message.attributes))
-    return 0
-
-
-_TALLIES: Mapping[str, Callable[[_Work, Any], int]] = {
-    "ExportTraceServiceRequest": lambda work, message: _tally_request(work, message.resource_spans),
-    "ExportLogsServiceRequest": lambda work, message: _tally_request(work, message.resource_logs),
-    "ResourceSpans": _tally_resource,
-    "ResourceLogs": _tally_resource,
-    "ScopeSpans": _tally_scope,
-    "ScopeLogs": _tally_scope,
-    "Span": _tally_span,
-    "Event": _tally_attributes,
-    "Link": _tally_attributes,
-    "LogRecord": _tally_attributes,
-    "Resource": _tally_attributes,
-    "InstrumentationScope": _tally_attributes,
-}
