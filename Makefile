@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-clients test-clients-bounded test-frameworks test-floor test-frameworks-bounded test-resolve test-web-jobs test-web-jobs-bounded test-pipeline test-runners test-runners-more harden harden-bounded lint model mutation bench bench-smoke clean
+.PHONY: demo test test-clients test-clients-bounded test-frameworks test-floor test-newest test-frameworks-bounded test-resolve test-web-jobs test-web-jobs-bounded test-pipeline test-runners test-runners-more harden harden-bounded lint model mutation bench bench-smoke dist reports weigh clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -58,6 +58,9 @@ test-web-jobs-bounded: $(VENV)/.ready  ## of these, a web framework of each kind
 test-floor: $(VENV)/.ready  ## the unit and contract tests with the lowest versions that pyproject.toml allows
 	$(BIN)/python -m tests.frameworks.floor
 
+test-newest: $(VENV)/.ready  ## these, with the newest versions that there are
+	$(BIN)/python -m tests.frameworks.newest
+
 test-resolve: $(VENV)/.ready  ## whether pip and uv install this package beside each of twelve frameworks; nothing is installed
 	$(BIN)/python -m tests.frameworks.resolve
 
@@ -79,5 +82,14 @@ bench: $(VENV)/.ready  ## a short form of every benchmark, ten minutes; writes b
 bench-smoke: $(VENV)/.ready  ## one short round of every benchmark, for errors only, never for times
 	$(BIN)/python -m benchmarks all --size smoke
 
+dist: $(VENV)/.ready  ## wheel and sdist, checked, and the demo from the wheel in an empty environment of each Python here; DIST_PYTHONS="3.12" for some
+	$(BIN)/python -m release.dist $(DIST_PYTHONS)
+
+reports: $(VENV)/.ready  ## after dist: what an install pulls in, as a CycloneDX SBOM and a table of licences, into dist/
+	$(BIN)/python -m release.reports
+
+weigh: $(VENV)/.ready  ## after dist: what an install weighs, by extras (docs/adr/0094)
+	$(BIN)/python -m release.weigh
+
 clean:
-	rm -rf $(VENV) .clients .frameworks .runners build dist
+	rm -rf .release $(VENV) .clients .frameworks .runners build dist

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from rvbbit_otel.instrumentation.instrumentor import RvbbitInstrumentor, report
     from rvbbit_otel.instrumentation.runners.toml_file import load_spec
     from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
+    from rvbbit_otel.instrumentation.web.asgi import AsgiCallers
+    from rvbbit_otel.instrumentation.web.wsgi import WsgiCallers
     from rvbbit_otel.sdk.log_fields import CallerLogFilter
     from rvbbit_otel.sdk.log_record_processor import CallerLogRecordProcessor
     from rvbbit_otel.sdk.span_processor import CallerSpanProcessor
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsgiCallers",
     "Caller",
     "CallerId",
     "CallerLogFilter",
@@ -60,6 +63,7 @@ __all__ = [
     "StoreError",
     "StoreLockedError",
     "StoreUnavailableError",
+    "WsgiCallers",
     "__version__",
     "called_by",
     "check_spec",
@@ -81,6 +85,8 @@ _HOME: Final = {
     "HookReport": "instrumentation.hooks",
     "check_spec": "doctor.inspection",
     **dict.fromkeys(("RvbbitInstrumentor", "report"), "instrumentation.instrumentor"),
+    "AsgiCallers": "instrumentation.web.asgi",
+    "WsgiCallers": "instrumentation.web.wsgi",
     "load_spec": "instrumentation.runners.toml_file",
 }
 

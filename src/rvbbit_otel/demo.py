@@ -19,7 +19,8 @@ from rvbbit_otel.storage.client import ClickHouseDatabase
 from rvbbit_otel.storage.database import Database
 from rvbbit_otel.storage.files import read
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+# The runner in a checkout, else the copy that the wheel has.
+CHECKOUT, INSTALLED = Path(__file__).parents[2] / "examples", Path(__file__).parent / "example"
 # The three questions of the acceptance, and how many rows each must give for one query over three rows.
 QUESTIONS: Mapping[str, range] = {"by-caller": range(1, 2), "sessions": range(3, 4), "cascades": range(3, 4)}
 LOG_ROWS = range(50, 61)
@@ -120,15 +121,14 @@ def run_demo(tell: Callable[[str], None], clients: int = 16, rows_each: int = 20
 
 
 def _drive() -> Any:
-    if not (EXAMPLES / "drive.py").exists():
-        raise RvbbitOtelError("the demo runs the runner of examples/, which is not installed: run it from a checkout")
-    sys.path.insert(0, str(EXAMPLES))
+    folder = next((each for each in (CHECKOUT, INSTALLED) if (each / "drive.py").exists()), None)
+    if folder is None:
+        raise RvbbitOtelError("the demo's runner is in neither the package nor a checkout: install the wheel, or clone")
+    sys.path.insert(0, str(folder))
     try:
         return importlib.import_module("drive")
     except ImportError as error:
-        raise RvbbitOtelError(
-            f"the demo's runner needs a package: {error}; pip install 'rvbbit-otel[example]'"
-        ) from error
+        raise RvbbitOtelError(f"the demo's runner needs a package: {error}; pip install 'rvbbit-otel[demo]'") from error
 
 
 def _ask(dsn: str, query: str) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ import click
 
 from rvbbit_otel import __version__
 from rvbbit_otel.cli.budgets import budgets
+from rvbbit_otel.cli.completion import completion
 from rvbbit_otel.cli.doctor import doctor
 from rvbbit_otel.cli.money import prices
 from rvbbit_otel.cli.quarantine import quarantine
@@ -34,7 +35,7 @@ def cli() -> None:
     """
 
 
-for command in (up, run, demo, audit, prices, reconcile, budgets, migrate, repair, quarantine, doctor):
+for command in (up, run, demo, audit, prices, reconcile, budgets, migrate, repair, quarantine, doctor, completion):
     cli.add_command(command)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rvbbit_otel.cli import options
+from rvbbit_otel.cli.completion import runner_names
 from rvbbit_otel.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 @options.cluster
 @options.dsn
 @click.option(
-    "--runner", "runners", multiple=True, metavar="NAME", help="Only this runner, hook by hook; may be given again."
+    "--runner",
+    "runners",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=runner_names,
+    help="Only this runner, hook by hook; may be given again.",
 )
 @click.option(
     "--runner-file",

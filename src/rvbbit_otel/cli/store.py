@@ -11,6 +11,7 @@ import click
 
 from rvbbit_otel.cli import options, window
 from rvbbit_otel.cli.budgets import budgets_file, checked, over_budgets, refuse_beside_name, state_file
+from rvbbit_otel.cli.completion import audit_names
 from rvbbit_otel.cli.output import print_json, print_table, records, say, tell
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def demo(clients: int, rows: int, as_json: bool) -> None:
 
 
 @click.command(epilog="Example: rvbbit-otel audit cost-by-caller --last 24h --json")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=audit_names)
 @click.option(
     "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of the audit; may be repeated."
 )

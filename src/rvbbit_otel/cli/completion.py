@@ -1,0 +1,44 @@
+"""``rvbbit-otel completion``: what a shell reads to complete the commands, their options and the names of audits and runners."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+_VARIABLE = "_RVBBIT_OTEL_COMPLETE"
+
+
+@click.command(epilog="Example: rvbbit-otel completion bash > ~/.local/share/bash-completion/completions/rvbbit-otel")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of SHELL, to be kept where it reads such scripts.
+
+    \b
+    bash: rvbbit-otel completion bash > ~/.local/share/bash-completion/completions/rvbbit-otel
+    zsh:  rvbbit-otel completion zsh > a folder of $fpath, as _rvbbit-otel
+    fish: rvbbit-otel completion fish > ~/.config/fish/completions/rvbbit-otel.fish
+    """
+    from rvbbit_otel.cli import cli
+
+    made = get_completion_class(shell)
+    if made is None:
+        raise click.UsageError(f"click knows no completion of {shell}")
+    sys.stdout.write(made(cli, {}, "rvbbit-otel", _VARIABLE).source())
+
+
+def audit_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The audits that begin so, each with its title."""
+    from rvbbit_otel.storage.audits import load_audits
+
+    return [
+        CompletionItem(audit.name, help=audit.title) for audit in load_audits() if audit.name.startswith(incomplete)
+    ]
+
+
+def runner_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The runners that begin so; nothing of them is imported."""
+    from rvbbit_otel.instrumentation.inspection import names
+
+    return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
