@@ -1,96 +1,122 @@
-"""The home page: whose queries there are, what they cost, and whether every rule holds. It asks the SQL door as anyone else does.
+"""The page beside the SQL listener: whose addresses are which, and how the page asks.
 
-Everything that came in a span is put on the page as text, never as markup; the policy lets nothing run but the script below and nothing be fetched
-but this server.
+It asks as any client of the SQL listener does, by a GET that passes the same guard and the same checks with the same token; only that no socket lies
+between, since this process can connect to nobody, itself among them.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlencode
 
-from starlette.requests import Request
-from starlette.responses import HTMLResponse
-from starlette.routing import Route
+from rvbbit_otel.all_in_one.asgi import App, Receive, Scope, Send
+from rvbbit_otel.all_in_one.options import EVERY_ADDRESS
+from rvbbit_otel.errors import StoreError, StoreUnavailableError
 
-from rvbbit_otel.storage.audits import find_audit, load_audits
-
-_SCRIPT = """
-"use strict";
-const text = (tag, value) => { const made = document.createElement(tag); made.textContent = String(value); return made; };
-const ask = async (sql, params) => {
-  const given = new URLSearchParams({query: sql, default_format: "JSONCompact"});
-  for (const [name, value] of Object.entries(params)) given.set("param_" + name, value);
-  const answer = await fetch("/?" + given);
-  if (!answer.ok) throw new Error(await answer.text());
-  return answer.json();
-};
-const show = (id, columns, rows) => {
-  const table = document.getElementById(id);
-  table.replaceChildren(document.createElement("tr"));
-  for (const name of columns) table.firstChild.append(text("th", name));
-  for (const row of rows) { const line = document.createElement("tr"); for (const value of row) line.append(text("td", value)); table.append(line); }
-};
-const questions = JSON.parse(document.getElementById("questions").textContent);
-const refresh = async () => {
-  const state = document.getElementById("state");
-  try {
-    const costs = await ask(questions.costs.sql, questions.costs.params);
-    show("callers", costs.meta.map(each => each.name), costs.data.map(row => row.map((value, at) => at === 0 && value === "" ? "(nobody)" : value)));
-    const verdicts = [];
-    for (const rule of questions.rules) {
-      const broken = (await ask(rule.sql, rule.params)).data.length;
-      verdicts.push([broken ? "BROKEN by " + broken : costs.data.length ? "holds" : "no rows", rule.name, rule.title]);
-    }
-    show("rules", ["verdict", "rule", "what it shows"], verdicts);
-    state.textContent = costs.data.length ? "" : "No rows yet. Send the first: rvbbit-otel run -- CMD";
-  } catch (error) { state.textContent = String(error); }
-};
-refresh();
-setInterval(refresh, 5000);
-"""
-_STYLE = "body{font:14px system-ui;margin:2em}table{border-collapse:collapse}td,th{padding:.2em .8em;text-align:left;border-bottom:1px solid #ccc}"
+PATH: Final = "/page"
+# What Java's own HTTP client accepts, and so an old JDBC driver: it begins as a browser's does.
+_JAVA: Final = b"*; q=.2"
+_BUSY: Final = (408, 429, 503)
+# As ClickHouse reads the value of a parameter: TabSeparated.
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
 
 
-def page_route() -> Route:
-    """``GET /page``."""
-    html = _html()
-    policy = (
-        f"default-src 'none'; connect-src 'self'; script-src {_hash(_SCRIPT)}; style-src {_hash(_STYLE)}; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    headers = {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+def beside(sql: App, page: App) -> App:
+    """One application of two: below ``/page`` the page, where a browser opens ``/`` too; everything else is the SQL listener's."""
 
-    async def page(request: Request) -> HTMLResponse:
-        return HTMLResponse(html, headers=headers)
+    async def either(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] == "http" and (path == PATH or path.startswith(PATH + "/")):
+            await page(scope, receive, send)
+        elif scope["type"] == "http" and is_browser_at_root(scope):
+            headers = [(b"location", f"{PATH}/".encode()), (b"content-length", b"0"), (b"vary", b"accept")]
+            await send({"type": "http.response.start", "status": 302, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await sql(scope, receive, send)
 
-    return Route("/page", page)
-
-
-def _html() -> str:
-    costs = find_audit("cost-by-caller")
-    questions = {
-        "costs": {"sql": costs.sql, "params": {each.name: each.default for each in costs.parameters}},
-        "rules": [
-            {
-                "name": rule.name,
-                "title": rule.title,
-                "sql": rule.sql,
-                "params": {each.name: each.default for each in rule.parameters},
-            }
-            for rule in load_audits()
-            if rule.is_rule
-        ],
-    }
-    # "<" can't stand in a script element, whatever its type.
-    data = json.dumps(questions).replace("<", "\\u003c")
-    return (
-        "<!doctype html><html lang=en><meta charset=utf-8><title>rvbbit-otel</title>"
-        f"<style>{_STYLE}</style><h1>Whose is it?</h1><p id=state></p><h2>Callers, most expensive first</h2><table id=callers></table>"
-        f"<h2>Rules</h2><table id=rules></table><script id=questions type=application/json>{data}</script><script>{_SCRIPT}</script>"
-    )
+    return either
 
 
-def _hash(source: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
+def is_browser_at_root(scope: Scope) -> bool:
+    """Whether somebody opens ``/`` in a browser. Clients of ClickHouse that look whether a server is there get its ``Ok.``"""
+    if scope["path"] != "/" or scope.get("query_string") or scope["method"] not in ("GET", "HEAD"):
+        return False
+    accepted = b",".join(value for key, value in scope["headers"] if key == b"accept")
+    return accepted.startswith(b"text/html") and _JAVA not in accepted
+
+
+class LazyPage:
+    """The page, loaded when it is first opened: a store that nobody looks at has no use for templates."""
+
+    def __init__(self, listener: SqlListener) -> None:
+        """Nothing is loaded yet."""
+        self._listener = listener
+        self._page: App | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request below ``/page``."""
+        if self._page is None:
+            self._page = await asyncio.get_running_loop().run_in_executor(None, self._load)
+        await self._page(scope, receive, send)
+
+    def _load(self) -> App:
+        from rvbbit_otel.page import PageOptions, make_page
+
+        page: App = make_page(self._listener, PageOptions())
+        return page
+
+
+class SqlListener:
+    """The store as the page asks it: the guarded SQL application, called in this process."""
+
+    def __init__(self, app: App, host: str, token: str | None) -> None:
+        """`app` is guarded; `host` is what is listened on."""
+        self._app = app
+        name = "127.0.0.1" if host in EVERY_ADDRESS else f"[{host}]" if ":" in host else host
+        self._headers = [(b"host", name.encode()), *([(b"x-clickhouse-key", token.encode())] if token else [])]
+
+    async def ask(self, sql: str, parameters: Mapping[str, str], settings: Mapping[str, str]) -> bytes:
+        """Return the answer in JSONCompact."""
+        given = {
+            "default_format": "JSONCompact",
+            # An error then is one, never the end of half an answer.
+            "wait_end_of_query": "1",
+            **settings,
+            **{f"param_{name}": value.translate(_ESCAPES) for name, value in parameters.items()},
+        }
+        scope: Scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "scheme": "http",
+            "method": "GET",
+            "path": "/",
+            "raw_path": b"/",
+            "root_path": "",
+            "query_string": urlencode(given).encode(),
+            "headers": self._headers,
+            "client": None,
+            "server": None,
+        }
+        sent = [{"type": "http.request", "body": sql.encode(errors="replace"), "more_body": False}]
+        status, body = 500, bytearray()
+
+        async def receive() -> dict[str, object]:
+            # After its body nothing comes, until the question has ended.
+            return sent.pop() if sent else await asyncio.Future()
+
+        async def send(message: Mapping[str, object]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = int(str(message["status"]))
+            elif message["type"] == "http.response.body":
+                body.extend(message.get("body", b""))  # type: ignore[arg-type]
+
+        await self._app(scope, receive, send)  # type: ignore[arg-type]
+        if status == 200:
+            return bytes(body)
+        said = bytes(body[:2000]).decode(errors="replace").strip() or f"HTTP status {status}"
+        raise StoreUnavailableError(said) if status in _BUSY else StoreError(said)

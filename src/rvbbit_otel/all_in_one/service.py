@@ -32,7 +32,7 @@ from rvbbit_otel.all_in_one.ingest.quarantine_table import QuarantineTable
 from rvbbit_otel.all_in_one.ingest.storing import Storing
 from rvbbit_otel.all_in_one.journal import Journal
 from rvbbit_otel.all_in_one.options import Options
-from rvbbit_otel.all_in_one.page import page_route
+from rvbbit_otel.all_in_one.page import LazyPage, SqlListener, beside
 from rvbbit_otel.counters import Counters
 from rvbbit_otel.storage.migrations import apply
 
@@ -89,14 +89,14 @@ def run(
         opened.callback(sql.close)
         apps = {
             "otlp_http": make_app(door, budget, options.max_body, parts),
-            "clickhouse": sql.make_app(page_route()),
+            "clickhouse": sql.make_app(),
         }
         addresses: dict[str, object] = {
             "pid": os.getpid(),
             "otlp_grpc": f"{options.host}:{port}",
             **{name: _url(options.host, door) for name, door in doors.items()},
         }
-        addresses["page"] = f"{addresses['clickhouse']}/page"
+        addresses["page"] = f"{addresses['clickhouse']}/page/"
 
         def ready() -> None:
             tell("serving " + " ".join(f"{name}={value}" for name, value in addresses.items()))
@@ -104,7 +104,11 @@ def run(
 
         names = Names(options.host, options.allow_hosts)
         logins = {"clickhouse": Login(options.token)} if options.token else {}
-        guards = {name: guarded(app, names, options.token, logins.get(name)) for name, app in apps.items()}
+        guards: dict[str, App] = {name: guarded(app, names, options.token, logins.get(name)) for name, app in apps.items()}
+        page = LazyPage(SqlListener(guards["clickhouse"], options.host, options.token))
+        guards["clickhouse"] = beside(
+            guards["clickhouse"], guarded(page, names, options.token, logins.get("clickhouse"))
+        )
 
         def stopping() -> None:
             grpc_server.stop(_DRAIN_SECONDS)  # All doors close at once; this returns at once.

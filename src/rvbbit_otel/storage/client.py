@@ -52,6 +52,30 @@ class ClickHouseDatabase:
             answer = self._connected().query(sql, parameters=dict(parameters or {}))
         return Result(tuple(answer.column_names), [tuple(row) for row in answer.result_rows])
 
+    def raw(
+        self,
+        sql: str,
+        parameters: Mapping[str, str],
+        settings: Mapping[str, str],
+        limits: Mapping[str, str],
+        format_name: str,
+    ) -> bytes:
+        """Ask one question and return the answer's bytes in a format of ClickHouse's.
+
+        Of `limits` those are left out that the server does not let this user change: it has limits of its own, or only reads anyway.
+        """
+        with self._translated():
+            client = self._connected()
+            fixed = {name for name in limits if getattr(client.server_settings.get(name), "readonly", 0)}
+            given = {**{name: value for name, value in limits.items() if name not in fixed}, **settings}
+            answer = client.raw_query(sql, parameters=dict(parameters), settings=given, fmt=format_name)
+        return bytes(answer)
+
+    def connect(self) -> None:
+        """Connect, unless that is done: before threads ask at once, one of them has to."""
+        with self._translated():
+            self._connected()
+
     def close(self) -> None:
         """Close the connection."""
         if self._client is not None:

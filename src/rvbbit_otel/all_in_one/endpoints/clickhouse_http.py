@@ -89,13 +89,13 @@ class ClickHouseHttp:
         self._questions = Questions(lambda reader: self._services.submit(engine.cancel, reader))
         self._sessions = Sessions()
 
-    def make_app(self, *more: Route) -> Starlette:
-        """The ASGI application, with more routes of others."""
+    def make_app(self) -> Starlette:
+        """The ASGI application."""
         alive = [
             Route(path, lambda _: PlainTextResponse("Ok.\n", headers=SERVER))
             for path in ("/ping", "/ping/", "/replicas_status", "/replicas_status/")
         ]
-        return Starlette(routes=[*more, *alive, Route("/", self.answer, methods=_METHODS)])
+        return Starlette(routes=[*alive, Route("/", self.answer, methods=_METHODS)])
 
     def close(self) -> None:
         """Close what the door has opened at the engine."""

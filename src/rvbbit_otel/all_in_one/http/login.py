@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from typing import Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from rvbbit_otel.all_in_one.http.asgi import Receive, Scope, Send, same
 
@@ -18,7 +18,7 @@ _COOKIE: Final = "rvbbit_otel"
 _MOST: Final = 8192
 _FORM: Final = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>rvbbit-otel</title><h1>Whose is it?</h1>"
-    "<form method=post action=/page><label>Token of this server: <input name=token type=password autocomplete=current-password autofocus></label> "
+    "<form method=post><label>Token of this server: <input name=token type=password autocomplete=current-password autofocus></label> "
     "<button>Open</button></form>"
 )
 _HEADERS: Final = [
@@ -49,13 +49,17 @@ class Login:
 
     def is_for(self, scope: Scope) -> bool:
         """Whether a request that may not pass is one of a browser that wants the page."""
-        return scope["path"] == PATH and scope["method"] in ("GET", "HEAD", "POST")
+        path = scope["path"]
+        return (path == PATH or path.startswith(f"{PATH}/")) and scope["method"] in ("GET", "HEAD", "POST")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Show the form, or take it."""
         if scope["method"] == "POST" and same(await _token_of(receive), self._token):
             cookie = f"{_COOKIE}={self._secret}; Path=/; HttpOnly; SameSite=Strict"
-            headers = [(b"location", PATH.encode()), (b"set-cookie", cookie.encode()), (b"cache-control", b"no-store")]
+            # Back to the address that was asked for, so that one which was shared is opened.
+            query = scope.get("query_string", b"")
+            place = quote(scope["path"], safe="/").encode() + (b"?" + query if query else b"")
+            headers = [(b"location", place), (b"set-cookie", cookie.encode()), (b"cache-control", b"no-store")]
             await send({"type": "http.response.start", "status": 303, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
             return

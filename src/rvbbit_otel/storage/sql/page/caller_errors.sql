@@ -1,0 +1,6 @@
+-- What failed of one caller's work, the latest first.
+SELECT timestamp, session_id, kind, name, status, error, trace_id, span_id
+FROM unified_logs
+WHERE caller_id = {caller:String} AND error != '' AND timestamp >= {since:DateTime} AND timestamp < {until:DateTime}
+ORDER BY timestamp DESC, span_id
+LIMIT 20
