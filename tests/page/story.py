@@ -25,7 +25,10 @@ _QUERIES = (
     "SELECT country, llm_classify(complaint, 'refund|delivery|quality|other') FROM complaints",
 )
 _ROUTES = ("POST /api/chat", "POST /api/search/answer", "GET /api/recommendations")
-_ERRORS = ("429 Too Many Requests: rate limit of the organization reached", "the model's answer is no JSON: Expecting value: line 1 column 1")
+_ERRORS = (
+    "429 Too Many Requests: rate limit of the organization reached",
+    "the model's answer is no JSON: Expecting value: line 1 column 1",
+)
 
 
 @dataclass
@@ -81,7 +84,9 @@ def _caller(clock: _Clock, index: int, at: int) -> Iterator[SpanRecord]:
         yield from _session(clock, caller, origin, index, place, at + place * pick.randrange(60, 400) * 10**6, trace)
 
 
-def _session(clock: _Clock, caller: str, origin: str, index: int, place: int, at: int, trace: bytes) -> Iterator[SpanRecord]:
+def _session(
+    clock: _Clock, caller: str, origin: str, index: int, place: int, at: int, trace: bytes
+) -> Iterator[SpanRecord]:
     pick = clock.random
     session = f"{('extract', 'sentiment', 'chat', 'enrich', 'triage')[index % 5]}-{index:03}-{place}"
     cascade = ("extract_brand", "ticket_sentiment", "answer", "enrich", "triage")[index % 5]
@@ -97,13 +102,21 @@ def _session(clock: _Clock, caller: str, origin: str, index: int, place: int, at
         of["rvbbit.session.parent_id"] = session[:-1] + "0"
     root = clock.next()
     took = pick.randrange(900, 4000) * 10**6
-    yield SpanRecord(root, {**of, "rvbbit.kind": "cascade", "rvbbit.session.event": "end"}, "cascade", at, took, trace=trace)
+    yield SpanRecord(
+        root, {**of, "rvbbit.kind": "cascade", "rvbbit.session.event": "end"}, "cascade", at, took, trace=trace
+    )
     begin = at + 20 * 10**6
     for step in ("read", "extract", "check")[: pick.choice((2, 3, 3))]:
         cell = clock.next()
         length = took // 4
         yield SpanRecord(
-            cell, {**of, "rvbbit.kind": "cell", "rvbbit.cell.name": step}, "cell", begin, length, trace=trace, parent=_span(root)
+            cell,
+            {**of, "rvbbit.kind": "cell", "rvbbit.cell.name": step},
+            "cell",
+            begin,
+            length,
+            trace=trace,
+            parent=_span(root),
         )
         if step == "check":
             failed = index % 7 == 3 and place == 0
@@ -122,7 +135,9 @@ def _session(clock: _Clock, caller: str, origin: str, index: int, place: int, at
         begin += length + 30 * 10**6
 
 
-def _call(clock: _Clock, of: dict[str, Value], index: int, at: int, took: int, trace: bytes, cell: int, step: str) -> SpanRecord:
+def _call(
+    clock: _Clock, of: dict[str, Value], index: int, at: int, took: int, trace: bytes, cell: int, step: str
+) -> SpanRecord:
     pick = clock.random
     provider, model = _MODELS[index % 3]
     attributes: dict[str, Value] = {
@@ -145,7 +160,14 @@ def _call(clock: _Clock, of: dict[str, Value], index: int, at: int, took: int, t
         attributes["rvbbit.caller.conflict"] = "http-stale-context-0a1b2c"
     failed = index % 10 == 6 and step == "read"
     return SpanRecord(
-        clock.next(), attributes, f"chat {model}", at, took, trace=trace, parent=_span(cell), error=_ERRORS[0] if failed else None
+        clock.next(),
+        attributes,
+        f"chat {model}",
+        at,
+        took,
+        trace=trace,
+        parent=_span(cell),
+        error=_ERRORS[0] if failed else None,
     )
 
 
@@ -176,7 +198,9 @@ def send(otlp_http: str, *records: SpanRecord) -> None:
     """Send spans to an all-in-one, a thousand a request."""
     for begin in range(0, len(records), 1000):
         request = urllib.request.Request(
-            f"{otlp_http}/v1/traces", traces(*records[begin : begin + 1000], service="shop"), {"Content-Type": "application/x-protobuf"}
+            f"{otlp_http}/v1/traces",
+            traces(*records[begin : begin + 1000], service="shop"),
+            {"Content-Type": "application/x-protobuf"},
         )
         with urllib.request.urlopen(request, timeout=60) as response:
             assert response.status == 200

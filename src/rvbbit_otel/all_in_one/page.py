@@ -7,11 +7,12 @@ between, since this process can connect to nobody, itself among them.
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode
 
-from rvbbit_otel.all_in_one.asgi import App, Receive, Scope, Send
+from rvbbit_otel.all_in_one.http.asgi import App, Receive, Scope, Send
 from rvbbit_otel.all_in_one.options import EVERY_ADDRESS
 from rvbbit_otel.errors import StoreError, StoreUnavailableError
 
@@ -76,7 +77,10 @@ class SqlListener:
         """`app` is guarded; `host` is what is listened on."""
         self._app = app
         name = "127.0.0.1" if host in EVERY_ADDRESS else f"[{host}]" if ":" in host else host
-        self._headers = [(b"host", name.encode()), *([(b"x-clickhouse-key", token.encode())] if token else [])]
+        self._headers = [(b"host", name.encode())]
+        if token:
+            # A header is Latin-1, and a token may be any text: so it goes as a password does.
+            self._headers.append((b"authorization", b"Basic " + base64.b64encode(f":{token}".encode())))
 
     async def ask(self, sql: str, parameters: Mapping[str, str], settings: Mapping[str, str]) -> bytes:
         """Return the answer in JSONCompact."""
@@ -115,7 +119,7 @@ class SqlListener:
             elif message["type"] == "http.response.body":
                 body.extend(message.get("body", b""))  # type: ignore[arg-type]
 
-        await self._app(scope, receive, send)  # type: ignore[arg-type]
+        await self._app(scope, receive, send)
         if status == 200:
             return bytes(body)
         said = bytes(body[:2000]).decode(errors="replace").strip() or f"HTTP status {status}"

@@ -127,6 +127,6 @@ def listen(host: str, port: int, name: str) -> socket.socket:
     except OSError as error:
         door.close()
         raise ConfigurationError(
-            f"--{name.replace('_', '-')}-port {port} on {host} can't be listened on ({error.strerror}): 0 picks a free one"
+            f"--{name.replace('_', '-')}{'-' if name else ''}port {port} on {host} can't be listened on ({error.strerror}): 0 picks a free one"
         ) from error
     return door

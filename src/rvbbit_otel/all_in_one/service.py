@@ -104,7 +104,9 @@ def run(
 
         names = Names(options.host, options.allow_hosts)
         logins = {"clickhouse": Login(options.token)} if options.token else {}
-        guards: dict[str, App] = {name: guarded(app, names, options.token, logins.get(name)) for name, app in apps.items()}
+        guards: dict[str, App] = {
+            name: guarded(app, names, options.token, logins.get(name)) for name, app in apps.items()
+        }
         page = LazyPage(SqlListener(guards["clickhouse"], options.host, options.token))
         guards["clickhouse"] = beside(
             guards["clickhouse"], guarded(page, names, options.token, logins.get("clickhouse"))

@@ -11,6 +11,7 @@ from rvbbit_otel.cli.budgets import budgets
 from rvbbit_otel.cli.completion import completion
 from rvbbit_otel.cli.doctor import doctor
 from rvbbit_otel.cli.money import prices
+from rvbbit_otel.cli.page import page
 from rvbbit_otel.cli.quarantine import quarantine
 from rvbbit_otel.cli.reconcile import reconcile
 from rvbbit_otel.cli.run import run
@@ -35,7 +36,9 @@ def cli() -> None:
     """
 
 
-for command in (up, run, demo, audit, prices, reconcile, budgets, migrate, repair, quarantine, doctor, completion):
+_WATCH = (up, run, demo, page, audit, prices, reconcile, budgets)
+_CARE = (migrate, repair, quarantine, doctor, completion)
+for command in (*_WATCH, *_CARE):
     cli.add_command(command)
 
 

@@ -89,7 +89,7 @@ def up(
 
     Ends on SIGTERM or Ctrl-C, in seconds; what was acknowledged is stored, or kept in the folder and stored at the next start.
     """
-    secret = _token(token, token_file)
+    secret = secret_of(token, token_file)
     from rvbbit_otel.all_in_one.options import MIB
     from rvbbit_otel.all_in_one.server import Options, serve
     from rvbbit_otel.all_in_one.syncing import Sync
@@ -112,7 +112,7 @@ def up(
     )
 
 
-def _token(token: str | None, file: Path | None) -> str | None:
+def secret_of(token: str | None, file: Path | None) -> str | None:
     """The secret, by whichever way it was given."""
     given_here = click.get_current_context().get_parameter_source("token") is ParameterSource.COMMANDLINE
     if token and given_here and not wipe(token):

@@ -56,7 +56,9 @@ class Address:
     def __post_init__(self) -> None:
         """Raise ConfigurationError for one that nobody clicked together."""
         if len(self.given) > _MOST or any(len(value) > _LONGEST_VALUE for value in self.given.values()):
-            raise ConfigurationError(f"the address has over {_MOST} fields, or one of over {_LONGEST_VALUE:,} characters")
+            raise ConfigurationError(
+                f"the address has over {_MOST} fields, or one of over {_LONGEST_VALUE:,} characters"
+            )
 
     def get(self, name: str, default: str = "") -> str:
         """A field, without blanks around it."""

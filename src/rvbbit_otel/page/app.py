@@ -35,7 +35,11 @@ _HEADERS: Final[Mapping[str, str]] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_STATIC: Final[Mapping[str, str]] = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml"}
+_STATIC: Final[Mapping[str, str]] = {
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
 
 
 def make_page(store: Store, options: PageOptions) -> Starlette:
@@ -90,14 +94,22 @@ class _Pages:
             return _answer(html.encode(), "text/html; charset=utf-8", shown.get("http_status", 200))
         except RvbbitOtelError as error:
             return self._failed(address, extension, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a view that has a fault is a page that says so, and the others go on
             _log.exception("the view %s could not be made", self._view.name)
-            told = StoreUnavailableError(f"this view could not be made ({type(error).__name__}); the server's log has the whole error")
+            told = StoreUnavailableError(
+                f"this view could not be made ({type(error).__name__}); the server's log has the whole error"
+            )
             return self._failed(address, extension, told, 500)
 
     def _failed(self, address: Address, extension: str, error: RvbbitOtelError, status: int | None = None) -> Response:
         if status is None:
-            status = 503 if isinstance(error, StoreUnavailableError) else 400 if isinstance(error, ConfigurationError) else 502
+            status = (
+                503
+                if isinstance(error, StoreUnavailableError)
+                else 400
+                if isinstance(error, ConfigurationError)
+                else 502
+            )
         if extension in ("json", "csv"):
             return _answer(f"{error}\n".encode(errors="replace"), "text/plain; charset=utf-8", status)
         try:
@@ -111,7 +123,9 @@ def _of_csv(answers: Sequence[Answer], name: str) -> Answer:
     for answer in answers:
         if answer.name == name:
             return answer
-    raise ConfigurationError(f"table={name[:80]!r} is none of {', '.join(dict.fromkeys(each.name for each in answers))}")
+    raise ConfigurationError(
+        f"table={name[:80]!r} is none of {', '.join(dict.fromkeys(each.name for each in answers))}"
+    )
 
 
 def _missing(rendering: Rendering) -> Response:

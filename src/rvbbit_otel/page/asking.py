@@ -25,7 +25,9 @@ SHAPE: Final[Mapping[str, str]] = {
     "date_time_output_format": "unix_timestamp",
 }
 # A type of one value, without what stands around it.
-_SCALAR: Final = re.compile(r"(?:Nullable\(|LowCardinality\(|SimpleAggregateFunction\(\w+, )*((?:DateTime|Decimal|Bool)[^,]*?(?:\([^)]*\))?)\)*")
+_SCALAR: Final = re.compile(
+    r"(?:Nullable\(|LowCardinality\(|SimpleAggregateFunction\(\w+, )*((?:DateTime|Decimal|Bool)[^,]*?(?:\([^)]*\))?)\)*"
+)
 Row = dict[str, Any]
 
 
@@ -68,7 +70,9 @@ class Asker:
 
     async def __call__(self, name: str, **parameters: str | int) -> Answer:
         """Ask the question of a file under ``sql/page/``."""
-        return await self.ask(name, read(f"page/{name}.sql").strip(), {key: str(value) for key, value in parameters.items()})
+        return await self.ask(
+            name, read(f"page/{name}.sql").strip(), {key: str(value) for key, value in parameters.items()}
+        )
 
     async def ask(
         self, name: str, sql: str, parameters: Mapping[str, str], settings: Mapping[str, str] | None = None

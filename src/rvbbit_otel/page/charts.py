@@ -80,9 +80,11 @@ def bars(rows: Sequence[Row], first: int, last: int, step: int, title: Callable[
                 f'<rect class="{colours[name]}" x="{left + gap / 2:.2f}" y="{y:.2f}" width="{max(wide - gap, 0.5):.2f}" height="{tall:.2f}">'
                 f"<title>{escape(title(name, amount, at))}</title></rect>"
             )
-    grid = "".join(f'<line class="grid" x1="0" x2="{WIDTH}" y1="{y}" y2="{y}"/>' for y in (4, HEIGHT // 2 + 2))
-    svg = Markup(  # noqa: S704 - what comes from a span is escaped above
-        f'<svg class="bars" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true" focusable="false">{grid}{"".join(drawn)}</svg>'
+    lines = "".join(f'<line class="grid" x1="0" x2="{WIDTH}" y1="{y}" y2="{y}"/>' for y in (4, HEIGHT // 2 + 2))
+    # What comes from a span is escaped above.
+    svg = Markup(
+        f'<svg class="bars" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        f"{lines}{''.join(drawn)}</svg>"
     )
     return Chart(
         svg,
@@ -105,7 +107,7 @@ def segments(parts: Mapping[str, Any]) -> Markup:
             shown = max(wide, 2.0)
             drawn.append(f'<rect class="{colour_of(name, 0)}" x="{min(at, 98):.2f}" width="{shown:.2f}" height="6"/>')
         at += wide
-    return Markup(  # noqa: S704 - names of classes and numbers alone
+    return Markup(  # names of classes and numbers alone
         f'<svg class="segments" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" focusable="false">{"".join(drawn)}</svg>'
     )
 
@@ -113,7 +115,7 @@ def segments(parts: Mapping[str, Any]) -> Markup:
 def share(part: Any, whole: Any, colour: str = "c0") -> Markup:
     """A bar of what part of the whole it is."""
     wide = max(0.0, min(100.0, float(part or 0) / (float(whole or 0) or 1.0) * 100))
-    return Markup(  # noqa: S704 - names of classes and numbers alone
+    return Markup(  # names of classes and numbers alone
         '<svg class="share" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
         f'<rect class="track" width="100" height="6"/><rect class="{colour}" width="{wide:.2f}" height="6"/></svg>'
     )

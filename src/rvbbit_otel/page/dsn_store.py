@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from rvbbit_otel.errors import StoreError, StoreUnavailableError
 from rvbbit_otel.page.asking import FORMAT
 from rvbbit_otel.storage.client import ClickHouseDatabase
 
@@ -19,6 +21,7 @@ _LIMITS: Final[Mapping[str, str]] = {
     "max_result_bytes": str(64 * 1024 * 1024),
 }
 _AT_ONCE: Final = 4
+_ENGINE: Final = re.compile(r"Code: \d+\. DB::Exception: .*?\([A-Z_]+\)(?=$| \(for url)", re.S)
 
 
 class DsnStore:
@@ -43,4 +46,11 @@ class DsnStore:
     def _ask(self, sql: str, parameters: Mapping[str, str], settings: Mapping[str, str]) -> bytes:
         with self._connecting:
             self._database.connect()
-        return self._database.raw(sql, parameters, settings, _LIMITS, FORMAT)
+        try:
+            return self._database.raw(sql, parameters, settings, _LIMITS, FORMAT)
+        except StoreUnavailableError:
+            raise
+        except StoreError as error:
+            # Of what the driver says only what the engine said: the rest is about the driver.
+            found = _ENGINE.search(str(error))
+            raise StoreError(found[0] if found else str(error)) from error

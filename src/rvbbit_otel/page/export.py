@@ -25,7 +25,9 @@ def as_json(view: str, answers: Sequence[Answer]) -> bytes:
                 "name": each.name,
                 "sql": each.sql,
                 "parameters": dict(each.parameters),
-                "columns": [{"name": name, "type": type_name} for name, type_name in zip(each.columns, each.types, strict=True)],
+                "columns": [
+                    {"name": name, "type": type_name} for name, type_name in zip(each.columns, each.types, strict=True)
+                ],
                 "rows": each.rows,
             }
             for each in answers

@@ -52,7 +52,7 @@ def exact_dollars(value: object) -> str:
 def lasting(milliseconds: object) -> str:
     """A length of time: 0.4 ms, 12 ms, 3.4 s, 2 min 5 s, 1 h 3 min."""
     if milliseconds is None:
-        return "–"
+        return "\u2013"
     value = float(str(milliseconds))
     if value < 1000:
         return f"{value:.1f} ms".replace(".0 ", " ") if value < 10 else f"{value:.0f} ms"
@@ -90,7 +90,7 @@ def percent(part: object, whole: object) -> str:
     """A share; 100 % only where it is all, and 0 % only where it is none."""
     of, total = Decimal(str(part or 0)), Decimal(str(whole or 0))
     if not total:
-        return "–"
+        return "\u2013"
     share = of * 100 / total
     if share in (0, 100):
         return f"{share:.0f} %"

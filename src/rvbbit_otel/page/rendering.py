@@ -43,11 +43,30 @@ class Rendering:
         self._environment.filters.update(
             {
                 name: getattr(figures, name)
-                for name in ("count", "exact", "dollars", "exact_dollars", "lasting", "ago", "utc", "clock", "percent", "size", "text", "line")
+                for name in (
+                    "count",
+                    "exact",
+                    "dollars",
+                    "exact_dollars",
+                    "lasting",
+                    "ago",
+                    "utc",
+                    "clock",
+                    "percent",
+                    "size",
+                    "text",
+                    "line",
+                )
             }
         )
         self._environment.globals.update(
-            root=ROOT, tabs=TABS, ranges=RANGES, version=__version__, options=options, segments=charts.segments, share=charts.share
+            root=ROOT,
+            tabs=TABS,
+            ranges=RANGES,
+            version=__version__,
+            options=options,
+            segments=charts.segments,
+            share=charts.share,
         )
 
     def view(self, view: View, address: Address, answers: Sequence[Answer], shown: dict[str, Any]) -> str:

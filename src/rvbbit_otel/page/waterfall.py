@@ -74,7 +74,9 @@ def waterfall(rows: Sequence[Row]) -> Waterfall:
                         deep,
                         (row["begins"] - begin) / 1e6,
                         row["took"] / 1e6,
-                        _bar(row["begins"] - begin, row["took"], span, "failed" if row["error"] else f"k-{row['kind']}"),
+                        _bar(
+                            row["begins"] - begin, row["took"], span, "failed" if row["error"] else f"k-{row['kind']}"
+                        ),
                     )
                     for row, deep in _nested(mine)
                 ],
@@ -133,7 +135,7 @@ def _bar(begin: int, took: int, span: int, kind: str) -> Markup:
     left = min(begin / span * 1000, 996.0)
     wide = max(min(took / span * 1000, 1000 - left), 4.0)
     name = kind if kind.replace("-", "").isalnum() and kind.isascii() else "k-other"
-    return Markup(  # noqa: S704 - the name of a class and numbers alone
+    return Markup(  # the name of a class and numbers alone
         '<svg class="span" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
         f'<rect class="{name}" x="{left:.1f}" width="{wide:.1f}" height="10" rx="1"/></svg>'
     )

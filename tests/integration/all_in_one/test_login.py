@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import re
 import urllib.parse
 from collections.abc import Iterator
 from http.client import HTTPMessage
@@ -52,23 +51,40 @@ def cookie(server: AllInOne) -> str:
 
 def test_without_the_token_there_is_a_form_and_nothing_else(server: AllInOne) -> None:
     status, headers, text = ask(server, "GET", "/page")
-    assert (status, "<form method=post action=/page>" in text, "<script" in text) == (401, True, False)
+    assert (status, "<form method=post>" in text, "<script" in text) == (401, True, False)
     policy = headers["Content-Security-Policy"]
     assert policy == "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     assert "Set-Cookie" not in headers
     assert ask(server, "HEAD", "/page")[::2] == (401, "")
 
 
-def test_the_cookie_opens_the_page_and_every_question_of_it(server: AllInOne, cookie: str) -> None:
-    status, _, text = ask(server, "GET", "/page", Cookie=f"theme=dark; {cookie}; other=1")
-    assert (status, "Callers, most expensive first" in text) == (200, True)
-    (data,) = re.findall(r"<script id=questions type=application/json>(.*?)</script>", text, re.DOTALL)
-    costs = json.loads(data)["costs"]
-    given = {"query": costs["sql"], "default_format": "JSONCompact"} | {
-        f"param_{name}": value for name, value in costs["params"].items()
-    }
-    status, _, text = ask(server, "GET", "/?" + urllib.parse.urlencode(given), Cookie=cookie)
-    assert (status, json.loads(text)["data"]) == (200, [])
+def test_the_cookie_opens_the_page_and_what_it_asks_the_store(server: AllInOne, cookie: str) -> None:
+    status, _, text = ask(server, "GET", "/page/", Cookie=f"theme=dark; {cookie}; other=1")
+    assert (status, "No rows yet" in text) == (200, True)
+    status, _, text = ask(server, "GET", "/page/callers.json", Cookie=cookie)
+    assert (
+        status,
+        [each["name"] for each in json.loads(text)["questions"]],
+        json.loads(text)["questions"][0]["rows"],
+    ) == (
+        200,
+        ["callers", "callers_sums", "extent"],
+        [],
+    )
+    assert ask(server, "GET", "/page/page.css", Cookie=cookie)[0] == 200
+
+
+def test_every_address_of_the_page_shows_the_form_and_the_token_leads_back_to_it(server: AllInOne) -> None:
+    shared = "/page/caller?id=sql-fox&last=7d"
+    for path in ("/page/", shared, "/page/rows.csv", "/page/page.js", "/page/%0d%0aX:1"):
+        status, headers, text = ask(server, "GET", path)
+        assert (status, "<form method=post>" in text, "Set-Cookie" in headers) == (401, True, False)
+    status, headers, _ = ask(server, "POST", shared, form(TOKEN), Origin="http://192.0.2.7:8123")
+    assert (status, headers["Location"]) == (303, shared)
+    status, headers, _ = ask(server, "POST", "/page/%0d%0aX:%201", form(TOKEN))
+    assert (status, headers["Location"], headers["X"]) == (303, "/page/%0D%0AX%3A%201", None)
+    assert ask(server, "GET", "/pages")[0] == 401
+    assert "<form" not in ask(server, "GET", "/pages")[2]
 
 
 def test_the_cookie_is_not_the_token_and_the_token_is_no_cookie(server: AllInOne, cookie: str) -> None:

@@ -22,8 +22,12 @@ async def build(asker: Asker, address: Address, options: PageOptions) -> Shown:
     """Everything of one caller; `with` names another one to compare it with."""
     caller = address.get("id")
     other = address.get("with")
-    times = address.window.parameters if any(address.get(name) for name in ("last", "from", "to")) and address.get("narrow") else _EVER
-    of = {"caller": caller, **times}
+    times = (
+        address.window.parameters
+        if any(address.get(name) for name in ("last", "from", "to")) and address.get("narrow")
+        else _EVER
+    )
+    of: dict[str, str | int] = {"caller": caller, **times}
     about, totals, money, sessions, errors, conflicts, rows = await together(
         asker("caller_about", caller=caller),
         asker("caller_totals", **of),
@@ -103,4 +107,3 @@ def _plain(value: object) -> str:
 
 
 VIEW: Final = View("caller", "One caller", "caller.html", build, "caller_sessions")
-

@@ -44,14 +44,20 @@ async def build(asker: Asker, address: Address, options: PageOptions) -> Shown:
     parts = {row["part"]: row for row in sums.rows}
     found = callers.first.get("callers", 0)
     return {
-        "rows": [{**row, "money": Money.of(row), "known": {name: row[f"rows_{name}"] for name in SOURCES}} for row in callers.rows],
+        "rows": [
+            {**row, "money": Money.of(row), "known": {name: row[f"rows_{name}"] for name in SOURCES}}
+            for row in callers.rows
+        ],
         "found": found,
         "parts": parts,
         "weak": {**parts["weak"], "money": Money.of(parts["weak"])} if "weak" in parts else None,
         "nobody": {**parts["nobody"], "money": Money.of(parts["nobody"])} if "nobody" in parts else None,
         "all": {
             "money": Money(
-                total(sums.rows, "cost"), total(sums.rows, "cost_stated"), total(sums.rows, "cost_computed"), total(sums.rows, "calls_unpriced")
+                total(sums.rows, "cost"),
+                total(sums.rows, "cost_stated"),
+                total(sums.rows, "cost_computed"),
+                total(sums.rows, "calls_unpriced"),
             ),
             "rows": total(sums.rows, "rows"),
             "tokens": total(sums.rows, "tokens_in") + total(sums.rows, "tokens_out"),

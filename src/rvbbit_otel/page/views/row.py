@@ -12,7 +12,7 @@ from rvbbit_otel.page.views.view import Shown, View
 
 # How each source is known, in a sentence.
 WHY: Final = {
-    "explicit": "The span itself names it: by an attribute, a hook, or `called_by` around it.",
+    "explicit": "The span itself names it: by an attribute, a hook, or called_by around it.",
     "echo": "Its session remembers who triggered it, and the row names that session.",
     "baggage": "A sender that is trusted said so in its baggage.",
     "repair": "It named nobody when it was sent; the run that it belongs to was known later.",
@@ -56,7 +56,9 @@ async def build(asker: Asker, address: Address, options: PageOptions) -> Shown:
     return {
         "row": row,
         "why": WHY.get(row["caller_source"] if row["caller_id"] else "none", WHY["none"]),
-        "why_cost": f"Computed from its tokens by the price table {cost_source[9:]}." if cost_source.startswith("computed ") else COST.get(cost_source, ""),
+        "why_cost": f"Computed from its tokens by the price table {cost_source[9:]}."
+        if cost_source.startswith("computed ")
+        else COST.get(cost_source, ""),
         "others": [each for each in others.rows if each["caller_id"] != row["caller_id"]],
         "calls": calls.rows if len(calls.rows) > 1 else [],
         "columns": {name: value for name, value in row.items() if name not in _NOT_SHOWN},

@@ -11,7 +11,21 @@ from rvbbit_otel.page.views.view import Shown, View
 
 _PAGE: Final = 100
 # Fields of the address that are a question's parameters of the same name.
-FILTERS: Final = ("caller", "session", "trace", "kind", "model", "service", "source", "priced", "status", "conflict", "q", "attribute", "value")
+FILTERS: Final = (
+    "caller",
+    "session",
+    "trace",
+    "kind",
+    "model",
+    "service",
+    "source",
+    "priced",
+    "status",
+    "conflict",
+    "q",
+    "attribute",
+    "value",
+)
 FACETS: Final = {
     "kind": "Kind",
     "status": "Status",
@@ -21,7 +35,8 @@ FACETS: Final = {
     "service": "Service",
 }
 # Columns that can be left away, in their order.
-COLUMNS: Final = ("caller", "session", "kind", "model", "took", "tokens", "dollars", "source")
+COLUMNS: Final = ("caller", "session", "model", "service", "took", "tokens", "dollars", "source")
+_USUAL: Final = ("caller", "model", "took", "tokens", "dollars", "source")
 
 
 async def build(asker: Asker, address: Address, options: PageOptions) -> Shown:
@@ -46,7 +61,7 @@ async def build(asker: Asker, address: Address, options: PageOptions) -> Shown:
     groups: dict[str, list[Row]] = {name: [] for name in FACETS}
     for row in facets.rows:
         groups[row["facet"]].append(row)
-    chosen = [name for name in address.get("columns").split(",") if name in COLUMNS] or list(COLUMNS)
+    chosen = [name for name in address.get("columns").split(",") if name in COLUMNS] or list(_USUAL)
     used: dict[str, Any] = {name: value for name, value in filters.items() if value}
     used |= {name: address.get(name) for name in ("least_cost", "least_ms") if address.get(name)}
     return {

@@ -93,10 +93,18 @@ def _chart(columns: tuple[str, ...], rows: list[Row]) -> Chart | None:
     for at, row in zip(seconds, rows, strict=True):
         key = (at // step * step, str(row[series]) if series else measure)
         summed[key] = summed.get(key, 0.0) + max(0.0, float(row[measure]))
-    drawn: list[dict[str, Any]] = [{"bucket": at, "series": name, "amount": amount} for (at, name), amount in summed.items()]
+    drawn: list[dict[str, Any]] = [
+        {"bucket": at, "series": name, "amount": amount} for (at, name), amount in summed.items()
+    ]
     if len({each["series"] for each in drawn}) > 8:
         return None
-    return bars(drawn, min(seconds), max(seconds), step, lambda name, amount, at: f"{name}: {read_amount('', amount)}, {at:%Y-%m-%d %H:%M:%S}")
+    return bars(
+        drawn,
+        min(seconds),
+        max(seconds),
+        step,
+        lambda name, amount, at: f"{name}: {read_amount('', amount)}, {at:%Y-%m-%d %H:%M:%S}",
+    )
 
 
 VIEW: Final = View("sql", "SQL", "sql.html", build, "console")

@@ -47,8 +47,10 @@ async def build(asker: Asker, address: Address, options: PageOptions) -> Shown:
         "broken": sum(bool(each.answer.rows) for each in verdicts),
         "sums": first,
         "all": Money.of(first),
-        "rows_add_up": first.get("rows", 0) == first.get("rows_firm", 0) + first.get("rows_weak", 0) + first.get("rows_nobody", 0),
-        "cost_adds_up": first.get("cost", 0) == first.get("cost_firm", 0) + first.get("cost_weak", 0) + first.get("cost_nobody", 0),
+        "rows_add_up": first.get("rows", 0)
+        == first.get("rows_firm", 0) + first.get("rows_weak", 0) + first.get("rows_nobody", 0),
+        "cost_adds_up": first.get("cost", 0)
+        == first.get("cost_firm", 0) + first.get("cost_weak", 0) + first.get("cost_nobody", 0),
         "extent": extent.first,
         "chart": await charted.chart(asker, address, extent.first, "source", "rows"),
         "asked_at": address.now,

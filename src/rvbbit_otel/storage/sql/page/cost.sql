@@ -1,12 +1,12 @@
 -- Chargeback: dollars of a time range by caller, origin, cascade, model, day, or a key of the callers' metadata.
 SELECT
     multiIf(
-        {by:String} = 'origin', if(caller_id = '', 'nobody', if(origin != '', origin, toString(caller_origin))),
+        {by:String} = 'origin', if(caller_id = '', 'nobody', if(known.origin != '', known.origin, toString(caller_origin))),
         {by:String} = 'cascade', toString(cascade_id),
         {by:String} = 'model', if(provider = '', toString(model), concat(provider, ' / ', model)),
         {by:String} = 'day', toString(toDate(timestamp, 'UTC')),
         {by:String} = 'service', toString(service_name),
-        {by:String} = 'metadata', if(caller_id = '', 'nobody', JSONExtractString(metadata, {key:String})),
+        {by:String} = 'metadata', if(caller_id = '', 'nobody', JSONExtractString(known.metadata, {key:String})),
         if(caller_id = '', 'nobody', toString(caller_id))
     ) AS what,
     uniqExactIf(caller_id, caller_id != '') AS callers,
