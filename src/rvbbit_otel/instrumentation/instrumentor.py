@@ -25,10 +25,9 @@ from rvbbit_otel.attribution.work import believe_inherited_for
 from rvbbit_otel.counters import Counters, count_with, failed
 from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation import runners
-from rvbbit_otel.instrumentation.carry.event_loops import EventLoops
-from rvbbit_otel.instrumentation.carry.processes import Processes, inherited_from
-from rvbbit_otel.instrumentation.carry.taking import Taking
-from rvbbit_otel.instrumentation.carry.threads import Threads, as_job
+from rvbbit_otel.instrumentation.carry.installing import Carrying
+from rvbbit_otel.instrumentation.carry.processes import inherited_from
+from rvbbit_otel.instrumentation.carry.threads import as_job
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
 from rvbbit_otel.instrumentation.emit.content import ContentRule, Redact
 from rvbbit_otel.instrumentation.emit.spans import Spans
@@ -82,7 +81,7 @@ class Instrumentation:
         self.hooks = Hooks(Makers(self._enter_of, self._carry_of, mending), self._patches, self.counters)
         self._watch = Providers(self.pipeline, self._patches, self.counters)
         self._wrapping = Wrapping(self._patches, self.counters)
-        self._event_loops = EventLoops(self._wrapping)
+        self._carrying = Carrying(self._wrapping)
         self._inherited: tuple[Context, Context] | None = None
         self._no_more_scopes: Callable[[], None] = lambda: None
         self._no_more_counts: Callable[[], None] = lambda: None
@@ -97,10 +96,7 @@ class Instrumentation:
         self._no_more_collections = garbage_collection.watch()
         self._no_more_counts = count_with(self.counters)
         self._watch.install(*self._given)
-        Threads(self._wrapping).install()
-        self._event_loops.install()
-        Processes(self._wrapping).install()
-        Taking(self._wrapping).install()
+        self._carrying.install()
         frameworks.wrap(self._wrapping, self.settings)
         installing.install(self._wrapping, self.settings)
         for spec in specs:
@@ -128,7 +124,7 @@ class Instrumentation:
             self._no_more_collections,
             self._watch.remove,
             self.tools.callers.end_all,
-            self._event_loops.remove,
+            self._carrying.remove,
             self.hooks.remove,
             self.pipeline.uninstall,
             self._no_more_counts,

@@ -32,11 +32,19 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         f"{_I}.carry.event_loops:EventLoops._opening",
         f"{_I}.carry.threads:Threads._start",
         f"{_I}.carry.processes:Processes._bootstrap",
-        *(f"{_I}.carry.taking:Taking.{name}" for name in ("_get", "_received", "_made", "_condition", "_receive")),
+        *(f"{_I}.carry.taking:Taking.{name}" for name in ("_get", "_received", "_receive")),
         f"{_I}.carry.taking:Taking._receive.<locals>.received",
-        f"{_I}.carry.taking:Taking._wait.<locals>.call",
+        *(
+            f"{_I}.carry.waiting:Waiting.{name}"
+            for name in ("_made", "_condition", "_semaphore", "_wait.<locals>.call")
+        ),
+        f"{_I}.carry.waiting:Waiting._semaphore.<locals>.<lambda>",
+        f"{_I}.carry.futures:Futures._looks",
+        *(f"{_I}.carry.pollers:replace_pollers.<locals>.Poller.{name}" for name in ("poll", "__enter__")),
+        f"{_I}.carry.pollers:_poll.<locals>.poll",
+        *(f"{_I}.carry.pollers:_epoll.<locals>.epoll.{name}" for name in ("__init__", "fromfd")),
         f"{_I}.carry.taking:Taking._offering.<locals>.call",
-        *(f"{_I}.carry.taking:Taking.{name}" for name in ("_meets", "_meets_async", "_meets_async.<locals>.meet")),
+        *(f"{_I}.carry.meetings:Meetings.{name}" for name in ("_meets", "_meets_async", "_meets_async.<locals>.meet")),
         *(
             f"{_I}.carry.taking:Taking._replace_simple_queue.<locals>.SimpleQueue.{name}"
             for name in ("put", "put_nowait", "get", "get_nowait")
@@ -225,8 +233,11 @@ _UNREACHED: Final[dict[str, str]] = {
         repair:RepairingSpanExporter._set_by_hand redaction.text:without_path_queries redaction.text:frames
         redaction.text:looks_like_sql repair:_is_copy work:Work.runs_here sdk_parts:_as_known telemetry:count
         instrumentation.callers:Callers.left_behind instrumentation.carry.owners:Owners._first.<locals>.<lambda>
-        instrumentation.carry.owners:Owners.take_back instrumentation.carry.taking:Taking._arrives
-        instrumentation.carry.taking:Taking._met instrumentation.carry.taking:_is_sent_later
+        instrumentation.carry.owners:Owners.take_back instrumentation.carry.meetings:Meetings._arrives
+        instrumentation.carry.meetings:Meetings._met instrumentation.carry.taking:_is_sent_later
+        instrumentation.carry.bells:_calls instrumentation.carry.bells:_codes instrumentation.carry.bells:_found
+        instrumentation.carry.bells:never_gives_back instrumentation.carry.threads:let_go instrumentation.carry.wakeups:_behind
+        instrumentation.carry.wakeups:_first instrumentation.carry.wakeups:_suspended
         instrumentation.carry.threads:Threads._finalize instrumentation.carry.threads:Threads._finalize.<locals>.call
         instrumentation.ledger:Ledger._is_open instrumentation.ledger:Ledger.open_in instrumentation.ledger:_copied
         instrumentation.queries:Queries._context_for instrumentation.queries:Queries._may_be
@@ -234,6 +245,7 @@ _UNREACHED: Final[dict[str, str]] = {
     "is for a library that this host has not: `make test-frameworks`, `make test-web-jobs`": """
         instrumentation.carry.processes:Processes._in_process_of_anyio
         instrumentation.carry.processes:Processes._in_process_of_anyio.<locals>.run
+        instrumentation.carry.event_loops:EventLoops.install.<locals>.<lambda>
         instrumentation.carry.taking:_sent_into instrumentation.runners.llama_index:_answered
         instrumentation.web.streaming:AsyncParts.__init__ instrumentation.named:Named.__call__
         instrumentation.named:Named.__init__""",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+from concurrent.futures import Future
 from contextvars import copy_context
 from functools import partial
 from types import SimpleNamespace
@@ -13,10 +14,13 @@ import pytest
 
 from rvbbit_otel import called_by
 from rvbbit_otel.counters import Counters
+from rvbbit_otel.instrumentation.carry import futures as futures_module
 from rvbbit_otel.instrumentation.carry import owners as owners_module
-from rvbbit_otel.instrumentation.carry import taking
+from rvbbit_otel.instrumentation.carry import taking, waiting
+from rvbbit_otel.instrumentation.carry.futures import Futures
 from rvbbit_otel.instrumentation.carry.owners import Owners
 from rvbbit_otel.instrumentation.carry.taking import Taking, is_take
+from rvbbit_otel.instrumentation.carry.waiting import Waiting
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
 from rvbbit_otel.instrumentation.wrapping.patches import Patches
 
@@ -93,15 +97,26 @@ def test_the_host_gets_what_it_asks_for_and_waits_as_it_would_where_we_fail(monk
         return "item"
 
     counters = Counters()
-    wraps = Taking(Wrapping(Patches(counters), counters))
-    for name in ("took", "_inherited", "get_current"):
-        monkeypatch.setattr(taking, name, broken)
+    wrapping = Wrapping(Patches(counters), counters)
+    wraps, waits, futures = Taking(wrapping), Waiting(wrapping), Futures(wrapping)
+    for module, name in (
+        (taking, "took"),
+        (waiting, "took"),
+        (waiting, "inherited_here"),
+        (waiting, "get_current"),
+        (futures_module, "inherited_here"),
+    ):
+        monkeypatch.setattr(module, name, broken)
     host: tuple[Any, ...] = (lambda: "item", ITEMS, (), {})
-    stream = SimpleNamespace(_state=ITEMS)
+    stream, bell = SimpleNamespace(_state=ITEMS), type("Semaphore", (), {})()
+    future: Future[str] = Future()
+    futures_module._note(future, (), {})
     assert wraps._get(*host) == "item"
-    assert wraps._made(*host) == "item"
-    assert wraps._condition(*host) == "item"
-    assert wraps._wait("sleep", False, set())(*host) == "item"
+    assert waits._made(*host) == "item"
+    assert waits._condition(*host) == "item"
+    assert waits._wait("sleep", False, set())(*host) == "item"
+    assert waits._semaphore(lambda: "item", bell, (), {}) == "item"
+    assert futures._looks(lambda: "item", future, (), {}) == "item"
     assert asyncio.run(wraps._receive(receive, stream, (), {})) == "item"
-    names = ("get", "made", "Condition.wait", "sleep", "receive")
+    names = ("get", "made", "Condition.wait", "sleep", "Semaphore", "Future.result", "receive")
     assert counters.snapshot() == {f"errors.carry.{name}": 1 for name in names}

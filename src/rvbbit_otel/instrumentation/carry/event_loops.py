@@ -12,7 +12,8 @@ from rvbbit_otel.attribution import work
 from rvbbit_otel.attribution.propagation import with_work
 from rvbbit_otel.attribution.work import WORK_KEY, work_of
 from rvbbit_otel.counters import failed
-from rvbbit_otel.instrumentation.carry.threads import for_nobody, timer_context
+from rvbbit_otel.instrumentation.carry.threads import for_nobody, let_go, timer_context
+from rvbbit_otel.instrumentation.carry.wakeups import wakes
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
 from rvbbit_otel.instrumentation.execution import Job, Within
 
@@ -40,8 +41,12 @@ class EventLoops:
         wrapping = self._wrapping
         loop = "BaseEventLoop"
         wrapping.put("asyncio.base_events", f"{loop}.create_task", self._during(_of_task))
+        wrapping.before("asyncio.base_events", f"{loop}.call_soon", lambda _, args, kwargs: wakes(args, kwargs))
+        wrapping.before("uvloop", "Loop.call_soon", lambda _, args, kwargs: wakes(args, kwargs))
         work.when_first_in_generator(self._wrap_callbacks)
         wrapping.put("asyncio.base_events", f"{loop}.call_at", self._during(_of_timer))
+        # A beat is set once, by whoever comes first, and looks for what there is to do.
+        wrapping.put("tornado.ioloop", "PeriodicCallback.start", self._during(lambda *_: let_go(get_current())))
         # Sockets, pipes and servers: whoever opened one is not whose work comes in by it.
         wrapping.put("asyncio.selector_events", "BaseSelectorEventLoop._add_reader", self._during(_of_reader))
         # Another loop's own: it takes its copy of the context where it opens.

@@ -7,6 +7,7 @@ end of its own and is a job's as often as a worker's, so only what has none, a `
 from __future__ import annotations
 
 import dis
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from itertools import pairwise
@@ -29,6 +30,9 @@ _BEGINNINGS: Final = frozenset(
     }
 )
 _FOR: Final = frozenset({"FOR_ITER", "GET_ANEXT"})
+# What makes a `for` go on without an end.
+_ENDLESS: Final = frozenset({"count", "cycle", "repeat"})
+_NAMES: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FAST", "LOAD_DEREF", "LOAD_METHOD", "LOAD_ATTR"})
 _JUMPS: Final = frozenset({*dis.hasjrel, *dis.hasjabs})
 # Before Python 3.11 these say where the handler of what follows them begins, which is behind all of that.
 _SETUPS: Final = frozenset({"SETUP_FINALLY", "SETUP_WITH", "SETUP_ASYNC_WITH"})
@@ -54,18 +58,30 @@ def loop_around(frame: FrameType | None, any_kind: bool = False) -> FrameType | 
 
     `any_kind`: a `for` of the frame itself counts, too. So does one over a generator that loops: a step of that is a turn of the loop.
     """
+    return loop_in(_job_of(frame), any_kind)
+
+
+def loop_in(frames: Iterable[FrameType], any_kind: bool) -> FrameType | None:
+    """The same for frames that need not be on a stack, the innermost first: those of a task that is suspended."""
     found: FrameType | None = None
-    while frame is not None and (frame.f_globals.get("__name__"), frame.f_code.co_name) not in _BEGINNINGS:
-        if frame.f_lasti in _in_loops(frame.f_code, any_kind):
+    for frame in frames:
+        if frame.f_lasti in in_loops(frame.f_code, any_kind):
             found = frame
         steps = bool(frame.f_code.co_flags & (CO_GENERATOR | CO_ASYNC_GENERATOR))
-        any_kind, frame = steps and (any_kind or found is frame), frame.f_back
+        any_kind = steps and (any_kind or found is frame)
     return found
 
 
+def _job_of(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frames of the job that runs here."""
+    while frame is not None and (frame.f_globals.get("__name__"), frame.f_code.co_name) not in _BEGINNINGS:
+        yield frame
+        frame = frame.f_back
+
+
 @lru_cache(maxsize=4096)
-def _in_loops(code: CodeType, any_kind: bool) -> frozenset[int]:
-    """The offsets in a function that are in a `while`, or in a loop of any kind.
+def in_loops(code: CodeType, any_kind: bool) -> frozenset[int]:
+    """Return the offsets in a function that are in a `while`, or in a loop of any kind.
 
     Loops are found by the flow of control: an edge back to an instruction that led there, and all between the two.
     """
@@ -78,13 +94,28 @@ def _in_loops(code: CodeType, any_kind: bool) -> frozenset[int]:
     # While an instruction calls, the frame may stand on the cache behind it.
     spans = {one: range(one, following) for one, following in pairwise([*after, len(code.co_code)])}
     inside: set[int] = set()
+    endless = _endless(instructions)
     for head, sources in _edges_back(after).items():
-        if names[head] not in _NO_LOOP and (any_kind or names[head] not in _FOR):
+        if names[head] not in _NO_LOOP and (any_kind or names[head] not in _FOR or head in endless):
             body = _between(before, head, sources)
             inside.update(offset for place in body for offset in spans[place])
             if names[head] not in _FOR:
                 inside.update(_first_test(code, min(body), max(sources)))
     return frozenset(inside)
+
+
+def _endless(instructions: list[dis.Instruction]) -> set[int]:
+    """Where a `for` over one of the iterators of `itertools` that have no end begins."""
+    found: set[int] = set()
+    named: list[str] = []
+    for instruction, following in pairwise(instructions):
+        if instruction.starts_line:
+            named = []
+        if instruction.opname in _NAMES:
+            named.append(str(instruction.argval))
+        elif instruction.opname == "GET_ITER" and not _ENDLESS.isdisjoint(named[: 1 + (named[:1] == ["itertools"])]):
+            found.add(following.offset)
+    return found
 
 
 def _names(instructions: list[dis.Instruction]) -> dict[int, str]:

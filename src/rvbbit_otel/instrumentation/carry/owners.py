@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
+from contextvars import ContextVar
 from typing import Any, Final
 
 from opentelemetry.context import get_current
@@ -15,6 +16,11 @@ Owner = tuple[str, "str | None"]
 _Items = dict[int, "deque[Owner | None]"]
 # Items of one queue whose owner is remembered at most; the others count as anybody's.
 _MAX_ITEMS: Final = 100_000
+
+# Of an item that came by a callback of asyncio's own, made by nobody's work: it says neither that it is another's, nor that it is not.
+UNKNOWN: Final[Owner] = ("", None)
+# In a callback of asyncio's own: whose work completed the future that it is of.
+woken_by: Final[ContextVar[Owner | None]] = ContextVar("rvbbit_woken_by", default=None)
 
 
 class Owners:
@@ -75,6 +81,9 @@ class Owners:
 
 def owner_now() -> Owner | None:
     """Whose an item is that is put somewhere here and now."""
+    woken = woken_by.get()
+    if woken is not None:
+        return woken
     context = get_current()
     if context.get(WORK_KEY) is None:
         return None
@@ -85,3 +94,8 @@ def owner_now() -> Owner | None:
 def owner_of(known: Work) -> Owner | None:
     """A block is no run: what one of a caller's blocks put, another of the same caller's may take."""
     return None if known.caller is None else (known.caller.id, None if known.echo is None else known.session_id)
+
+
+def is_callers(known: Work, owner: Owner) -> bool:
+    """Whether work is of the same caller, in whichever session."""
+    return known.caller is not None and known.caller.id == owner[0]

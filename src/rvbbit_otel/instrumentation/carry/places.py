@@ -46,6 +46,8 @@ PAUSES: Final = (
     ("selectors", "SelectSelector.select"),
     ("selectors", "PollSelector.select"),
     ("selectors", "EpollSelector.select"),
+    ("multiprocessing.connection", "wait"),
+    ("zmq.sugar.poll", "Poller.poll"),
 )
 # Waits for somebody's word: in any loop they show a worker.
 WORDS: Final = (
@@ -61,6 +63,17 @@ WORDS: Final = (
     ("anyio._backends._asyncio", "Semaphore.acquire"),
     ("anyio._backends._trio", "Semaphore.acquire"),
     ("trio._sync", "Semaphore.acquire"),
+    ("multiprocessing.synchronize", "Event.wait"),
+    ("multiprocessing.synchronize", "Condition.wait"),
+    ("multiprocessing.synchronize", "Condition.wait_for"),
+    ("multiprocessing.managers", "EventProxy.wait"),
+    ("multiprocessing.managers", "ConditionProxy.wait"),
+    ("multiprocessing.managers", "ConditionProxy.wait_for"),
+    ("multiprocessing.managers", "AcquirerProxy.acquire"),
+    ("signal", "sigwait"),
+    ("signal", "sigwaitinfo"),
+    ("signal", "sigtimedwait"),
+    ("signal", "pause"),
 )
 # The same, by way of frames of the library's own: what asks is who called that.
 LIBRARY_PAUSES: Final = (
@@ -80,6 +93,15 @@ READS: Final = (
     ("trio._highlevel_socket", "SocketStream.receive_some"),
     ("anyio._backends._asyncio", "SocketStream.receive"),
     ("anyio._backends._trio", "SocketStream.receive"),
+    ("aiohttp.client_ws", "ClientWebSocketResponse.receive"),
+    ("aiohttp.web_ws", "WebSocketResponse.receive"),
+    ("websockets.asyncio.connection", "Connection.recv"),
+    ("websockets.sync.connection", "Connection.recv"),
+    ("websockets.legacy.protocol", "WebSocketCommonProtocol.recv"),
+    ("zmq.sugar.socket", "Socket.recv"),
+    ("zmq._future", "_AsyncSocket.recv"),
+    ("zmq._future", "_AsyncSocket.recv_multipart"),
+    ("zmq._future", "_AsyncSocket.poll"),
 )
 # What is read from, that a job may have made for itself.
 READ_FROM: Final = (
@@ -88,6 +110,33 @@ READ_FROM: Final = (
     ("trio._highlevel_socket", "SocketStream"),
     ("anyio._backends._asyncio", "SocketStream"),
     ("anyio._backends._trio", "SocketStream"),
+    ("aiohttp.client_ws", "ClientWebSocketResponse"),
+    ("websockets.asyncio.connection", "Connection"),
+    ("websockets.sync.connection", "Connection"),
+    ("websockets.legacy.protocol", "WebSocketCommonProtocol"),
+    ("zmq.sugar.socket", "Socket"),
+)
+# Queues of libraries, by what takes from them; whose an item is that waits there, nobody notes.
+QUEUES: Final = (
+    ("multiprocessing.queues", "Queue.get"),
+    ("multiprocessing.queues", "SimpleQueue.get"),
+    ("janus", "_SyncQueueProxy.get"),
+    ("janus", "_SyncQueueProxy.get_nowait"),
+    ("janus", "_AsyncQueueProxy.get"),
+    ("janus", "_AsyncQueueProxy.get_nowait"),
+    ("tornado.queues", "Queue.get_nowait"),
+    ("gevent.queue", "Queue.get"),
+    ("gevent.queue", "SimpleQueue.get"),
+    ("eventlet.queue", "LightQueue.get"),
+    ("socket", "socket.accept"),
+)
+# Locks, of which one that a function takes in a loop and never gives back is a bell.
+LOCKS: Final = (
+    ("asyncio.locks", "Lock.acquire"),
+    ("anyio._core._synchronization", "Lock.acquire"),
+    ("anyio._backends._asyncio", "Lock.acquire"),
+    ("anyio._backends._trio", "Lock.acquire"),
+    ("trio._sync", "Lock.acquire"),
 )
 # Where what a function for a pool takes from is looked for.
 SHARED_PLACES: Final = frozenset({"queue", "_queue", "multiprocessing", "socket", "multiprocess", "rvbbit_otel"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from opentelemetry.context import Context, get_current
@@ -13,7 +13,9 @@ from opentelemetry.context import Context, get_current
 from rvbbit_otel.attribution.garbage_collection import apart
 from rvbbit_otel.attribution.propagation import without_attribution
 from rvbbit_otel.attribution.work import work_of
-from rvbbit_otel.instrumentation.carry.taking import is_take, took
+from rvbbit_otel.instrumentation.carry.bells import waits_for_a_bell
+from rvbbit_otel.instrumentation.carry.inherited import took
+from rvbbit_otel.instrumentation.carry.taking import is_take
 from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
 from rvbbit_otel.instrumentation.emit.spans import without_span
 from rvbbit_otel.instrumentation.execution import Job, Within, code_of
@@ -60,9 +62,30 @@ def timer_context(function: object) -> Context:
     around = work_of(context)
     code = code_of(function)
     if around is not None and code is not None and around.ran(code):
-        candidate = around.caller.id if around.caller is not None else around.candidate
-        return without_span(without_attribution(context, candidate))
+        return let_go(context)
     return Job(context, code).context
+
+
+def _job_context(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Context:
+    if function is not None and waits_for_a_bell(function, args, kwargs):
+        return let_go(get_current())
+    return Job(code=code_of(function)).context
+
+
+def let_go(context: Context) -> Context:
+    """Return the context of what takes its work from others: nobody's, with whom it came from as a candidate."""
+    around = work_of(context)
+    if around is None:
+        return context
+    candidate = around.caller.id if around.caller is not None else around.candidate
+    return without_span(without_attribution(context, candidate))
+
+
+def _call_of(thread: threading.Thread) -> tuple[Any, tuple[Any, ...], Mapping[str, Any]]:
+    """What a thread will call: its target, or a method of its own class."""
+    if type(thread).run is not threading.Thread.run:
+        return thread.run, (), {}
+    return getattr(thread, "_target", None), getattr(thread, "_args", ()), getattr(thread, "_kwargs", {})
 
 
 class Threads:
@@ -107,7 +130,7 @@ class Threads:
         elif function is not None:
             context = timer_context(function)
         else:
-            context = Job(code=code_of(getattr(thread, "_target", None))).context
+            context = _job_context(*_call_of(thread))
         if hasattr(thread, _OTEL_CONTEXT):
             setattr(thread, _OTEL_CONTEXT, context)  # It would attach the one that it found, inside of ours.
         run, on = thread.run, self._wrapping
@@ -123,9 +146,14 @@ class Threads:
     def _hand_over(self, instance: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         if not args or not callable(args[0]):
             return None
-        if is_take(args[0]):
+        function = args[0]
+        if getattr(function, "__module__", None) == "asyncio.futures":
+            return None  # It hands a result on to a loop, and whoever waits there is told by whom.
+        if is_take(function):
             took()
-        return (as_job(args[0]), *args[1:]), kwargs
+        if waits_for_a_bell(function, args[1:], kwargs):
+            return (Job(let_go(get_current())).run, *args), kwargs
+        return (as_job(function), *args[1:]), kwargs
 
     def _schedule(self, instance: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         by_keyword = "action" in kwargs
