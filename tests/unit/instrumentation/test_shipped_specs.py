@@ -7,7 +7,7 @@ from tests.frameworks.known import FRAMEWORKS
 from tests.support.files import ROOT
 
 from rvbbit_otel.instrumentation.runners import SHIPPED
-from rvbbit_otel.instrumentation.spec import RunnerSpec
+from rvbbit_otel.instrumentation.spec.model import RunnerSpec
 
 # What has a page and tests of its own: the published runner, the example, a graph, and the database that runs UDFs.
 APART = {"lars", "small_rvbbit", "langgraph", "duckdb"}
