@@ -59,8 +59,16 @@ class LazyPage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request below ``/page``."""
-        if self._page is None:
-            self._page = await asyncio.get_running_loop().run_in_executor(None, self._load)
+        try:
+            if self._page is None:
+                self._page = await asyncio.get_running_loop().run_in_executor(None, self._load)
+        except ImportError as error:
+            text = (
+                f"rvbbit-otel: the page needs a package ({error}): pip install 'rvbbit-otel[page]', and start again\n"
+            )
+            await send({"type": "http.response.start", "status": 503, "headers": [(b"content-type", b"text/plain")]})
+            await send({"type": "http.response.body", "body": text.encode()})
+            return
         await self._page(scope, receive, send)
 
     def _load(self) -> App:

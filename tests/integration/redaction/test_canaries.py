@@ -89,14 +89,28 @@ def stored(server: AllInOne) -> bytes:
 
 
 def shown(server: AllInOne) -> bytes:
-    """The page, and the answer to each of its questions."""
-    with urllib.request.urlopen(server.page, timeout=30) as response:
-        html: bytes = response.read()
-    (data,) = re.findall(r"<script id=questions type=application/json>(.*?)</script>", html.decode(), re.DOTALL)
-    questions = json.loads(data)
-    answers = [asked(server, each["sql"], each["params"]) for each in (questions["costs"], *questions["rules"])]
+    """Every view of the page with all that it asked, every row's own among them."""
+    views = [
+        "",
+        "callers.json",
+        "trust.json",
+        "rows.json?last=all",
+        "cost.json?by=caller",
+        "health.json",
+        "caller.json?id=web-failing",
+    ]
+    answers = [viewed(server, view) for view in views]
     assert b"web-failing" in answers[0]
-    return b"".join((html, *answers))
+    (rows,) = [each["rows"] for each in json.loads(answers[3])["questions"] if each["name"] == "rows"]
+    assert rows
+    answers += [viewed(server, f"row?trace={row['trace_id']}&span={row['span_id']}") for row in rows]
+    return b"".join(answers)
+
+
+def viewed(server: AllInOne, path: str) -> bytes:
+    with urllib.request.urlopen(server.page + path, timeout=60) as response:
+        answer: bytes = response.read()
+    return answer
 
 
 @pytest.mark.figure(22)

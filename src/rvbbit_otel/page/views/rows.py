@@ -36,7 +36,7 @@ FACETS: Final = {
 }
 # Columns that can be left away, in their order.
 COLUMNS: Final = ("caller", "session", "model", "service", "took", "tokens", "dollars", "source")
-_USUAL: Final = ("caller", "model", "took", "tokens", "dollars", "source")
+_USUAL: Final = ("caller", "took", "tokens", "dollars", "source")
 
 
 async def build(asker: Asker, address: Address, options: PageOptions) -> Shown:

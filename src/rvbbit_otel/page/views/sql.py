@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from decimal import Decimal
 from importlib.resources import files
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from rvbbit_otel.page.asking import Asker, Row, together
 from rvbbit_otel.page.charts import Chart, bars, step_for
 from rvbbit_otel.page.options import PageOptions
 from rvbbit_otel.page.views.charted import read as read_amount
-from rvbbit_otel.page.views.view import Shown, View
+from rvbbit_otel.page.views.view import Shown, View, numeric
 from rvbbit_otel.storage.audits import load_audits
 from rvbbit_otel.storage.files import read, sql_files
 
@@ -54,7 +53,7 @@ async def build(asker: Asker, address: Address, options: PageOptions) -> Shown:
         "tables": tables.rows,
         "answer": answer,
         "shown": answer.rows[:_SHOWN] if answer else [],
-        "numeric": _numeric(answer.rows) if answer else set(),
+        "numeric": numeric(answer.rows) if answer else set(),
         "error": error,
         "chart": _chart(answer.columns, answer.rows) if answer else None,
         "http_status": 400 if error else 200,
@@ -70,20 +69,12 @@ def _saved(name: str) -> str:
     return next((audit.sql for audit in load_audits() if audit.name == name), "")
 
 
-def _numeric(rows: list[Row]) -> set[str]:
-    return {
-        name
-        for name in (rows[0] if rows else {})
-        if all(isinstance(row[name], int | float | Decimal) and not isinstance(row[name], bool) for row in rows)
-    }
-
-
 def _chart(columns: tuple[str, ...], rows: list[Row]) -> Chart | None:
     """Bars over time where the first column is a moment; its first numbers are what is shown."""
-    numeric = _numeric(rows)
+    numbers = numeric(rows)
     if len(rows) < 2 or not all(isinstance(row[columns[0]], datetime) for row in rows):
         return None
-    measure = next((name for name in columns[1:] if name in numeric), None)
+    measure = next((name for name in columns[1:] if name in numbers), None)
     if measure is None:
         return None
     series = next((name for name in columns[1:] if isinstance(rows[0][name], str)), None)

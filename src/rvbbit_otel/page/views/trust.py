@@ -9,7 +9,7 @@ from rvbbit_otel.page.address import Address, Window
 from rvbbit_otel.page.asking import Answer, Asker, together
 from rvbbit_otel.page.options import PageOptions
 from rvbbit_otel.page.views import charted
-from rvbbit_otel.page.views.view import Money, Shown, View
+from rvbbit_otel.page.views.view import Money, Shown, View, numeric
 from rvbbit_otel.storage.audits import SINCE, Audit, find_audit, load_audits
 
 _SHOWN: Final = 500
@@ -66,6 +66,7 @@ async def build_rule(asker: Asker, address: Address, options: PageOptions) -> Sh
     return {
         "verdict": Verdict(audit, answer, bool(extent.first.get("rows"))),
         "shown": answer.rows[:_SHOWN],
+        "numeric": numeric(answer.rows),
         "asked_at": address.now,
     }
 

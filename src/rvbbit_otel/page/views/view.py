@@ -55,3 +55,12 @@ def total(rows: Sequence[Row], name: str) -> Any:
 def latest(rows: Sequence[Row], name: str) -> datetime | None:
     """The latest moment of a column."""
     return max((row[name] for row in rows if row[name] is not None), default=None)
+
+
+def numeric(rows: Sequence[Row]) -> set[str]:
+    """The columns whose values are all numbers, to be right-aligned."""
+    return {
+        name
+        for name in (rows[0] if rows else {})
+        if all(isinstance(row[name], int | float | Decimal) and not isinstance(row[name], bool) for row in rows)
+    }
