@@ -8,6 +8,7 @@ import click
 
 from rvbbit_otel import __version__
 from rvbbit_otel.cli.budgets import budgets
+from rvbbit_otel.cli.callers import report, show, tail, trace
 from rvbbit_otel.cli.completion import completion
 from rvbbit_otel.cli.doctor import doctor
 from rvbbit_otel.cli.money import prices
@@ -30,15 +31,17 @@ def cli() -> None:
       rvbbit-otel demo                      the main job, on a store of its own
       rvbbit-otel up                        the store: OTLP in, SQL out
       rvbbit-otel run -- python my_app.py   an unchanged program, instrumented
+      rvbbit-otel report --last 24h         who spent what?
       rvbbit-otel audit                     does every rule hold?
 
     Exit status of every command: 0 all is well, 1 a rule is broken, 2 it could not be done.
     """
 
 
-_WATCH = (up, run, demo, page, audit, prices, reconcile, budgets)
+_RUN = (up, run, demo)
+_LOOK = (show, trace, tail, report, page, audit, prices, reconcile, budgets)
 _CARE = (migrate, repair, quarantine, doctor, completion)
-for command in (*_WATCH, *_CARE):
+for command in (*_RUN, *_LOOK, *_CARE):
     cli.add_command(command)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -42,3 +43,19 @@ def runner_names(context: click.Context, parameter: click.Parameter, incomplete:
     from rvbbit_otel.doctor.inspection import names
 
     return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+
+
+def caller_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The latest callers that begin so; none where no store answers at once."""
+    from rvbbit_otel.cli.options import DEFAULT_DSN
+    from rvbbit_otel.errors import RvbbitOtelError
+    from rvbbit_otel.storage.client import ClickHouseDatabase
+    from rvbbit_otel.storage.files import read
+
+    dsn = context.params.get("dsn") or os.environ.get("RVBBIT_OTEL_DSN") or DEFAULT_DSN
+    try:
+        database = ClickHouseDatabase(dsn, connect_seconds=1, answer_seconds=2)
+        rows = database.query(read("accounts/names.sql"), {"begin": incomplete}).rows
+    except RvbbitOtelError:
+        return []
+    return [CompletionItem(str(name), help=str(origin)) for name, origin in rows]

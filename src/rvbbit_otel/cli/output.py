@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
@@ -62,6 +63,27 @@ def tell(text: str) -> None:
     """A line on standard error: progress and remarks, which no program reads."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+@dataclass(frozen=True)
+class Paint:
+    """Marks text for a terminal; writes it as it is where nobody wants colours."""
+
+    on: bool
+
+    def strong(self, text: str) -> str:
+        """What a reader looks for first."""
+        return f"\x1b[1m{text}\x1b[0m" if self.on else text
+
+    def bad(self, text: str) -> str:
+        """What is wrong."""
+        return f"\x1b[31m{text}\x1b[0m" if self.on else text
+
+
+def colours() -> Paint:
+    """Colours for standard output: on in a terminal, off in a pipe, a file, with NO_COLOR or in a dumb terminal."""
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Paint(wanted and sys.stdout.isatty())
 
 
 def _plain(value: object) -> str:
