@@ -46,8 +46,13 @@ def serve(options: Options) -> None:
         # Importing the engine starts threads, and a lock-down reaches only threads that start after it: so this import stands here.
         from rvbbit_otel.all_in_one.service import run
 
-        run(options, doors, announce, tell)
+        ended = run(options, doors, announce, tell)
     tell("everything acknowledged is stored, or in the journal; closed")
+    if not ended:
+        # Python waits for its threads, and one of them is in the engine for good.
+        tell("a question that the engine does not stop ends with the process")
+        sys.stdout.flush()
+        os._exit(0)
 
 
 class Steps:

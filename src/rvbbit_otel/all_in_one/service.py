@@ -34,6 +34,7 @@ from rvbbit_otel.all_in_one.journal import Journal
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.page import LazyPage, SqlListener, beside
 from rvbbit_otel.counters import Counters
+from rvbbit_otel.errors import StoreError
 from rvbbit_otel.storage.migrations import apply
 
 # Seconds for requests that were accepted to be stored and answered after a signal to stop.
@@ -45,8 +46,11 @@ def run(
     doors: Mapping[str, socket.socket],
     announce: Callable[[Mapping[str, object]], None],
     tell: Callable[[str], None],
-) -> None:
-    """Serve on `doors` until a signal to stop. Raises a RvbbitOtelError that says what to do if it can't start."""
+) -> bool:
+    """Serve on `doors` until a signal to stop. Raises a RvbbitOtelError that says what to do if it can't start.
+
+    False if a question is left in the engine that nothing stops: then this process must end without waiting for its threads.
+    """
     # What was opened is closed in reverse, whether serving ends or never begins: the engine must not be open when Python exits.
     with contextlib.ExitStack() as opened:
         engine = Engine(options)
@@ -85,7 +89,13 @@ def run(
         )
         opened.callback(lambda: grpc_server.stop(_DRAIN_SECONDS).wait())
         budget = Budget(2 * options.max_queued, too_many_bodies)
-        sql = ClickHouseHttp(engine, budget, options, ingest, pricing.look)
+
+        def gave_up() -> None:
+            counters.error(
+                "sql.not_stopped", StoreError("a question goes on in the engine after its end, beside those that run")
+            )
+
+        sql = ClickHouseHttp(engine, budget, options, ingest, pricing.look, gave_up)
         opened.callback(sql.close)
         apps = {
             "otlp_http": make_app(door, budget, options.max_body, parts),
@@ -117,6 +127,7 @@ def run(
             engine.cancel_all()  # Queries are not waited for: their clients get the engine's own error.
 
         asyncio.run(_serve(guards, doors, ready, stopping))
+    return not engine.is_stuck
 
 
 async def _serve(

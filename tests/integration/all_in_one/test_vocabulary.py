@@ -15,7 +15,7 @@ from rvbbit_otel.all_in_one.engine.error import EngineError
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.statements.gate import Gate
 from rvbbit_otel.all_in_one.statements.query_settings import can_be_set
-from rvbbit_otel.all_in_one.statements.vocabulary import LAST, ZONE, Rule, lines
+from rvbbit_otel.all_in_one.statements.vocabulary import JSON_PATH, LAST, ZONE, Rule, lines
 
 REFUSED = Path(__file__).with_name("refused_functions.txt").read_text().split()
 # Forms that a function, or its name, can be asked for in. {name}: the function.
@@ -167,6 +167,38 @@ def ruled(gate: Gate) -> dict[str, Rule]:
     return {name: gate.vocabulary.functions[name] for line in lines("functions.txt") if (name := line.split()[0])}
 
 
+def test_an_aggregate_has_few_combinators_and_any_number_is_answered(gate: Gate) -> None:
+    assert code(gate, "SELECT sumIf(1, 1), countIfOrNull(1), sumOrDefaultIf(1, 1)") == 0
+    for ends in ("If", "OrNull", "ForEach", "State", "Distinct", "IfStateMergeOrNullArray"):
+        for count in (20, 1000, 20_000):
+            assert code(gate, f"SELECT sum{ends * count}(1, 1)") in (46, 62), ends  # 62: the parser has a limit too.
+            assert code(gate, f"SELECT arrayMap(sum{ends * count}, [1])") in (0, 62)
+
+
+def test_a_json_path_is_written_out_and_has_no_range(gate: Gate) -> None:
+    paths = {name: rule for name, rule in ruled(gate).items() if rule.kind == JSON_PATH}
+    assert sorted(paths) == ["JSON_EXISTS", "JSON_QUERY", "JSON_VALUE"]
+    for name in paths:
+        assert code(gate, f"SELECT {name}('{{}}', '$.a.b[*].c[0]')") == 0
+        for path in (
+            "'$[0 to 9]'",
+            "'$[0  TO 9]'",
+            "'$[0\tto\n9]'",
+            "concat('$', '.a')",
+            "materialize('$')",
+            "x",
+            "'$" + ".a" * 999 + "'",
+        ):
+            assert code(gate, f"SELECT {name}('{{}}', {path})") == 497, path
+
+
+def test_a_statement_of_more_elements_than_the_planner_takes_quickly_is_refused(gate: Gate) -> None:
+    listed = ", ".join(str(number) for number in range(20_000))
+    assert code(gate, f"SELECT 1 IN ({listed})") == 0
+    ands = " AND ".join(f"(number = {n} OR number = {n + 1})" for n in range(2000))
+    assert code(gate, f"SELECT count() FROM numbers(1) WHERE {ands}") == 168
+
+
 def test_a_zone_that_is_no_zone_or_not_written_out_is_refused_wherever_one_may_stand(gate: Gate) -> None:
     zones = {name: rule for name, rule in ruled(gate).items() if rule.kind == ZONE}
     assert len(zones) > 150
@@ -191,7 +223,7 @@ def test_a_zone_that_is_no_zone_or_not_written_out_is_refused_wherever_one_may_s
 
 
 def test_a_type_that_is_not_written_out_or_leads_to_a_file_is_refused_wherever_one_may_stand(gate: Gate) -> None:
-    types = {name: rule for name, rule in ruled(gate).items() if rule.kind not in ("", ZONE)}
+    types = {name: rule for name, rule in ruled(gate).items() if rule.kind not in ("", ZONE, JSON_PATH)}
     assert len(types) == 16
     passed = []
     for name, rule in types.items():

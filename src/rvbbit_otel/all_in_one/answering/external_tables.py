@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rvbbit_otel.all_in_one.engine.engine import ExternalTable
 from rvbbit_otel.all_in_one.statements.inserts import FORMATS
-from rvbbit_otel.all_in_one.statements.tree import denied
+from rvbbit_otel.all_in_one.statements.refusals import denied
 from rvbbit_otel.all_in_one.statements.type_names import is_harmless_type
 from rvbbit_otel.all_in_one.statements.typed_data import check_types
 

@@ -13,7 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from rvbbit_otel.all_in_one.answering.answers import HELD, AnswerPipe, HeldAnswer, StreamedAnswer
+from rvbbit_otel.all_in_one.answering.answers import StreamedAnswer
+from rvbbit_otel.all_in_one.answering.asking import Asking, Reply, Work
 from rvbbit_otel.all_in_one.answering.external_tables import external_tables
 from rvbbit_otel.all_in_one.answering.native import HANDSHAKE, Dialect, handshake_block, write_native
 from rvbbit_otel.all_in_one.answering.packing import Packer
@@ -49,13 +50,8 @@ WAIT = "select_sequential_consistency"
 _WAIT_HEADER = "x-rvbbit-otel-wait"
 # A URL is taken apart on the loop, so it is short (httptools takes none over 64 KiB); a long statement is a body.
 _URL_BYTES, _URL_FIELDS = 64 * 1024, 1000
-# Bytes of an answer that a connection takes without waiting for its client.
-_SMALL = 64 * 1024
-# Seconds that an answer may take to reach its client after the engine's own limit.
-_SENDING_SECONDS = 60
 
 T = TypeVar("T")
-Reply = Response | HeldAnswer | StreamedAnswer
 
 
 class ClickHouseHttp:
@@ -68,10 +64,12 @@ class ClickHouseHttp:
         options: Options,
         ingest: Ingest,
         after: Callable[[], None] = lambda: None,
+        gave_up: Callable[[], None] = lambda: None,
     ) -> None:
         """Nothing is asked yet. A question waits for what `ingest` has acknowledged before it.
 
-        `after` is called when rows are stored, before their sender hears of it; it raises nothing.
+        `after` is called when rows are stored, before their sender hears of it; `gave_up` for each question that the engine does not stop. They raise
+        nothing.
         """
         self._after = after
         self._ingest = ingest
@@ -79,14 +77,12 @@ class ClickHouseHttp:
         self._engine = engine
         self._options = options
         self._gate = Gate(engine.connect, options)
-        # What is held of answers until their queries have ended, or their clients have taken them.
-        self._held = bodies.Budget(2 * options.result_bytes)
         self._checks = ThreadPoolExecutor(2, thread_name_prefix="sql-check")
-        self._asking = ThreadPoolExecutor(options.readers + 2, thread_name_prefix="sql-question")
         self._inserts = ThreadPoolExecutor(2, thread_name_prefix="sql-insert")
         self._services = ThreadPoolExecutor(2, thread_name_prefix="sql-service")
         self._repairs = ThreadPoolExecutor(1, thread_name_prefix="sql-repair")
         self._questions = Questions(lambda reader: self._services.submit(engine.cancel, reader))
+        self._asking = Asking(engine, options, self._questions, gave_up)
         self._sessions = Sessions()
 
     def make_app(self) -> Starlette:
@@ -126,7 +122,7 @@ class ClickHouseHttp:
 
     async def _run(self, request: Request, asked: SqlRequest, headers: dict[str, str]) -> Reply:
         if asked.writes and (ours := _OURS.get(asked.text.strip())):
-            await self._catch_up(asked.given)
+            await self._catch_up(asked.given, Question(asked.query_id, ours))
             await self._in(self._repairs, self._run_ours, ours, asked.parameters)
             return nothing(headers)
         if is_insert(asked.text):
@@ -160,21 +156,20 @@ class ClickHouseHttp:
         else:
             self._engine.repair(statement, parameters)
 
-    async def _catch_up(self, settings: Mapping[str, object]) -> None:
+    async def _catch_up(self, settings: Mapping[str, object], question: Question) -> None:
         """Wait until all that was acknowledged before is rows, unless the question wants what there is now."""
         if str(settings.get(WAIT, 1)) not in ("1", "true", "True"):
             return None
         stored = self._ingest.all_so_far()
+        reason = "what was acknowledged is not stored yet"
         try:
             if stored.done():
                 return stored.result()
-            await asyncio.wait_for(asyncio.wrap_future(stored), self._options.query_seconds)
-        except asyncio.TimeoutError:
-            reason = "what was acknowledged is not stored yet"
+            if await question.wait(asyncio.wrap_future(stored), self._options.query_seconds):
+                return None
         except StoreUnavailableError as error:
+            question.check()
             reason = str(error)
-        else:
-            return None
         raise EngineError(
             f"Code: 159. DB::Exception: {reason}: ask again later, or ask for what there is now with {WAIT} = 0. (TIMEOUT_EXCEEDED)"
         )
@@ -242,108 +237,43 @@ class ClickHouseHttp:
         )
         settings.update(self._gate.settings_of(checked))
         wait = request.headers.get(_WAIT_HEADER)
-        await self._catch_up(settings if wait is None else {WAIT: wait})
         if settings.get("session_timezone"):
             headers["X-ClickHouse-Timezone"] = str(settings["session_timezone"])
         dialect = Dialect(asked.given.get("client_protocol_version", "") if format_name == "Native" else "")
-        question = self._questions.begin(asked.query_id, query)
-        try:
-            pipe = AnswerPipe(self._options.result_bytes)
-            await pipe.open()
-        except BaseException:  # No more open files, or a door that closes: the name must not stay taken.
-            self._questions.end(question)
-            raise
 
-        def answer(reader: Reader) -> Cost:
+        def write(reader: Reader, descriptor: int) -> Cost:
             if dialect.is_plain:
-                return reader.write(checked.statement, format_name, pipe.descriptor, asked.parameters)
-            return write_native(reader, checked.statement, pipe.descriptor, asked.parameters, dialect)
+                return reader.write(checked.statement, format_name, descriptor, asked.parameters)
+            return write_native(reader, checked.statement, descriptor, asked.parameters, dialect)
 
-        def ask() -> Cost:
-            try:
-                question.check()
-                tables = external_tables(asked.tables, asked.given, self._gate.vocabulary.is_zone)
-                with self._engine.reader(settings, database, tables) as reader:
-                    question.readers.append(reader.name)
-                    question.check()
-                    return answer(reader)
-            finally:
-                pipe.end_writing()
-
-        packer = Packer(asked.encoding, asked.in_blocks, self._services)
-        return await self._answered(request, ask, pipe, question, packer, asked, headers)
+        work = Work(
+            write,
+            lambda: external_tables(asked.tables, asked.given, self._gate.vocabulary.is_zone),
+            settings,
+            database,
+            lambda: Packer(asked.encoding, asked.in_blocks, self._services),
+            asked.whole,
+            is_on(asked.given.get("send_progress_in_http_headers", "")),
+        )
+        question = self._questions.begin(asked.query_id, query)
+        left = asyncio.ensure_future(_until_gone(request))
+        left.add_done_callback(lambda done: None if done.cancelled() else self._questions.leave(question))
+        streams = False
+        try:
+            await self._catch_up(settings if wait is None else {WAIT: wait}, question)
+            reply = await self._asking.answer(work, question, left, headers)
+            streams = isinstance(reply, StreamedAnswer)
+            return reply
+        finally:
+            if not streams:
+                left.cancel()
+                self._questions.end(question)
 
     async def _check(self, query: str, database: str = "default") -> Checked:
         return await self._in(self._checks, self._gate.check, query, database)
 
     async def _in(self, threads: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
-
-    async def _answered(
-        self,
-        request: Request,
-        ask: Callable[[], Cost],
-        pipe: AnswerPipe,
-        question: Question,
-        packer: Packer,
-        asked: SqlRequest,
-        headers: dict[str, str],
-    ) -> Reply:
-        """The answer as a whole if it is short, as a stream if not; if the client goes away first, its query is stopped, or never begun."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._options.query_seconds + _SENDING_SECONDS
-        asking = loop.run_in_executor(self._asking, ask)
-        left = asyncio.ensure_future(_until_gone(request))
-
-        def stop() -> None:
-            left.cancel()
-            pipe.end_reading()
-            self._questions.end(question)
-            if asking.done():
-                asking.cancelled() or asking.exception()
-                return
-            asking.add_done_callback(lambda done: done.cancelled() or done.exception())
-            self._questions.leave(question)
-
-        held = bytearray()
-        streamed = False
-        # Given back when the answer has left, by whichever way.
-        room = contextlib.ExitStack()
-        share = room.enter_context(self._held.share())
-        try:
-            reading = asyncio.ensure_future(pipe.read())
-            while True:
-                await asyncio.wait(
-                    (reading, left), timeout=max(0.0, deadline - loop.time()), return_when=asyncio.FIRST_COMPLETED
-                )
-                if not reading.done():
-                    reading.cancel()
-                    if left.done():
-                        raise ClientDisconnect
-                    raise StoreUnavailableError("as many queries as may run at once do so: try again later")
-                piece = reading.result()
-                share.take(len(piece))
-                held += piece
-                if not piece or (len(held) > HELD and not asked.whole):
-                    break
-                reading = asyncio.ensure_future(pipe.read())
-            if piece:
-                streamed = True
-                raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-                return StreamedAnswer(
-                    raw, bytes(held), pipe, packer, asking, left, deadline, self._options.send_seconds, stop
-                )
-            cost = await asking
-            body = await packer.pack(bytes(held), last=True)
-            progress = is_on(asked.given.get("send_progress_in_http_headers", ""))
-            answer = answered(cost, body, len(held), headers, progress)
-            if len(body) <= _SMALL:
-                return answer
-            return HeldAnswer(answer.raw_headers, body, self._options.send_seconds, room.pop_all().close)
-        finally:
-            room.close()
-            if not streamed:
-                stop()
 
 
 async def _until_gone(request: Request) -> None:

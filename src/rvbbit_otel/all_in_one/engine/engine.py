@@ -17,6 +17,7 @@ from rvbbit_otel.all_in_one.engine.folder import close_to_others, usable
 from rvbbit_otel.all_in_one.engine.grants import address_with_grants
 from rvbbit_otel.all_in_one.engine.loading import chdb
 from rvbbit_otel.all_in_one.engine.lock import FolderLock
+from rvbbit_otel.all_in_one.engine.places import Place, Places
 from rvbbit_otel.all_in_one.engine.reader import Answer, Cost, Reader, cost_of
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.errors import ConfigurationError, StoreCorruptError, StoreUnavailableError
@@ -165,7 +166,10 @@ class Engine:
         self._stop_lock = threading.Lock()
         self._repairing = threading.Lock()
         self._options = options
-        self._places = threading.BoundedSemaphore(options.readers)
+        self._places = Places(options.readers, options.readers)
+        self._taken: dict[str, Place] = {}
+        # Whether questions are left in an engine that was closed: nothing of it can be waited for any more.
+        self.is_stuck = False
         self._numbers = itertools.count()
 
     def insert(self, statement: str, body: bytes, format_name: str) -> None:
@@ -235,10 +239,12 @@ class Engine:
         A new one each time costs 0.4 ms, measured, and leaves nothing of a query to the next. Raises StoreUnavailableError if as many as may
         run do so for all of the time that one may take.
         """
-        if not self._places.acquire(timeout=self._options.query_seconds):
+        place = self._places.take(self._options.query_seconds)
+        if place is None:
             raise StoreUnavailableError("as many queries as may run at once do so: try again later")
+        name = f"reader-{next(self._numbers)}"
+        self._taken[name] = place
         try:
-            name = f"reader-{next(self._numbers)}"
             # In one statement, since each costs a tenth of a millisecond; `readonly` makes all of them final.
             chosen = {**_limits(self._options), **(settings or {}), **_READING, **self._about_store}
             chosen |= {"log_comment": name, "readonly": 1}
@@ -261,7 +267,14 @@ class Engine:
             with opened() as connection:
                 yield Reader(name, connection, opened)
         finally:
-            self._places.release()
+            del self._taken[name]
+            place.give_back()
+
+    def give_up(self, reader: str) -> None:
+        """Let another question have the place of one that does not stop."""
+        place = self._taken.get(reader)
+        if place is not None:
+            place.give_up()
 
     def _add(
         self, table: ExternalTable, connection: Any, reader: str, settings: Mapping[str, int | float | str]
@@ -303,14 +316,17 @@ class Engine:
             self._stopper.query(sql, "Null", params=as_parameters(parameters))
 
     def close(self) -> None:
-        """Stop the queries that still run, close every connection and let the folder go."""
+        """Stop the queries that still run, close every connection and let the folder go.
+
+        Where a query does not stop, closing a connection would wait for it: so the engine is left as a kill would leave it, and the process must end.
+        """
         self.cancel_all()
-        for _ in range(self._options.readers):
-            self._places.acquire(timeout=_CLOSE_SECONDS)
-        with self._stop_lock:
-            self._stopper.close()
-        with self._repairing:
-            self._writer.close()
+        self.is_stuck = self._places.wait_empty(_CLOSE_SECONDS) > 0
+        if not self.is_stuck:
+            with self._stop_lock:
+                self._stopper.close()
+            with self._repairing:
+                self._writer.close()
         self._lock.release()
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rvbbit_otel.all_in_one.statements.refusals import denied
 from rvbbit_otel.all_in_one.statements.small_statements import Token
-from rvbbit_otel.all_in_one.statements.tree import denied
 
 _FIRST_WORDS = frozenset({b"KILL", b"SET", b"USE"})
 _MOST_BYTES = 4096

@@ -18,7 +18,9 @@ from rvbbit_otel.all_in_one.engine.engine import as_parameters
 from rvbbit_otel.all_in_one.engine.error import EngineError
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.statements.commands import Command, read_command
+from rvbbit_otel.all_in_one.statements.names import check_called, check_part, check_table
 from rvbbit_otel.all_in_one.statements.query_settings import Value, can_be_set, settable, setting
+from rvbbit_otel.all_in_one.statements.refusals import denied, not_served
 from rvbbit_otel.all_in_one.statements.small_statements import (
     Described,
     Small,
@@ -27,16 +29,7 @@ from rvbbit_otel.all_in_one.statements.small_statements import (
     read_small,
     tokens_of,
 )
-from rvbbit_otel.all_in_one.statements.tree import (
-    Found,
-    check_called,
-    check_part,
-    check_table,
-    denied,
-    format_named,
-    not_served,
-    read_tree,
-)
+from rvbbit_otel.all_in_one.statements.tree import Found, format_named, read_tree
 from rvbbit_otel.all_in_one.statements.vocabulary import Vocabulary, read_vocabulary
 
 # Bytes of a question, as ClickHouse's max_query_size.
@@ -231,7 +224,7 @@ class Gate:
     def _found(self, tree: dict[str, Any], database: str) -> Found:
         try:
             found = read_tree(tree, self.vocabulary, database)
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
+        except (KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
             # A shape that we don't know is not let through.
             raise not_served(str(tree.get("type"))) from error
         for name, value in (*found.settings.items(), *found.inner_settings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rvbbit_otel.all_in_one.statements.tree import denied
+from rvbbit_otel.all_in_one.statements.refusals import denied
 
 # Data of any kind follows the head, so only so much is read as text.
 _HEAD = 16_384

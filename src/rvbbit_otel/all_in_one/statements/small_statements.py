@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rvbbit_otel.all_in_one.statements.tree import check_table, denied
+from rvbbit_otel.all_in_one.statements.names import check_table
+from rvbbit_otel.all_in_one.statements.refusals import denied
 from rvbbit_otel.all_in_one.statements.vocabulary import Vocabulary
 
 _TABLE, _DATABASE, _TEXT, _NOTHING = "table", "database", "text", "nothing"

@@ -6,14 +6,26 @@ patterns are values under keys of their own, so no text that somebody wrote can 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, cast
 
 from rvbbit_otel.all_in_one.engine.error import EngineError
+from rvbbit_otel.all_in_one.statements.names import check_called, check_part, check_table, is_harmless_part
+from rvbbit_otel.all_in_one.statements.refusals import denied, not_served
 from rvbbit_otel.all_in_one.statements.type_names import is_harmless_type
-from rvbbit_otel.all_in_one.statements.vocabulary import AGGREGATE, LAST, PATH, TYPE, ZONE, Rule, Vocabulary, lines
+from rvbbit_otel.all_in_one.statements.vocabulary import (
+    AGGREGATE,
+    JSON_PATH,
+    LAST,
+    PATH,
+    TYPE,
+    ZONE,
+    Rule,
+    Vocabulary,
+    lines,
+)
 
 Node = Mapping[str, Any]
 
@@ -37,7 +49,10 @@ _IN: Final = frozenset(
     for word in words
     for end in ("", "IgnoreSet")
 )  # fmt: skip
-_NAME_LETTERS: Final = frozenset("_- $")
+# Besides values. The planner takes time with the square of these, and no limit of the engine stops it.
+_MOST_NODES: Final = 10_000
+# Of a JSON path. A range in it (`[0 to 9]`) is walked also where the document has nothing: a few of them take longer than anybody waits.
+_LONGEST_PATH: Final = 1000
 
 
 @dataclass
@@ -110,8 +125,15 @@ class _Walk:
         if kind != "SelectWithUnionQuery" and root.get("settings_ast"):
             self._found.settings.update(_changes(root["settings_ast"]))
         self._take(root)
+        visited = 0
         while self._left:
-            self._visit(self._left.pop())
+            node = self._left.pop()
+            visited += node.get("type") != "Literal"
+            if visited > _MOST_NODES:
+                raise EngineError(
+                    f"Code: 168. DB::Exception: The statement has over {_MOST_NODES} parts besides values. (TOO_BIG_AST)"
+                )
+            self._visit(node)
         return self._found
 
     def _settings_of(self, select: Node) -> None:
@@ -239,6 +261,13 @@ class _Walk:
             return
         if text is not None and rule.kind == AGGREGATE and self._rule(text.partition("(")[0].strip()):
             return
+        if (
+            text is not None
+            and rule.kind == JSON_PATH
+            and len(text) <= _LONGEST_PATH
+            and "to" not in text.lower().split()
+        ):
+            return
         raise denied(
             f"{function} takes {'an' if rule.kind == AGGREGATE else 'a'} {rule.kind} here only if it is written out and leads nowhere"
         )
@@ -308,48 +337,6 @@ def format_named(name: str, vocabulary: Vocabulary) -> tuple[str, str]:
     return found
 
 
-def check_table(parts: Iterable[str], vocabulary: Vocabulary, database: str) -> None:
-    """Raise EngineError for a name that may be a file's, and for tables of `system` that are not read from here.
-
-    A table of the database `default` may be a file: its name, with a slash in it, tells by the error whether the file exists.
-    """
-    names = list(parts)
-    if len(names) > 2 or not all(_is_plain(name) for name in names):
-        raise denied("a name with a path in it is no table here")
-    within, table = names if len(names) == 2 else (database, names[0])
-    if within == "system" and table not in vocabulary.system_tables and table in vocabulary.engine_system_tables:
-        raise denied(f"the table system.{table} is not served here")
-
-
-def check_called(name: str, arguments: int, vocabulary: Vocabulary) -> None:
-    """Raise EngineError for a bare name that would call a function which is not served, or one that would take a name of a zone or type so."""
-    rule = vocabulary.function(name)
-    if rule is None and vocabulary.is_function(name):
-        raise denied(
-            f"the function {name} is not served here, and a column of that name needs its table's name before it"
-        )
-    if rule is not None and rule.kind and arguments > max(rule.at, 0):
-        raise denied(f"the function {name} is not served by its bare name here: write x -> {name}(x)")
-
-
-def check_part(part: str, vocabulary: Vocabulary) -> None:
-    """Raise EngineError for a name that holds a type which leads to a file."""
-    if not is_harmless_part(part, vocabulary):
-        raise denied("a part of a value with a type that names a time zone of its own is not served here")
-
-
-def is_harmless_part(part: str, vocabulary: Vocabulary) -> bool:
-    """JSON and Dynamic values have parts of a type: ``a.:`DateTime('UTC')` ``."""
-    if "`" not in part and ":" not in part:
-        return True
-    types = part.split("`")[1::2] if "`" in part else [part.partition(":")[2]]
-    return all(is_harmless_type(each, vocabulary.is_zone) for each in types)
-
-
-def _is_plain(name: str) -> bool:
-    return bool(name) and all(letter.isalnum() or letter in _NAME_LETTERS for letter in name)
-
-
 def _parameters(node: Node) -> set[str]:
     children = node.get("children") or []
     if any(child.get("type") != "QueryParameter" for child in children):
@@ -372,15 +359,3 @@ def _changes(settings: Node) -> dict[str, str]:
             )
         changes[change["name"]] = str(value["value"])
     return changes
-
-
-def not_served(what: str) -> EngineError:
-    """For a statement, or a part of one, that is no question."""
-    return denied(
-        f"{what[:120].removesuffix('Query')} is not served here: only questions are, and inserts into the landing tables"
-    )
-
-
-def denied(text: str) -> EngineError:
-    """What the real server says to a user without the right to do something."""
-    return EngineError(f"Code: 497. DB::Exception: {text}. (ACCESS_DENIED)")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from rvbbit_otel.all_in_one.statements.tree import denied
+from rvbbit_otel.all_in_one.statements.refusals import denied
 from rvbbit_otel.all_in_one.statements.type_names import is_harmless_type
 
 _FIXED: Final = {

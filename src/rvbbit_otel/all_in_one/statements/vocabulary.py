@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 # Column 2 of a line of functions.txt: what some of a function's arguments are.
-ZONE, TYPE, PATH, AGGREGATE = "zone", "type", "path", "aggregate"
+ZONE, TYPE, PATH, AGGREGATE, JSON_PATH = "zone", "type", "path", "aggregate", "JSON path"
 # The last argument, wherever that is.
 LAST = -1
 
@@ -63,13 +63,24 @@ class Vocabulary:
 
     def _engine_name(self, name: str) -> str | None:
         """What the engine has it as: as it is, in lower case, or, of an aggregate, without the combinators at its end; None for no function."""
-        for own in (name, _LOWER_CASED + name.lower()):
-            if own in self.engine_functions:
-                return own
-        bases = (name.removesuffix(end) for end in self.combinators if name.endswith(end) and name != end)
-        return next((found for base in bases if (found := self._engine_name(base)) is not None), None)
+        names = [name]
+        for _ in range(_MOST_COMBINATORS + 1):
+            for each in names:
+                for own in (each, _LOWER_CASED + each.lower()):
+                    if own in self.engine_functions:
+                        return own
+            bases = (
+                each.removesuffix(end)
+                for each in names
+                for end in self.combinators
+                if each.endswith(end) and each != end
+            )
+            names = list(dict.fromkeys(bases))
+        return None
 
 
+# An aggregate has one or two. The engine nests a state for each, so that a thousand of them cost it seconds.
+_MOST_COMBINATORS = 8
 # Parts of SQL that stand in a tree as functions do, and that the engine does not list among them.
 _OF_THE_LANGUAGE = ("exists", "grouping", "untuple")
 # Before names that are looked up in lower case, so that they are no one's but theirs.
@@ -115,7 +126,7 @@ def _rules(listed: Iterable[str]) -> Iterator[tuple[str, Rule]]:
     for line in listed:
         name, _, said = line.partition(" ")
         kind, _, at = said.partition("=")
-        yield name, Rule(kind, LAST if at == "last" else int(at or 0))
+        yield name, Rule(kind.replace("-", " "), LAST if at == "last" else int(at or 0))
 
 
 def _in_any_case(rules: Mapping[str, Rule], engine: Mapping[str, str]) -> dict[str, Rule]:

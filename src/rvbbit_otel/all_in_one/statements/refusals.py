@@ -1,0 +1,17 @@
+"""What a statement that may not run is told, in the engine's words where it has some."""
+
+from __future__ import annotations
+
+from rvbbit_otel.all_in_one.engine.error import EngineError
+
+
+def not_served(what: str) -> EngineError:
+    """For a statement, or a part of one, that is no question."""
+    return denied(
+        f"{what[:120].removesuffix('Query')} is not served here: only questions are, and inserts into the landing tables"
+    )
+
+
+def denied(text: str) -> EngineError:
+    """What the real server says to a user without the right to do something."""
+    return EngineError(f"Code: 497. DB::Exception: {text}. (ACCESS_DENIED)")
