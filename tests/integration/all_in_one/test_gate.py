@@ -309,7 +309,7 @@ def test_every_question_of_the_project_passes(engine: Engine) -> None:
     """The audits, what the CLI and the checks ask, what Grafana's boards and the benchmarks ask; not the DDL and what only our own process runs."""
     folders = ("src/rvbbit_otel/storage/sql", "grafana", "benchmarks/sql", "examples")
     files = [file for folder in folders for file in sorted((ROOT / folder).rglob("*.sql"))]
-    own = {"migrations", "cluster", "repair"}
+    own = {"migrations", "cluster", "nodes", "repair"}
     values = dict.fromkeys(("caller", "session", "trace_id"), "x")
     texts = {
         str(file.relative_to(ROOT)): expand(text, Range(0, 3600), values)

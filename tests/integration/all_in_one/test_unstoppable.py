@@ -62,7 +62,10 @@ def test_a_question_that_does_not_stop_can_be_killed_by_its_name(tmp_path: Path)
 @pytest.mark.parametrize("sync", ["SYNC", "ASYNC"])
 def test_a_question_that_waits_for_storing_can_be_killed(tmp_path: Path, sync: str) -> None:
     # What is acknowledged is never stored.
-    first = "from rvbbit_otel.all_in_one.ingest import storing\nimport time\nstoring.Storing.store = lambda self, requests, wait=time.sleep: wait(1000)"
+    first = (
+        "from rvbbit_otel.all_in_one.ingest import storing\nimport time\n"
+        "storing.Storing.store = lambda self, requests, wait=time.sleep: wait(1000)"
+    )
     with running_all_in_one(tmp_path / "data", first=first) as server, ThreadPoolExecutor(2) as pool:
         with grpc.insecure_channel(server.otlp_grpc) as channel:
             channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")(traces(row(1)))

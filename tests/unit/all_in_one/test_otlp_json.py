@@ -18,7 +18,7 @@ from tests.support.otlp_values import TEXTS, VALUES, any_value
 from rvbbit_otel.all_in_one.http.bodies import BodyTooLargeError
 from rvbbit_otel.all_in_one.otlp import json_encoding
 from rvbbit_otel.all_in_one.otlp.json_encoding import to_protobuf
-from rvbbit_otel.all_in_one.otlp.requests import UnreadableBodyError
+from rvbbit_otel.all_in_one.otlp.requests import UnreadableBodyError, prepare
 
 IDS = ("traceId", "spanId", "parentSpanId")
 
@@ -120,6 +120,35 @@ def test_enums_may_be_named_and_a_byte_order_mark_is_no_matter() -> None:
     assert (span.kind, span.status.code) == (3, 2)
 
 
+@pytest.mark.parametrize(
+    "identity", ["xyz", "abc", "AAAAAAAAAAAAAAAAAAAAAQ==", "0 1" * 11, "", "ab" * 15, "ab" * 17, "\ud83e"]
+)
+def test_what_is_no_id_is_one_of_a_wrong_length_and_costs_no_other_span(identity: str) -> None:
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": identity}, {"traceId": "ab" * 16}]}]}]}
+    bad, good = spans(json.dumps(body)).resource_spans[0].scope_spans[0].spans
+    assert (len(bad.trace_id) == 16, good.trace_id) == (False, b"\xab" * 16)
+
+
+@pytest.mark.parametrize("depth", [400, 5000, 200_000])
+def test_what_is_nested_deeper_than_python_reads_costs_itself(depth: int) -> None:
+    list_ = '{"arrayValue":{"values":[' * depth + "]}}" * depth
+    map_ = '{"kvlistValue":{"values":[{"key":"k","value":' * depth + "null" + "}]}}" * depth
+    for deep in (list_, map_, f'{{"stringValue":"v","unknown":{"[" * depth}{"]" * depth}}}'):
+        texts = r'"a":"}]\\","b":"\"[{",'  # What is in a string is no bracket.
+        attribute = f'{{"key":"d","value":{deep}}}'
+        two = f'{{"attributes":[{attribute}],"name":"whole"}},{{"name":"other"}}'
+        document = f'{{{texts}"resourceSpans":[{{"scopeSpans":[{{"spans":[{two}]}}]}}]}}'
+        body = prepare("traces", to_protobuf("traces", document.encode())).body
+        first, other = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans
+        assert (first.name, first.attributes[0].key, other.name) == ("whole", "d", "other")
+
+
+@pytest.mark.parametrize("end", ['"', '"' + '\\"' * 500_000, '"' + "x" * 500_000 + "\\", "]" * 10_000, "{" * 10_000])
+def test_what_is_deep_and_no_json_is_refused_without_a_second_look_at_each_character(end: str) -> None:
+    with pytest.raises(UnreadableBodyError, match="no JSON"):
+        spans('{"a":' + "[" * 5000 + "]" * 5000 + "," + end)
+
+
 def test_half_an_emoji_and_a_byte_that_is_no_utf_8_pass_on_to_where_they_are_replaced() -> None:
     body = b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"caf\xe9 \\ud83e"}]}]}]}'
     assert b"caf\xed\xb3\xa9 \xed\xa0\xbe" in to_protobuf("traces", body)
@@ -139,8 +168,9 @@ def test_half_an_emoji_and_a_byte_that_is_no_utf_8_pass_on_to_where_they_are_rep
         *(
             ('{"resourceSpans":[{"scopeSpans":[{"spans":[{%s}]}]}]}' % field, said)  # noqa: UP031
             for field, said in [
-                ('"traceId":"xyz"', "no ExportTraceServiceRequest"),
-                ('"traceId":7', "no ExportTraceServiceRequest"),
+                ('"traceId":7', "7 where an id must be"),
+                ('"attributes":{"k":"v"}', "a dict where a list must be, for attributes of Span"),
+                ('"attributes":[{"key":"k","value":"v"}]', "'v' where an object must be, for AnyValue"),
                 ('"startTimeUnixNano":-1', "-1 is not between"),
                 ('"startTimeUnixNano":"18446744073709551616"', "is not between"),
                 ('"startTimeUnixNano":1.5', "1.5 where a whole number must be"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,12 @@ from rvbbit_otel.all_in_one.otlp.values import MAX_DEPTH
 MAX_PARTS: Final = 2_000_000
 # Messages inside each other: a map in a map is three of them, and a span's values begin at the fifth.
 _MAX_MESSAGES: Final = 3 * MAX_DEPTH + 9
+# Objects and lists inside each other: a map in a map is four for its three messages.
+_MAX_BRACKETS: Final = 2 * _MAX_MESSAGES
+# A string is taken as a whole, and one without an end to the end: so each character is looked at once.
+_BRACKET: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 _HEX: Final = frozenset({"trace_id", "span_id", "parent_span_id"})
+_NO_ID: Final = b"\0"
 _DOUBLE: Final = struct.Struct("<d")
 _F = FieldDescriptor
 
@@ -50,8 +56,8 @@ def to_protobuf(signal: str, body: bytes) -> bytes:
         )
     try:
         # A byte that is no UTF-8 becomes half a character, and both cost only the text that they are in.
-        document = json.loads(body.decode("utf-8-sig", "surrogateescape"))
-    except (ValueError, RecursionError) as error:
+        document = _document(body.decode("utf-8-sig", "surrogateescape"))
+    except ValueError as error:
         raise UnreadableBodyError(f"the body is no JSON: {error}") from error
     message = REQUESTS[signal].DESCRIPTOR
     try:
@@ -60,15 +66,45 @@ def to_protobuf(signal: str, body: bytes) -> bytes:
         raise UnreadableBodyError(f"the body is no {message.name}: {error}") from error
 
 
+def _document(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        return json.loads(_without_depth(text))
+
+
+def _without_depth(text: str) -> str:
+    """The text with null for each object or list that is deeper than any value that is kept: Python's parser refuses the whole for one."""
+    depth = at = 0
+    kept: list[str] = []
+    for found in _BRACKET.finditer(text):
+        bracket = found[0]
+        if bracket in ("{", "["):
+            depth += 1
+            if depth == _MAX_BRACKETS + 1:
+                kept += (text[at : found.start()], "null")
+        elif bracket in ("}", "]"):
+            if depth == _MAX_BRACKETS + 1:
+                at = found.end()
+            depth -= 1
+    if depth:
+        raise ValueError("its brackets do not match")
+    return "".join((*kept, text[at:]))
+
+
 def _message(descriptor: Descriptor, value: Any, depth: int) -> bytes | bytearray:
     if depth > _MAX_MESSAGES:
         return b""  # A value deeper than is kept: it has none.
+    if not isinstance(value, dict):
+        raise TypeError(f"{_shown(value)} where an object must be, for {descriptor.name}")
     known = _fields(descriptor)
     out = bytearray()
     for name, item in value.items():
         field = known.get(name)
         if field is None or item is None:
             continue
+        if field.repeated and not isinstance(item, list):
+            raise TypeError(f"{_shown(item)} where a list must be, for {name[:40]} of {descriptor.name}")
         for each in item if field.repeated else (item,):
             data = field.write(each) if field.message is None else _message(field.message, each, depth + 1)
             out += field.tag
@@ -100,7 +136,13 @@ def _text(value: Any) -> bytes:
 
 
 def _hex(value: Any) -> bytes:
-    return bytes.fromhex(value)
+    """An id; what is none is one of a wrong length, which costs its own span, as it does where ids come as bytes."""
+    if not isinstance(value, str):
+        raise TypeError(f"{_shown(value)} where an id must be")
+    try:
+        return bytes.fromhex(value) if " " not in value else _NO_ID
+    except ValueError:
+        return _NO_ID
 
 
 def _base64(value: Any) -> bytes:
