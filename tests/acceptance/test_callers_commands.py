@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,7 +57,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         send(
             running,
             root,
-            row(1, "s1", rvbbit__kind="cascade", rvbbit__session__event="end"),
+            row(1, "s1", rvbbit__kind="cascade", rvbbit__cascade__id="extract", rvbbit__session__event="end"),
             row(2, "s1", at=NOW + 10**9, **CALL),  # type: ignore[arg-type]
             row(3, "s2", at=NOW + 2 * 10**9, rvbbit__session__parent_id="s1", rvbbit__session__event="end"),
             row(4, "s9", "web-1", rvbbit__session__event="end"),
@@ -170,3 +172,48 @@ def test_a_report_with_a_broken_rule_ends_with_1_and_names_it(store: Store) -> N
     )
     told = checked("report", run(store, "report", "--json").stdout)
     assert {"rule": "rows-without-caller", "holds": False} in told["rules"]
+
+
+def test_a_caller_goes_to_a_file_that_sqlite_opens_and_from_it_to_another_store_once(
+    store: Store, tmp_path: Path
+) -> None:
+    file = tmp_path / "fox.sqlite"
+    told = json.loads(run(store, "export", "sql-fox", "--output", str(file), "--json").stdout)
+    assert {name: told["rows"][name] for name in ("unified_logs", "session_state", "callers", "spans")} == {
+        "unified_logs": 3, "session_state": 2, "callers": 1, "spans": 4,
+    }  # fmt: skip
+    with contextlib.closing(sqlite3.connect(file)) as opened:
+        assert opened.execute("SELECT session_id, cost FROM unified_logs WHERE cost > 0").fetchall() == [("s1", 0.25)]
+        assert opened.execute("SELECT value FROM about WHERE name = 'caller_id'").fetchall() == [("sql-fox",)]
+        assert ("rows-without-caller", 0) in opened.execute("SELECT name, holds FROM audits").fetchall()
+    again = run(store, "export", "sql-fox", "--output", str(file))
+    assert (again.returncode, "is there already" in again.stderr) == (2, True)
+    with running_store(tmp_path / "other") as other:
+        for _ in range(2):
+            done = run(other, "import", str(file))
+            assert (done.returncode, done.stdout) == (0, "4 spans of sql-fox were sent: rvbbit-otel show sql-fox\n"), (
+                done.stderr
+            )
+        here, there = (json.loads(run(each, "show", "sql-fox", "--json").stdout) for each in (store, other))
+        assert other.broken_rules() == {}
+    assert here == there
+
+
+def test_what_can_not_be_exported_or_imported_says_why(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database, and longer than the header of one" * 9)
+    with contextlib.closing(sqlite3.connect(tmp_path / "later")) as later:
+        later.execute("CREATE TABLE about (name, value)")
+        later.execute("INSERT INTO about VALUES ('format', 'rvbbit-otel caller 9')")
+        later.commit()
+    cases = {
+        ("export", "nobody-1", "--output", str(tmp_path / "x")): "there is no row of caller nobody-1",
+        ("export", "../etc"): "caller id '../etc' is not",
+        ("export", "sql-fox", "--output", str(tmp_path / "no" / "x")): "can't be written",
+        ("import", str(tmp_path / "absent")): "absent is not there",
+        ("import", str(tmp_path / "text")): "is no file of `rvbbit-otel export`",
+        ("import", str(tmp_path / "later")): "has the format 'rvbbit-otel caller 9'",
+    }
+    for arguments, said in cases.items():
+        seen = run(store, *arguments)
+        assert (seen.returncode, said in seen.stderr) == (2, True), (arguments, seen.stderr)
+    assert not (tmp_path / "x").exists()

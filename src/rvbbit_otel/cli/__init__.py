@@ -7,6 +7,7 @@ import sys
 import click
 
 from rvbbit_otel import __version__
+from rvbbit_otel.cli.archive import export, import_
 from rvbbit_otel.cli.budgets import budgets
 from rvbbit_otel.cli.callers import report, show, tail, trace
 from rvbbit_otel.cli.completion import completion
@@ -40,7 +41,7 @@ def cli() -> None:
 
 _RUN = (up, run, demo)
 _LOOK = (show, trace, tail, report, page, audit, prices, reconcile, budgets)
-_CARE = (migrate, repair, quarantine, doctor, completion)
+_CARE = (export, import_, migrate, repair, quarantine, doctor, completion)
 for command in (*_RUN, *_LOOK, *_CARE):
     cli.add_command(command)
 

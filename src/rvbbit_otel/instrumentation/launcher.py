@@ -7,10 +7,12 @@ import importlib.util
 import os
 import re
 import shutil
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
+from urllib.parse import urlsplit
 
 from opentelemetry.environment_variables import OTEL_LOGS_EXPORTER, OTEL_METRICS_EXPORTER, OTEL_TRACES_EXPORTER
 from opentelemetry.sdk.environment_variables import (
@@ -19,6 +21,7 @@ from opentelemetry.sdk.environment_variables import (
     OTEL_BSP_SCHEDULE_DELAY,
     OTEL_EXPORTER_OTLP_ENDPOINT,
     OTEL_EXPORTER_OTLP_PROTOCOL,
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
     OTEL_SERVICE_NAME,
 )
 
@@ -34,6 +37,7 @@ _HTTP_PORT: Final = re.compile(r":4318(/|$)")
 BATCH_SIZE: Final = 2048
 # For so long a span waits for a batch, and is lost if its process is killed. The SDK's default is 5,000.
 SCHEDULE_DELAY_MS: Final = 1000
+_LISTENS_SECONDS: Final = 0.5
 _RESOURCE_SERVICE: Final = re.compile(r"(^|,)\s*service\.name\s*=")
 
 
@@ -51,6 +55,9 @@ def launch(command: Sequence[str], endpoint: str | None = None) -> NoReturn:
     if executable is None:
         raise ConfigurationError(f"command {command[0]!r} is not found, or is not executable")
     environment = environment_for(command, os.environ, endpoint)
+    unheard = nothing_listens(environment)
+    if unheard:
+        sys.stderr.write(f"rvbbit-otel run: {unheard}\n")
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(executable, list(command), environment)
@@ -94,6 +101,28 @@ def environment_for(command: Sequence[str], environ: Mapping[str, str], endpoint
             environment[name] = value
     environment["PYTHONPATH"] = _python_path(environment.get("PYTHONPATH", ""))
     return environment
+
+
+def nothing_listens(environment: Mapping[str, str]) -> str:
+    """A sentence if nothing takes connections where spans would go; empty if something does, or spans go elsewhere than by OTLP.
+
+    Looked at once, for as long as a person does not notice: the program runs either way, and may be started before the store is.
+    """
+    if "otlp" not in environment.get(OTEL_TRACES_EXPORTER, "otlp"):
+        return ""
+    address = environment.get(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) or environment.get(OTEL_EXPORTER_OTLP_ENDPOINT, "")
+    try:
+        parts = urlsplit(address if "//" in address else f"http://{address}")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        with socket.create_connection((parts.hostname or "", port), timeout=_LISTENS_SECONDS):
+            return ""
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        shown = re.sub(r"//[^/@]*@", "//", address)
+    return (
+        f"nothing listens at {shown} ({why}), where spans go: start `rvbbit-otel up`, or name another with --endpoint. "
+        "The program runs; its spans are lost until something does"
+    )
 
 
 def protocol_for(address: str) -> str:

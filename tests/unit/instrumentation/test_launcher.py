@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 from opentelemetry.instrumentation import auto_instrumentation
 
 from rvbbit_otel.errors import ConfigurationError
-from rvbbit_otel.instrumentation.launcher import environment_for, launch, service_name
+from rvbbit_otel.instrumentation.launcher import environment_for, launch, nothing_listens, service_name
 
 FOLDER = str(Path(auto_instrumentation.__file__).parent)
 
@@ -90,3 +91,21 @@ def test_what_can_not_be_launched_says_why(command: list[str], endpoint: str | N
 def test_a_wrong_setting_is_an_error_before_anything_starts() -> None:
     with pytest.raises(ConfigurationError, match="OTEL_PYTHON_RVBBIT_CONTENT='loud': content is 'loud'"):
         environment_for(["x"], {"OTEL_PYTHON_RVBBIT_CONTENT": "loud"})
+
+
+def test_where_nothing_listens_is_said_and_a_login_is_not() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert nothing_listens({"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}) == ""
+        assert nothing_listens({"OTEL_EXPORTER_OTLP_ENDPOINT": f"127.0.0.1:{port}"}) == ""
+    unheard = nothing_listens({"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://ann:secret@127.0.0.1:{port}"})
+    assert unheard.startswith(f"nothing listens at http://127.0.0.1:{port} (Connection refused), where spans go")
+    assert "secret" not in unheard
+    traces = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://127.0.0.1:{port}/v1/traces"}
+    assert f"{port}/v1/traces" in nothing_listens({**traces, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"})
+    assert (
+        nothing_listens({"OTEL_TRACES_EXPORTER": "console", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}) == ""
+    )
+    assert "nothing listens at http://127.0.0.1:x" in nothing_listens(
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:x"}
+    )

@@ -1,0 +1,2 @@
+-- The rows of one caller.
+SELECT * FROM cascade_sessions WHERE caller_id = {caller:String}

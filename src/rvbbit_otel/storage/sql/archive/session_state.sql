@@ -1,0 +1,2 @@
+-- The rows of one caller.
+SELECT * FROM session_state WHERE caller_id = {caller:String}
