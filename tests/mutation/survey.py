@@ -11,7 +11,7 @@ from typing import Any, Final
 from tests.mutation.copies import Copy
 from tests.mutation.mutants import Mutant
 from tests.mutation.results import FOLDER, Results
-from tests.mutation.selection import MODULES
+from tests.mutation.selection import MODULES, SOURCE
 
 _FILE: Final = FOLDER / "survey.json"
 # Seconds of the processor that a file of tests may take with a mutant, beside so many times what it takes by the clock without.
@@ -63,7 +63,7 @@ def survey_of(results: Results, copy: Copy) -> Survey:
 
 
 def _look(file: str, copy: Copy) -> dict[str, Any]:
-    path = MODULES["work"]
+    path = SOURCE / "__init__.py"  # Which each of them imports, whatever else it needs.
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder) / "lines.json"
         plain, surveyed = (

@@ -314,6 +314,8 @@ def work_of(context: Context) -> Work | None:
     work: Work | None = context.get(WORK_KEY)  # type: ignore[assignment]
     if _in_generators or (_read_in_steps and collecting()):
         work = said_in_generator(work) or work
+    if work is None or (_taken.get() is None and work.frame is None and not work.ended and not work.root.ended):
+        return work  # As `holds` says in the end: most that ask are answered here.
     while work is not None and not work.holds:
         work = work.after
     return work

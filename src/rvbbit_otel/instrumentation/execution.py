@@ -84,7 +84,7 @@ class Job:
         """Handed over by whoever works in `context` (None: in the current one)."""
         self.context = handed_over(get_current() if context is None else context, code)
 
-    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call a function as this job."""
         fresh = token = None
         try:

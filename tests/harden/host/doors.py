@@ -27,7 +27,8 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         f"{_I}.wrapping.variables:with_variables.<locals>.call",
         f"{_I}.wrapping.variables:with_variables.<locals>.call.<locals>.as_caller",
         f"{_I}.providers:Providers._watch.<locals>.watching",
-        *(f"{_I}.carry.wrapping:Wrapping.{name}.<locals>.call" for name in ("before", "after")),
+        *(f"{_I}.carry.wrapping:Wrapping.{name}.<locals>.call" for name in ("before", "after", "after_made")),
+        f"{_I}.carry.wrapping:Wrapping.when_made.<locals>.made.<locals>.init",
         f"{_I}.carry.event_loops:EventLoops._during.<locals>.call",
         f"{_I}.carry.event_loops:EventLoops._opening",
         f"{_I}.carry.threads:Threads._start",
@@ -36,7 +37,7 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         f"{_I}.carry.taking:Taking._receive.<locals>.received",
         *(
             f"{_I}.carry.waiting:Waiting.{name}"
-            for name in ("_made", "_condition", "_semaphore", "_wait.<locals>.call")
+            for name in ("_condition", "_semaphore", "_wait.<locals>.call")
         ),
         f"{_I}.carry.waiting:Waiting._semaphore.<locals>.<lambda>",
         f"{_I}.carry.futures:Futures._looks",

@@ -110,13 +110,42 @@ def test_the_host_gets_what_it_asks_for_and_waits_as_it_would_where_we_fail(monk
     host: tuple[Any, ...] = (lambda: "item", ITEMS, (), {})
     stream, bell = SimpleNamespace(_state=ITEMS), type("Semaphore", (), {})()
     future: Future[str] = Future()
-    futures_module._note(future, (), {})
+    futures_module._note(future)
     assert wraps._get(*host) == "item"
-    assert waits._made(*host) == "item"
     assert waits._condition(*host) == "item"
     assert waits._wait("sleep", False, set())(*host) == "item"
     assert waits._semaphore(lambda: "item", bell, (), {}) == "item"
     assert futures._looks(lambda: "item", future, (), {}) == "item"
     assert asyncio.run(wraps._receive(receive, stream, (), {})) == "item"
-    names = ("get", "made", "Condition.wait", "sleep", "Semaphore", "Future.result", "receive")
+    names = ("get", "Condition.wait", "sleep", "Semaphore", "Future.result", "receive")
     assert counters.snapshot() == {f"errors.carry.{name}": 1 for name in names}
+
+
+class Made:
+    def __init__(self, name: str, /, instance: str = "", *, plain: str = "") -> None:
+        self.said = (name, instance, plain)
+
+
+class MadeByItsBase(Made):
+    pass
+
+
+def test_what_is_made_is_told_of_and_made_whatever_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, told, counters = Made.__init__, [], Counters()
+    patches = Patches(counters)
+    wrapping = Wrapping(patches, counters)
+    wrapping.when_made(__name__, "Made", told.append)
+    wrapping.when_made(__name__, "MadeByItsBase", lambda made: 1 / 0)
+    wrapping.when_made(__name__, "NothingLikeIt", told.append)
+    made, other = Made("a", instance="b", plain="c"), MadeByItsBase("d")
+    assert (made.said, other.said) == (("a", "b", "c"), ("d", "", ""))
+    assert told == [made, other]
+    assert counters.snapshot() == {"errors.carry.MadeByItsBase": 1, "errors.carry.NothingLikeIt.__init__": 1}
+    with pytest.raises(TypeError, match="positional-only arguments passed as keyword arguments: 'name'"):
+        Made(name="a")  # type: ignore[call-arg]
+    wrapping.on = False
+    Made("e")
+    assert told == [made, other]
+    patches.undo()
+    assert Made.__init__ is own
+    assert "__init__" not in vars(MadeByItsBase)

@@ -25,7 +25,7 @@ class Futures:
 
     def install(self) -> None:
         """Wrap them."""
-        self._wrapping.before(_FUTURE, "Future.__init__", _note)
+        self._wrapping.when_made(_FUTURE, "Future", _note)
         for name in ("result", "exception"):
             self._wrapping.put(_FUTURE, f"Future.{name}", self._looks)
 
@@ -42,8 +42,8 @@ class Futures:
         return result
 
 
-def _note(instance: Any, args: Any, kwargs: Any) -> None:
-    setattr(instance, _MAKER, owner_now() or _NOBODY)
+def _note(future: Any) -> None:
+    setattr(future, _MAKER, owner_now() or _NOBODY)
 
 
 def _look_at(future: Any) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import FrameType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from rvbbit_otel.instrumentation.carry import places
@@ -21,6 +21,8 @@ from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
 
 def is_take(function: object) -> bool:
     """Whether a function for a pool takes from a shared place: whoever waits for its result has taken that item."""
+    if type(function) is FunctionType:
+        return False
     if getattr(function, "__name__", None) in places.TAKES and getattr(function, "__self__", None) is not None:
         return type(getattr(function, "__self__", None)).__module__.partition(".")[0] in places.SHARED_PLACES
     inner = (getattr(function, "func", None), *(getattr(function, "args", None) or ())[:1])

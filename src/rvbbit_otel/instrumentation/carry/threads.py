@@ -6,6 +6,8 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import FunctionType
 from typing import Any, Final
 
 from opentelemetry.context import Context, get_current
@@ -99,7 +101,7 @@ class Threads:
         """Wrap them."""
         wrapping = self._wrapping
         wrapping.put("threading", "Thread.start", self._start)
-        wrapping.before("concurrent.futures.thread", "ThreadPoolExecutor.submit", self._hand_over)
+        wrapping.before("concurrent.futures.thread", "ThreadPoolExecutor.submit", self._submit)
         wrapping.before("concurrent.futures._base", "Future.add_done_callback", self._hand_over)
         wrapping.before("sched", "scheduler.enterabs", self._schedule)
         wrapping.before("weakref", "finalize.__init__", self._finalize)
@@ -142,6 +144,15 @@ class Threads:
 
         thread.run = run_as_job  # type: ignore[method-assign]
         return context
+
+    def _submit(self, instance: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        function = args[0] if args else None
+        code = code_of(function)
+        if code is None or code.co_flags & inspect.CO_COROUTINE or type(function) is not FunctionType:
+            return self._hand_over(instance, args, kwargs)
+        if waits_for_a_bell(function, args[1:], kwargs):
+            return (Job(let_go(get_current())).run, *args), kwargs
+        return (Job(code=code).run, *args), kwargs  # Without a function around it: this is most of what is submitted.
 
     def _hand_over(self, instance: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         if not args or not callable(args[0]):
@@ -201,7 +212,11 @@ class Threads:
 
 def _serves(thread: threading.Thread) -> bool:
     """Whether a thread is a pool's, a loop's: nobody's by itself."""
-    target = getattr(thread, "_target", None)
-    own = type(thread).__module__
+    own, target = type(thread).__module__, getattr(thread, "_target", None)
     own = "" if own in ("threading", "multiprocessing.dummy") else own
-    return any(f"{name}.".startswith(_SERVING) for name in (own, str(getattr(target, "__module__", "") or "")) if name)
+    return _is_serving(own) or _is_serving(str(getattr(target, "__module__", "") or ""))
+
+
+@lru_cache(maxsize=1024)
+def _is_serving(module: str) -> bool:
+    return f"{module}.".startswith(_SERVING)

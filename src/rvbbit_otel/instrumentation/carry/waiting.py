@@ -35,10 +35,10 @@ class Waiting:
         for name in ("recv", "recv_into", "recvfrom"):
             self._wrap_waits("asyncio.selector_events", f"BaseSelectorEventLoop.sock_{name}", True)
         for module, qualname in places.READ_FROM:
-            wrapping.put(module, f"{qualname}.__init__", self._made)
+            wrapping.when_made(module, qualname, self._made)
         for module in ("threading", "asyncio.locks"):
             for name in ("Condition", "Event", "Semaphore"):
-                wrapping.put(module, f"{name}.__init__", self._made)
+                wrapping.when_made(module, name, self._made)
         for module in ("threading", "asyncio.locks", "trio._sync", "anyio._core._synchronization"):
             wrapping.put(module, "Condition.wait", self._condition)
         for any_loop, through, names in (
@@ -56,17 +56,11 @@ class Waiting:
             "select", lambda module: replace_pollers(wrapping, module, self._wait("poll", False, _OURS))
         )
 
-    def _made(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+    def _made(self, instance: Any) -> None:
         """An event or a condition that a job makes for itself is no shared place: it waits there for what it has itself set going."""
-        made = wrapped(*args, **kwargs)
-        if self._wrapping.on:
-            try:
-                maker = get_current().get(WORK_KEY)
-                if isinstance(maker, Work) and maker.inherited:
-                    self._makers[instance] = maker
-            except Exception as error:  # noqa: BLE001 - the host makes what it makes whatever we find
-                self._wrapping.counters.error("carry.made", error)
-        return made
+        maker = get_current().get(WORK_KEY)
+        if isinstance(maker, Work) and maker.inherited:
+            self._makers[instance] = maker
 
     def _semaphore(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         """One of processes gets the C object's methods as its own attributes. Locks do so, too, for which nobody waits by that name."""

@@ -64,6 +64,41 @@ class Wrapping:
 
         self.put(module, qualname, call)
 
+    def when_made(self, module: str, name: str, action: Callable[[Any], None]) -> None:
+        """Let `action` see each instance of a class that is made. Many are, so it is no wrapper where the class has an `__init__` of its own."""
+
+        def made(plain: Callable[..., Any]) -> Callable[..., Any]:
+            def init(instance: Any, /, *args: Any, **kwargs: Any) -> None:
+                plain(instance, *args, **kwargs)
+                if self.on:
+                    try:
+                        action(instance)
+                    except Exception as error:  # noqa: BLE001 - the host makes what it makes whatever we find
+                        self.counters.error(f"carry.{name}", error)
+
+            return init
+
+        def wrap(loaded: ModuleType) -> None:
+            kind = getattr(loaded, name, None)
+            if not isinstance(kind, type) or not self.patches.put_method(kind, "__init__", made):
+                self.after_made(module, name, action)
+
+        self.when_imported(module, wrap)
+
+    def after_made(self, module: str, name: str, action: Callable[[Any], None]) -> None:
+        """The same by a wrapper."""
+
+        def call(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+            made = wrapped(*args, **kwargs)
+            if self.on:
+                try:
+                    action(instance)
+                except Exception as error:  # noqa: BLE001 - the host makes what it makes whatever we find
+                    self.counters.error(f"carry.{name}", error)
+            return made
+
+        self.put(module, f"{name}.__init__", call)
+
     def when_imported(self, module: str, action: Callable[[ModuleType], None]) -> None:
         """Do something with a module, once it is there."""
 
