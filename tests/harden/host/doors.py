@@ -249,6 +249,7 @@ _UNREACHED: Final[dict[str, str]] = {
         instrumentation.carry.processes:Processes._in_process_of_anyio
         instrumentation.carry.processes:Processes._in_process_of_anyio.<locals>.run
         instrumentation.carry.event_loops:EventLoops.install.<locals>.<lambda>
+        instrumentation.carry.wrapping:Wrapping.after_made
         instrumentation.carry.taking:_sent_into instrumentation.runners.llama_index:_answered
         instrumentation.web.streaming:AsyncParts.__init__ instrumentation.named:Named.__call__
         instrumentation.named:Named.__init__""",
