@@ -35,10 +35,7 @@ _BY_REASON: Final[dict[str, tuple[str, ...]]] = {
         f"{_I}.carry.processes:Processes._bootstrap",
         *(f"{_I}.carry.taking:Taking.{name}" for name in ("_get", "_received", "_receive")),
         f"{_I}.carry.taking:Taking._receive.<locals>.received",
-        *(
-            f"{_I}.carry.waiting:Waiting.{name}"
-            for name in ("_condition", "_semaphore", "_wait.<locals>.call")
-        ),
+        *(f"{_I}.carry.waiting:Waiting.{name}" for name in ("_condition", "_semaphore", "_wait.<locals>.call")),
         f"{_I}.carry.waiting:Waiting._semaphore.<locals>.<lambda>",
         f"{_I}.carry.futures:Futures._looks",
         *(f"{_I}.carry.pollers:replace_pollers.<locals>.Poller.{name}" for name in ("poll", "__enter__")),
