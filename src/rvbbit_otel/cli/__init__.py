@@ -12,6 +12,7 @@ from rvbbit_otel.cli.budgets import budgets
 from rvbbit_otel.cli.callers import report, show, tail, trace
 from rvbbit_otel.cli.completion import completion
 from rvbbit_otel.cli.doctor import doctor
+from rvbbit_otel.cli.init import init
 from rvbbit_otel.cli.money import prices
 from rvbbit_otel.cli.page import page
 from rvbbit_otel.cli.quarantine import quarantine
@@ -39,7 +40,7 @@ def cli() -> None:
     """
 
 
-_RUN = (up, run, demo)
+_RUN = (up, run, demo, init)
 _LOOK = (show, trace, tail, report, page, audit, prices, reconcile, budgets)
 _CARE = (export, import_, migrate, repair, quarantine, doctor, completion)
 for command in (*_RUN, *_LOOK, *_CARE):

@@ -40,7 +40,7 @@ def audit_names(context: click.Context, parameter: click.Parameter, incomplete: 
 
 def runner_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The runners that begin so; nothing of them is imported."""
-    from rvbbit_otel.doctor.inspection import names
+    from rvbbit_otel.instrumentation.runners import names
 
     return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
 

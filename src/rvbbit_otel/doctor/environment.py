@@ -20,6 +20,7 @@ from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from rvbbit_otel.doctor.instrumentations import GROUP, OURS, disabled, others
 from rvbbit_otel.doctor.leaving import leaving
 from rvbbit_otel.doctor.links import OTEL_CONFIG_FILE, Link
+from rvbbit_otel.doctor.versions import versions
 from rvbbit_otel.doctor.web_jobs import jobs, web
 from rvbbit_otel.errors import ConfigurationError, SpecError
 from rvbbit_otel.instrumentation.runners.toml_file import load_spec
@@ -31,7 +32,7 @@ _SECTION: Final = "instrumentation/development"
 def links(environ: Mapping[str, str]) -> list[Link]:
     """Each link of this part, in order."""
     listed, file = _configuration_file(environ)
-    wired = [_settings(environ), _sdk(environ), *file, _instrumentation(environ, listed), others(environ)]
+    wired = [versions(), _settings(environ), _sdk(environ), *file, _instrumentation(environ, listed), others(environ)]
     effective = _effective(environ, listed)
     return [*wired, leaving(effective), web(effective), jobs(effective)]
 

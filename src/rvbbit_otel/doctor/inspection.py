@@ -21,19 +21,13 @@ from typing import Any
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation.hooks import HookReport, can_be_imported, installed_version, is_there
 from rvbbit_otel.instrumentation.instrumentor import Instrumentation
-from rvbbit_otel.instrumentation.runners import GROUP, SHIPPED, loaded
+from rvbbit_otel.instrumentation.runners import GROUP, SHIPPED, loaded, names
 from rvbbit_otel.instrumentation.runners.toml_file import load_spec
 from rvbbit_otel.instrumentation.spec.impact import lost_with
 from rvbbit_otel.instrumentation.spec.model import RunnerSpec
 from rvbbit_otel.settings import Settings
 
 Say = Callable[[dict[str, Any]], None]
-
-
-def names() -> list[str]:
-    """Every runner that is shipped or announced by an entry point; nothing is imported to find out."""
-    announced = [point.name for point in importlib.metadata.entry_points(group=GROUP)]
-    return list(dict.fromkeys([*(spec.name for spec in SHIPPED), *announced]))
 
 
 def inspect(how: str, which: str, say: Say) -> None:

@@ -21,6 +21,7 @@ from opentelemetry.sdk.environment_variables import (
 from rvbbit_otel.doctor import probe_program
 from rvbbit_otel.doctor.links import OTEL_CONFIG_FILE, Link
 from rvbbit_otel.doctor.processes import run_module
+from rvbbit_otel.doctor.receiver import complaint
 from rvbbit_otel.errors import RvbbitOtelError
 from rvbbit_otel.instrumentation.launcher import environment_for, protocol_for
 from rvbbit_otel.settings import Settings
@@ -57,7 +58,10 @@ def endpoint(environ: Mapping[str, str]) -> Link:
         seen = f"OTLP goes to {address}, where nothing answers ({error.strerror or error})"
         return Link("endpoint", "broken", seen, f"start the store, or set {OTEL_EXPORTER_OTLP_ENDPOINT}")
     protocol = environ.get(OTEL_EXPORTER_OTLP_PROTOCOL) or protocol_for(address)
-    return Link("endpoint", "ok", f"OTLP goes to {address} as {protocol}, where something listens")
+    wrong = complaint(address, protocol, environ)
+    if wrong is not None:
+        return Link("endpoint", "broken", f"OTLP goes to {address} as {protocol}; {wrong[0]}", wrong[1])
+    return Link("endpoint", "ok", f"OTLP goes to {address} as {protocol}, which takes it")
 
 
 def probe(database: ClickHouseDatabase, environ: Mapping[str, str], before: list[Link]) -> Link:

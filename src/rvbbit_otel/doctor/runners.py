@@ -17,7 +17,7 @@ from rvbbit_otel.doctor.links import Link
 from rvbbit_otel.doctor.processes import run_module
 from rvbbit_otel.errors import SpecError
 from rvbbit_otel.instrumentation.hooks import is_there
-from rvbbit_otel.instrumentation.runners import SHIPPED
+from rvbbit_otel.instrumentation.runners import SHIPPED, names
 from rvbbit_otel.settings import Settings
 
 # Heavy runners take seconds to import on a cold disk.
@@ -33,7 +33,7 @@ def known(environ: Mapping[str, str]) -> list[Link]:
     settings, _ = Settings.lenient(environ)
     shipped = {spec.name: spec.module for spec in SHIPPED}
     found = []
-    for name in inspection.names():
+    for name in names():
         if name in shipped and not _is_there(shipped[name]):
             found.append(_absent(name, shipped[name]))  # No process is worth starting for that.
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 
+from rvbbit_otel.doctor import figures
 from rvbbit_otel.doctor.links import Link
 from rvbbit_otel.errors import RvbbitOtelError
 from rvbbit_otel.storage import landing, nodes
@@ -21,7 +22,10 @@ def store(database: ClickHouseDatabase, cluster: Cluster | None = None) -> list[
         ("store", _version),
         ("schema", _schema),
         *([("nodes", lambda _: _nodes(cluster))] if cluster else []),
+        ("clock", figures.clock),
         ("coverage", _coverage),
+        ("rows", figures.rows),
+        ("prices", figures.prices),
         ("parts", _parts),
         ("quarantine", _quarantine),
     )

@@ -209,10 +209,10 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         except ConfigurationError as error:
             if "runners" in kwargs:
                 raise
-            _logger.error("rvbbit-otel: %sRUNNERS: %s; every installed runner is instrumented", PREFIX, error)
-            instrumentation = Instrumentation(replace(settings, runners=()), redact, providers)
-            specs, asked = self._specs(instrumentation.settings, instrumentation, files, asked_in_code=False)
-            self._start(instrumentation, specs, asked)
+            _logger.error("rvbbit-otel: %sRUNNERS: %s; the others that it names are instrumented", PREFIX, error)
+            instrumentation = Instrumentation(settings, redact, providers)
+            specs, _ = self._specs(settings, instrumentation, files, asked_in_code=False)
+            self._start(instrumentation, specs, frozenset())  # What is not there is no error now.
 
     @classmethod
     def _start(cls, instrumentation: Instrumentation, specs: list[RunnerSpec], asked: frozenset[str]) -> None:
@@ -247,8 +247,10 @@ class RvbbitInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         message = f"there is no runner {', '.join(unknown)}; there are {', '.join(sorted(known))}"
         if asked_in_code:
             raise ConfigurationError(f"runners: {message}")
-        _logger.error("rvbbit-otel: %sRUNNERS: %s; every installed runner is instrumented", PREFIX, message)
-        return list(known.values()), frozenset()
+        # Never all: whoever names some has a reason to leave out the rest.
+        _logger.error("rvbbit-otel: %sRUNNERS: %s; the others that it names are instrumented", PREFIX, message)
+        named = [name for name in settings.runners if name in known]
+        return [known[name] for name in dict.fromkeys([*named, *runners.ALWAYS]) if name in known], frozenset(named)
 
 
 def _is_launching() -> bool:

@@ -70,8 +70,16 @@ def environment_for(command: Sequence[str], environ: Mapping[str, str], endpoint
     SpecError for a runner file that can't be used.
     """
     settings = Settings.from_environment(environ)
-    for file in settings.runner_files:
-        load_spec(file)
+    in_files = [load_spec(file).name for file in settings.runner_files]
+    if settings.runners:
+        from rvbbit_otel.instrumentation.runners import names  # All specs that are shipped, for the few who name some.
+
+        known = {*in_files, *names()}
+        unknown = [name for name in settings.runners if name not in known]
+        if unknown:
+            raise ConfigurationError(
+                f"{PREFIX}RUNNERS: there is no runner {', '.join(unknown)}; there are {', '.join(sorted(known))}"
+            )
     _require_distro()
     environment = dict(environ)
     if settings.runner_files:

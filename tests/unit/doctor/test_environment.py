@@ -25,7 +25,17 @@ def told(link: Link) -> tuple[str, str, str]:
 def test_an_environment_that_says_nothing_is_wired() -> None:
     links = environment.links({})
     assert {link.name: link.state for link in links} == dict.fromkeys(
-        ("settings", "SDK", "instrumentation", "other instrumentations", "what leaves", "web requests", "jobs"), "ok"
+        (
+            "versions",
+            "settings",
+            "SDK",
+            "instrumentation",
+            "other instrumentations",
+            "what leaves",
+            "web requests",
+            "jobs",
+        ),
+        "ok",
     )
 
 

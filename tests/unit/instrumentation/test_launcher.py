@@ -109,3 +109,12 @@ def test_where_nothing_listens_is_said_and_a_login_is_not() -> None:
     assert "nothing listens at http://127.0.0.1:x" in nothing_listens(
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:x"}
     )
+
+
+def test_a_runner_that_does_not_exist_is_an_error_with_the_names_that_do() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"RUNNERS: there is no runner langgrap; there are crewai, .*langgraph"
+    ) as caught:
+        environment_for(["python"], {"OTEL_PYTHON_RVBBIT_RUNNERS": "langgraph,langgrap"})
+    assert "lars" in str(caught.value)
+    assert environment_for(["python"], {"OTEL_PYTHON_RVBBIT_RUNNERS": "langgraph"})

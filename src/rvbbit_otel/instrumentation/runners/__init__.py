@@ -46,6 +46,12 @@ SHIPPED: Final = (
 ALWAYS: Final = (duckdb.SPEC.name,)
 
 
+def names() -> list[str]:
+    """Every runner that is shipped or announced by an entry point; nothing is imported to find out."""
+    announced = [point.name for point in importlib.metadata.entry_points(group=GROUP)]
+    return list(dict.fromkeys([*(spec.name for spec in SHIPPED), *announced]))
+
+
 def installed(counters: Counters) -> Mapping[str, RunnerSpec]:
     """Every known spec by its name; one that can't be loaded is counted, logged and left out."""
     specs = {spec.name: spec for spec in SHIPPED}
