@@ -26,10 +26,11 @@ ALL = (
     "query",
     "audit",
     "ingest",
+    "answers",
     "overload",
     "soak",
 )
-NAMES = (*ALL, "answers", "larsql")
+NAMES = (*ALL, "larsql")
 
 
 def main() -> int:

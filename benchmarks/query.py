@@ -1,7 +1,8 @@
 """One caller's rows, sessions and cost, and a day's top callers, beside the same questions to the stock table's attribute Map.
 
 Warm: each question was asked before. Cold: the first question after a restart of the engine, so that its own caches are empty; the system's are not.
-During ingest: while a thread puts in ten thousand rows after ten thousand. The rows that the engine read say how the work grows, whatever the
+During ingest: while a thread puts in ten thousand rows after ten thousand. Waiting: over HTTP to the all-in-one, where a question waits for what was
+acknowledged before it unless it says that it need not. The rows that the engine read say how the work grows, whatever the
 machine does.
 """
 
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 
 from benchmarks.harness import Row, Size, absolute, interleaved, row
 from benchmarks.store import OURS, SQL, STOCK, Filled, ask, filled
+from benchmarks.waiting import waiting_rows
 from rvbbit_otel.errors import StoreError
 
 ROWS: dict[Size, tuple[int, ...]] = {
@@ -51,7 +53,7 @@ def run(rounds: int, size: Size) -> list[Row]:
                 for question in QUESTIONS:
                     asked = {"day": day} if "day" in question else {"caller": caller}
                     rows.append(_timed(store, f"{_name(question, number)}, during ingest", question, asked, rounds))
-    return rows
+    return rows + waiting_rows(size)
 
 
 def _name(question: str, number: int) -> str:

@@ -12,13 +12,13 @@ from tests.support.otlp import NOW, SpanRecord, traces
 SPANS = 5_000  # A body of the exporters' batches is 512; a collector's is some thousands.
 _ROWS_A_SESSION, _SESSIONS_A_CALLER = 20, 20
 # From one span to the next: 50,000 a second, about the rate that goes in. With a million of one name in a second, each guard reads all of them again.
-_STEP_NS = 20_000
+STEP_NS = 20_000
 # A span whose numbers are found again in its bytes.
 _MARK = 0x123456789ABC * _ROWS_A_SESSION + 1
 _DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
-def span(number: int) -> SpanRecord:
+def span(number: int, step_ns: int = STEP_NS) -> SpanRecord:
     """One log row: a session has twenty, a caller twenty sessions in one trace, fifteen attributes each."""
     session = number // _ROWS_A_SESSION
     return SpanRecord(
@@ -40,7 +40,8 @@ def span(number: int) -> SpanRecord:
             "gen_ai.usage.output_tokens": 1,
             "gen_ai.response.model": "stub/brand-1",
         },
-        at=NOW + number * _STEP_NS,
+        # The marked span's number is greater than a time can be; no other comes so far.
+        at=NOW + number * step_ns % 2**60,
         trace=_trace(number),
     )
 
@@ -52,16 +53,17 @@ def _trace(number: int) -> bytes:
 class Bodies:
     """Body `n` holds the spans of numbers `n * spans` and up; the same number gives the same bytes."""
 
-    def __init__(self, spans: int = SPANS) -> None:
-        """`spans` in each body."""
+    def __init__(self, spans: int = SPANS, step_ns: int = STEP_NS) -> None:
+        """`spans` in each body, `step_ns` from one to the next."""
         self.spans = spans
+        self._step_ns = step_ns
         # The bytes of a body but for the spans, whose lengths it holds, depend on how many there are and not on which.
-        marked = traces(*[span(_MARK)] * spans)
-        one = traces(span(_MARK))
+        marked = traces(*[span(_MARK, step_ns)] * spans)
+        one = traces(span(_MARK, step_ns))
         last = one[one.rindex(_find_start(one)) :]
         self._head = marked[: len(marked) - spans * len(last)]
         self._span = np.frombuffer(last, np.uint8)
-        record = span(_MARK)
+        record = span(_MARK, step_ns)
         session, caller = str(record.attributes["session.id"]), str(record.attributes["rvbbit.caller.id"])
         self._trace = _place(last, _trace(_MARK)) + 8
         self._id = _place(last, b"\x12\x08" + (_MARK + 1).to_bytes(8, "big")) + 2
@@ -75,7 +77,7 @@ class Bodies:
         numbers = np.arange(number * self.spans, (number + 1) * self.spans, dtype=np.uint64)
         filled = np.tile(self._span, (self.spans, 1))
         filled[:, self._id : self._id + 8] = _as_bytes(numbers + np.uint64(1), ">u8")
-        starts = numbers * np.uint64(_STEP_NS) + np.uint64(NOW)
+        starts = numbers * np.uint64(self._step_ns) + np.uint64(NOW)
         for place, times in zip(self._times, (starts, starts + np.uint64(self._took)), strict=True):
             filled[:, place : place + 8] = _as_bytes(times, "<u8")
         sessions = numbers // np.uint64(_ROWS_A_SESSION)
