@@ -9,12 +9,13 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count, islice
+from itertools import count
 
 from opentelemetry.trace import SpanContext
 
 from rvbbit_otel.attribution.caller import Caller, SessionId
 from rvbbit_otel.attribution.echo import Echo
+from rvbbit_otel.attribution.echo_map import EchoMap
 from rvbbit_otel.attribution.tombstones import Tombstones
 from rvbbit_otel.counters import Counters
 
@@ -25,9 +26,9 @@ _EXPIRE_PER_CALL = 8
 class EchoRegistry:
     """Session id to Echo.
 
-    Reading is one dictionary look-up, which Python makes atomic. Writers take a lock. An ended session stays for `ended_ttl` seconds, since
-    runners log late; when `max_sessions` are held, the one that ended first goes, then those opened first (one, or a thousandth of all at once),
-    counted as ``evicted``. That a forgotten session was known is still known: `knew`.
+    Reading is one dictionary look-up, which Python makes atomic, of a session that was asked for lately. Writers take a lock. An ended session stays
+    for `ended_ttl` seconds, since runners log late; when `max_sessions` are held, the one that ended first goes, then those opened first (one, or a
+    thousandth of all at once), counted as ``evicted``. That a forgotten session was known is still known: `knew`.
 
     The lock may be taken again by the thread that holds it: Python runs finalizers, signal handlers and log calls in the middle of any code.
     """
@@ -41,8 +42,9 @@ class EchoRegistry:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`clock` gives monotonic seconds; tests pass their own."""
-        self._echoes: dict[str, Echo] = {}
-        # The Echo of a session, or None if it is not known here. The dictionary's own method: it is asked for every span.
+        self._lock = threading.RLock()
+        self._echoes = EchoMap(self._lock)
+        # The Echo of a session, or None if it is not known here.
         self.get: Callable[[str], Echo | None] = self._echoes.get
         self._ended: deque[Echo] = deque()
         self._max_sessions = max_sessions
@@ -51,7 +53,6 @@ class EchoRegistry:
         self.counters = counters or Counters()
         self._runs = count(1)
         self._tombstones = Tombstones()
-        self._lock = threading.RLock()
         if hasattr(os, "register_at_fork"):
             # A lock that another thread held at the fork would never be released in the child.
             reference = weakref.ref(self)
@@ -59,7 +60,7 @@ class EchoRegistry:
             def after_in_child() -> None:
                 registry = reference()
                 if registry is not None:
-                    registry._lock = threading.RLock()
+                    registry._lock = registry._echoes.lock = threading.RLock()
 
             os.register_at_fork(after_in_child=after_in_child)
 
@@ -146,7 +147,7 @@ class EchoRegistry:
                     opened=now,
                     before=before,
                 )
-                self._echoes.pop(session_id, None)  # So that an opened session is always the youngest.
+                self._echoes.discard(session_id)  # So that an opened session is always the youngest.
                 self._make_room()
                 if self._tombstones.add(session_id):
                     self.counters.add("evicted.tombstones")
@@ -197,10 +198,10 @@ class EchoRegistry:
             if self._forget_first_ended():
                 self.counters.add("evicted")
                 continue
-            # A dictionary finds its first key by passing all that were deleted before it, so several go at once.
-            first = list(islice(self._echoes, max(self._max_sessions // 1000, 1)))
+            # Those that were opened first are looked for in many places, so several go at once.
+            first = self._echoes.oldest(max(self._max_sessions // 1000, 1))
             for session_id in first:
-                del self._echoes[session_id]
+                self._echoes.discard(session_id)
             self.counters.add("evicted", len(first))
 
     def _expire(self) -> None:
@@ -217,6 +218,6 @@ class EchoRegistry:
             known = self._echoes.get(first.session_id)
             # A session opened anew since then is another one, and stays. `hang` after the end copies the Echo, so compare its end.
             if known is not None and known.ended == first.ended:
-                del self._echoes[first.session_id]
+                self._echoes.discard(first.session_id)
                 return True
         return False
