@@ -26,11 +26,12 @@ if TYPE_CHECKING:
         StoreUnavailableError,
     )
     from rvbbit_otel.instrumentation.hooks import HookReport
-    from rvbbit_otel.instrumentation.instrumentor import RvbbitInstrumentor, report
+    from rvbbit_otel.instrumentation.instrumentor import RvbbitInstrumentor
     from rvbbit_otel.instrumentation.runners.toml_file import load_spec
     from rvbbit_otel.instrumentation.spec.model import Hook, Role, RunnerSpec
     from rvbbit_otel.instrumentation.web.asgi import AsgiCallers
     from rvbbit_otel.instrumentation.web.wsgi import WsgiCallers
+    from rvbbit_otel.notebook import NotebookReport, report
     from rvbbit_otel.sdk.log_fields import CallerLogFilter
     from rvbbit_otel.sdk.log_record_processor import CallerLogRecordProcessor
     from rvbbit_otel.sdk.span_processor import CallerSpanProcessor
@@ -51,6 +52,7 @@ __all__ = [
     "Hook",
     "HookReport",
     "InvalidIdError",
+    "NotebookReport",
     "Role",
     "RunnerSpec",
     "RvbbitInstrumentor",
@@ -84,7 +86,8 @@ _HOME: Final = {
     **dict.fromkeys(("Hook", "Role", "RunnerSpec"), "instrumentation.spec.model"),
     "HookReport": "instrumentation.hooks",
     "check_spec": "doctor.inspection",
-    **dict.fromkeys(("RvbbitInstrumentor", "report"), "instrumentation.instrumentor"),
+    **dict.fromkeys(("NotebookReport", "report"), "notebook"),
+    "RvbbitInstrumentor": "instrumentation.instrumentor",
     "AsgiCallers": "instrumentation.web.asgi",
     "WsgiCallers": "instrumentation.web.wsgi",
     "load_spec": "instrumentation.runners.toml_file",

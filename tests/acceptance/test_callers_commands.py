@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import jsonschema
 import pytest
 from tests.support.otlp import NOW, SpanRecord, Value, row, traces
 
+import rvbbit_otel
 from rvbbit_otel.cli.callers import arriving
 from rvbbit_otel.storage.client import ClickHouseDatabase
 from rvbbit_otel.testing import Store, running_store
@@ -217,3 +219,41 @@ def test_what_can_not_be_exported_or_imported_says_why(store: Store, tmp_path: P
         seen = run(store, *arguments)
         assert (seen.returncode, said in seen.stderr) == (2, True), (arguments, seen.stderr)
     assert not (tmp_path / "x").exists()
+
+
+def test_watch_says_what_is_broken_once_and_ends_by_a_signal(store: Store, tmp_path: Path) -> None:
+    once = run(store, "watch", "--once", "--json")
+    assert (once.returncode, once.stderr) == (1, "")
+    said = [json.loads(line) for line in once.stdout.splitlines()]
+    assert {"rule": "rows-without-caller", "before": None, "now": "broken"}.items() <= said[0].items()
+    command = [sys.executable, "-m", "rvbbit_otel", "watch", "--every", "1s", "--dsn", store.dsn]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        first = watching.stdout.readline()
+        watching.terminate()
+        rest = watching.stdout.read()
+    assert (watching.returncode, "rule rows-without-caller is broken" in first, "rows-without-caller" in rest) == (
+        0,
+        True,
+        False,
+    )
+    away = subprocess.run(
+        [*command[:4], "--once", "--dsn", "http://127.0.0.1:9"], capture_output=True, text=True, check=False
+    )
+    assert (away.returncode, "the store does not answer: no store answers at 127.0.0.1:9" in away.stdout) == (2, True)
+
+
+def test_a_notebook_shows_one_caller_and_all_with_rows_for_a_data_frame(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RVBBIT_OTEL_DSN", store.dsn)
+    one = rvbbit_otel.report("sql-fox")
+    assert repr(one) == "sql-fox: 3 rows, 2 sessions, 1 call to models, $0.25; known how: echo 3"
+    page = one._repr_html_()
+    assert ("<pre>SELECT 1</pre>" in page, "<script" in page, len(one.rows)) == (True, False, 3)
+    assert list(one.frame["span_id"]) == [row["span_id"] for row in one.rows]
+    every = rvbbit_otel.report(last=timedelta(days=1))
+    assert {"sql-fox", "web-1", ""} <= set(every.frame["caller_id"])
+    assert "<table>" in every._repr_html_()
+    with pytest.raises(rvbbit_otel.ConfigurationError, match="there is no row of caller nobody-1, all rows"):
+        rvbbit_otel.report("nobody-1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import timedelta
 
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import TracerProvider
@@ -19,6 +20,7 @@ from rvbbit_otel import (
     EchoRegistry,
     Hook,
     HookReport,
+    NotebookReport,
     Role,
     RunnerSpec,
     RvbbitInstrumentor,
@@ -90,5 +92,5 @@ RvbbitInstrumentor().instrument(content="off")
 
 spec = RunnerSpec(name="assistant", module="assistant", hooks=(Hook(Role.CALLER_CLEARED, "assistant:logout"),))
 assert_type(check_spec(spec), list[HookReport])
-assert_type(report(), list[HookReport])
+assert_type(report("web-1", last=timedelta(hours=1)), NotebookReport)
 assert_type(load_spec("assistant.toml"), RunnerSpec)

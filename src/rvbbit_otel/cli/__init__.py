@@ -20,6 +20,7 @@ from rvbbit_otel.cli.reconcile import reconcile
 from rvbbit_otel.cli.run import run
 from rvbbit_otel.cli.store import audit, demo, migrate, repair
 from rvbbit_otel.cli.up import up
+from rvbbit_otel.cli.watch import watch
 from rvbbit_otel.errors import RvbbitOtelError
 
 
@@ -41,7 +42,7 @@ def cli() -> None:
 
 
 _RUN = (up, run, demo, init)
-_LOOK = (show, trace, tail, report, page, audit, prices, reconcile, budgets)
+_LOOK = (show, trace, tail, report, page, audit, watch, prices, reconcile, budgets)
 _CARE = (export, import_, migrate, repair, quarantine, doctor, completion)
 for command in (*_RUN, *_LOOK, *_CARE):
     cli.add_command(command)

@@ -132,9 +132,12 @@ def report(caller: str, last: window.Window | None, form: str, as_json: bool, ou
     Exit status 0: it is reported, and every rule holds; 1: a rule is broken, which the report says; 2: it could not be done.
     """
     from rvbbit_otel.errors import ConfigurationError
+    from rvbbit_otel.reporting.asking import report_on
+    from rvbbit_otel.storage.accounts import EVER
     from rvbbit_otel.storage.client import ClickHouseDatabase
 
-    made = report_on(ClickHouseDatabase(dsn), caller, last)
+    since, period = (last.value, f"since {last.text}") if last else (EVER, "all rows")
+    made = report_on(ClickHouseDatabase(dsn), caller, since, period)
     form = "json" if as_json else form
     if form == "terminal":
         if output is not None:
@@ -151,25 +154,6 @@ def report(caller: str, last: window.Window | None, form: str, as_json: bool, ou
                 raise ConfigurationError(f"--output {output} can't be written: {error.strerror}") from error
             tell(f"rvbbit-otel: {output} is written: {made.summary}")
     sys.exit(1 if any(holds is False for _, holds in made.rules) else 0)
-
-
-def report_on(database: Database, caller: str, last: window.Window | None) -> Report:
-    """Ask everything that a report has. Of one caller no rule is asked: rules are about all rows."""
-    from rvbbit_otel.reporting.report import Report
-    from rvbbit_otel.storage.accounts import EVER, by_caller, by_model, by_source
-    from rvbbit_otel.storage.audits import SINCE, has_rows, load_audits, run_audit
-
-    since = last.value if last else EVER
-    rules: list[tuple[str, bool | None]] = []
-    if not caller:
-        tried = has_rows(database, since)
-        for audit in load_audits():
-            if audit.is_rule:
-                holds = run_audit(database, audit, {SINCE: since} if audit.has_window else {}).holds
-                rules.append((audit.name, holds if tried or not holds else None))
-    period = f"since {last.text}" if last else "all rows"
-    asked = (database, since, caller)
-    return Report(period, by_caller(*asked), by_source(*asked), by_model(*asked), rules)
 
 
 def arriving(database: Database, caller: str, since: int, pause: Callable[[], None] | None) -> Iterator[dict[str, Any]]:

@@ -57,5 +57,13 @@ def last(context: click.Context, option: click.Parameter, value: str | None) -> 
     return _from(now - length)
 
 
+def length(context: click.Context, option: click.Parameter, value: str) -> float:
+    """A length of time in seconds; a usage error shows what one reads like."""
+    found = _LENGTH.fullmatch(value)
+    if found is None or int(found[1]) == 0:
+        raise click.BadParameter(f"{value!r} is no length of time; one reads like 90s, 30m, 24h or 7d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}).total_seconds()
+
+
 def _from(moment: datetime) -> Window:
     return Window(moment, f"{moment:{_MOMENT}} UTC")

@@ -1,1 +1,1 @@
-"""What people read: figures as words, a caller's tree, reports in several forms. It knows no store and prints nothing."""
+"""What people read: figures as words, a caller's tree, reports in several forms. It prints nothing."""

@@ -124,29 +124,29 @@ class Report:
 
     def as_html(self) -> str:
         """One file that needs no other: no script, no font, no picture from elsewhere."""
+        title = f"Callers, {escape(self.period)}"
+        return template("report.html").replace("<!-- title -->", title).replace("<!-- body -->", self.as_html_part())
+
+    def as_html_part(self) -> str:
+        """The same without a page around it, for a notebook."""
         models = [
             (line.name or "(unnamed)", line.about, f"{line.sums.calls:,}", words.tokens(line.sums), _dollars(line))
             for line in self.models
         ]
         sources = [(line.name or "none", f"{line.sums.rows:,}", _dollars(line)) for line in self.sources]
-        body = "".join(
+        return "".join(
             [
                 f"<h1>Callers, {escape(self.period)}</h1><p>{escape(self.summary)}.</p>",
                 _bars(self.callers),
-                _html(COLUMNS, self.table()),
+                as_table(COLUMNS, self.table()),
                 *(f"<p>{escape(text)}</p>" for text in self._left_out() if text),
                 "<h2>Models</h2>",
-                _html(("model", "provider", "calls", "tokens", "dollars"), models),
+                as_table(("model", "provider", "calls", "tokens", "dollars"), models),
                 "<h2>How callers are known</h2>",
-                _html(("source", "rows", "dollars"), sources),
+                as_table(("source", "rows", "dollars"), sources),
                 "<h2>Rules</h2>",
-                _html(("rule", "verdict"), [(name, verdict(holds)) for name, holds in self.rules]),
+                as_table(("rule", "verdict"), [(name, verdict(holds)) for name, holds in self.rules]),
             ]
-        )
-        return (
-            template("report.html")
-            .replace("<!-- title -->", f"Callers, {escape(self.period)}")
-            .replace("<!-- body -->", body)
         )
 
     def _left_out(self) -> list[str]:
@@ -209,7 +209,8 @@ def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str
     return lines + [f"| {' | '.join(_marked(value) for value in row)} |" for row in rows]
 
 
-def _html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def as_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in HTML; no value is markup."""
     if not rows:
         return "<p>none</p>"
     head = "".join(f"<th scope=col>{escape(name)}</th>" for name in columns)

@@ -80,23 +80,27 @@ class _NoRedirect(HTTPRedirectHandler):
 
 
 def _post(used: Usage, tell: Callable[[str], None], timeout: float) -> bool:
-    budget = used.budget
-    host = urlsplit(budget.webhook).hostname or ""
-    body = json.dumps(message(used)).encode()
-    request = Request(
-        budget.webhook, body, {"Content-Type": "application/json", "User-Agent": "rvbbit-otel"}, method="POST"
-    )
+    return post(used.budget.webhook, f"of budget {used.budget.name!r}", message(used), tell, timeout)
+
+
+def post(
+    url: str, whose: str, body: Mapping[str, object], tell: Callable[[str], None], timeout: float = TIMEOUT
+) -> bool:
+    """Post one message; whether it arrived. `whose` names the webhook in what is said where it did not: its address is a secret."""
+    host = ""
     try:
-        with _opener(host).open(request, timeout=timeout) as answer:
+        host = urlsplit(url).hostname or ""
+        sent = {"Content-Type": "application/json", "User-Agent": "rvbbit-otel"}
+        with _opener(host).open(
+            Request(url, json.dumps(body).encode(), sent, method="POST"), timeout=timeout
+        ) as answer:
             answer.read(1)
     except HTTPError as error:
         error.close()
-        tell(f"the webhook of budget {budget.name!r} at {host} answered {error.code}")
+        tell(f"the webhook {whose} at {host} answered {error.code}")
     except (OSError, HTTPException, ValueError) as error:
         # Not the error's own text: some have the address in it, which is a secret.
-        tell(
-            f"the webhook of budget {budget.name!r} at {host} could not be called: {type(getattr(error, 'reason', error)).__name__}"
-        )
+        tell(f"the webhook {whose} at {host} could not be called: {type(getattr(error, 'reason', error)).__name__}")
     else:
         return True
     return False

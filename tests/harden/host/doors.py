@@ -172,6 +172,7 @@ ELSEWHERE: Final[dict[str, str]] = {
     "rvbbit_otel.demo": "`rvbbit-otel demo`",
     "rvbbit_otel.hosts": "the commands and the all-in-one",
     "rvbbit_otel.page": "the all-in-one, or a process of its own",
+    "rvbbit_otel.notebook": "a notebook",
     "rvbbit_otel.reporting": "the commands",
     "rvbbit_otel.testing": "the tests of a host's own programs",
     "rvbbit_otel.storage": "the commands, against a store",
