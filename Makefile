@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-clients test-clients-bounded test-frameworks test-floor test-newest test-frameworks-bounded test-resolve test-web-jobs test-web-jobs-bounded test-pipeline test-runners test-runners-more harden harden-bounded lint model mutation bench bench-smoke dist reports weigh clean
+.PHONY: demo test test-clients test-clients-bounded test-frameworks test-floor test-newest test-frameworks-bounded test-resolve test-web-jobs test-web-jobs-bounded test-page test-pipeline test-runners test-runners-more harden harden-bounded lint model mutation bench bench-smoke dist reports weigh clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -54,6 +54,10 @@ test-web-jobs: $(VENV)/.ready  ## FastAPI, Flask, Django, Celery, RQ and APSched
 
 test-web-jobs-bounded: $(VENV)/.ready  ## of these, a web framework of each kind, what settings alone do, and the page's examples
 	$(BIN)/python -m pytest tests/web_jobs -k "fastapi or flask or settings or page"
+
+test-page: $(VENV)/.ready  ## the page in Debian's Chromium (apt-get install -y chromium); `python -m tests.page.pictures` takes docs/pictures anew
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,page-tests]'
+	timeout 300 $(BIN)/python -m pytest tests/page
 
 test-floor: $(VENV)/.ready  ## the unit and contract tests with the lowest versions that pyproject.toml allows
 	$(BIN)/python -m tests.frameworks.floor

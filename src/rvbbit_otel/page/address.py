@@ -22,7 +22,8 @@ _FIRST: Final = datetime(1971, 1, 1, tzinfo=timezone.utc)
 _LAST: Final = datetime(2105, 1, 1, tzinfo=timezone.utc)
 # What goes along from view to view.
 _KEPT: Final = ("last", "from", "to")
-_LONGEST_VALUE: Final = 20_000
+# Bytes of an address as it is sent, and fields. What it holds goes to the store as parameters in another one, at most twice as long.
+_LONGEST: Final = 30_000
 _MOST: Final = 64
 
 
@@ -55,10 +56,8 @@ class Address:
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for one that nobody clicked together."""
-        if len(self.given) > _MOST or any(len(value) > _LONGEST_VALUE for value in self.given.values()):
-            raise ConfigurationError(
-                f"the address has over {_MOST} fields, or one of over {_LONGEST_VALUE:,} characters"
-            )
+        if len(self.given) > _MOST or len(urlencode(self.given, errors="replace")) > _LONGEST:
+            raise ConfigurationError(f"the address has over {_MOST} fields or {_LONGEST:,} bytes")
 
     def get(self, name: str, default: str = "") -> str:
         """A field, without blanks around it."""

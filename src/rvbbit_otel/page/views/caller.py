@@ -28,18 +28,18 @@ async def build(asker: Asker, address: Address, options: PageOptions) -> Shown:
         else _EVER
     )
     of: dict[str, str | int] = {"caller": caller, **times}
-    about, totals, money, sessions, errors, conflicts, rows = await together(
+    about, totals, money, sessions, errors, conflicts, alike, rows = await together(
         asker("caller_about", caller=caller),
         asker("caller_totals", **of),
         asker("caller_money", **of),
         asker("caller_sessions", caller=caller),
         asker("caller_errors", **of),
         asker("caller_conflicts", **of),
+        asker("caller_alike", caller=caller),
         asker("waterfall", **of, session="", limit=_LINES + 1, **_after(address)),
     )
     metadata = _metadata(about)
     said = next((str(metadata[name]) for name in _TEXTS if metadata.get(name)), "")
-    alike = await asker("caller_alike", caller=caller, text=said)
     shown = rows.rows[:_LINES]
     return {
         "id": caller,
