@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from rvbbit_otel.counters import failed
+from rvbbit_otel.sdk.exit_losses import tell
 
 # Spans that wait for a target that takes them. A query of a thousand rows is 20,000 within seconds; the SDK's default of 2,048 would drop most of
 # them.
@@ -87,7 +88,14 @@ def end_with(queue: Any, patience: Patience) -> Callable[[], None]:
                 queue._worker_thread = _Waited(thread, patience)
         except Exception as error:  # noqa: BLE001 - the SDK shuts down as it does without us
             failed("ending", error)
-        return shutdown(*args, **kwargs)
+        first = not getattr(queue, "_shutdown", False)
+        result = shutdown(*args, **kwargs)
+        try:
+            if first:
+                tell(queue)
+        except Exception as error:  # noqa: BLE001 - the process ends all the same
+            failed("ending.losses", error)
+        return result
 
     queue.shutdown = patient
     return lambda: vars(queue).pop("shutdown", None)
@@ -130,7 +138,9 @@ def hold_less(queue: Any, patience: Patience) -> Callable[[], None]:
 
 
 class Noting:
-    """An exporter, which tells of each batch that its target has taken."""
+    """An exporter, which tells of each batch that its target has taken, and counts what it has now and what it gave up."""
+
+    on_their_way = given_up = 0
 
     def __init__(self, inner: Any, patience: Patience) -> None:
         """`inner` does the work."""
@@ -139,9 +149,15 @@ class Noting:
 
     def export(self, batch: Any, *args: Any, **kwargs: Any) -> Any:
         """Export, and tell."""
-        result = self.inner.export(batch, *args, **kwargs)
+        given_up = self.on_their_way = len(batch)
         try:
-            if getattr(result, "name", "") == "SUCCESS":
+            result = self.inner.export(batch, *args, **kwargs)
+            given_up = 0 if getattr(result, "name", "") == "SUCCESS" else given_up
+        finally:
+            self.given_up += given_up
+            self.on_their_way = 0
+        try:
+            if not given_up:
                 self._patience.acknowledged()
         except Exception as error:  # noqa: BLE001 - the batch has left
             failed("ending.noting", error)

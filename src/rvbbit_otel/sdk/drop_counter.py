@@ -15,10 +15,12 @@ class CountingDrops:
     def __init__(self, inner: Any, counters: Counters) -> None:
         """`inner` is what was there."""
         self.inner = inner
+        self.dropped = 0
         self._counters = counters
 
     def drop_items(self, count: int, *error_type: str) -> None:
         """So many were left out: the oldest of a full queue, or what ended after the shutdown. An SDK before 1.45 does not say which."""
+        self.dropped += count
         try:
             self._counters.add(QUEUE_FULL if error_type in ((), ("queue_full",)) else "dropped.after_shutdown", count)
         except Exception as error:  # noqa: BLE001 - the SDK drops what it drops

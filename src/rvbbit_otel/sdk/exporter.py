@@ -28,7 +28,11 @@ class RepairingSpanExporter(SpanExporter):
     A stamp that was made at the start is final. What is mended, by a copy of the span, since an ended span can't be changed: a session id that was
     set after the start on a span of nobody's (source ``repair``), a caller that was set after the start (``explicit``), and what the SDK
     evicted or cut by its limits (source as it was). Then what may not leave is taken out, by a copy, too.
+
+    on_their_way, given_up: how many spans it has now, and how many did not reach their target.
     """
+
+    on_their_way = given_up = 0
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class RepairingSpanExporter(SpanExporter):
         What the exporter raises is raised once every part was tried.
         """
         failed, raised = 0, None
+        self.on_their_way = len(spans)
         leaving: Sequence[ReadableSpan] = ()
         try:
             leaving = self._safe(spans)
@@ -71,6 +76,8 @@ class RepairingSpanExporter(SpanExporter):
                 self._on_success()
             except Exception as error:  # noqa: BLE001 - the spans have left
                 self._counters.error("repair.success", error)
+        self.given_up += failed
+        self.on_their_way = 0
         try:
             if failed:
                 self._counters.add("dropped.export_failed", failed)
