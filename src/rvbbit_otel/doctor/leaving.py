@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from rvbbit_otel.doctor.links import Link
-from rvbbit_otel.redaction.table import CONTENT_WORDS, SECRET_WORDS, Action, patterns
+from rvbbit_otel.redaction.table import CONTENT_WORDS, SECRET_WORDS, URL_WORDS, Action, patterns
 from rvbbit_otel.settings import Settings
 
 NAME: Final = "what leaves"
@@ -65,7 +65,7 @@ def _keys(settings: Settings) -> dict[str, list[str]]:
     done: dict[str, list[str]] = {}
     for action, what in _DONE.items():
         listed = sorted(pattern for pattern, each in patterns().items() if each == action)
-        words = {"content": CONTENT_WORDS, "secret": SECRET_WORDS}.get(action, "").split()
+        words = {"content": CONTENT_WORDS, "secret": SECRET_WORDS, "url": URL_WORDS}.get(action, "").split()
         listed += [f"... {word}" for word in words]
         done.setdefault(what if off or action in ("secret", "keep") else "leave", []).extend(listed)
     done.setdefault("never leave", []).extend(settings.redact_keys)

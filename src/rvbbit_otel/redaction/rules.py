@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from rvbbit_otel.redaction.table import CONTENT_WORDS, SECRET_WORDS, Action, patterns
+from rvbbit_otel.redaction.table import CONTENT_WORDS, FORM_WORDS, SECRET_WORDS, URL_WORDS, Action, patterns
 from rvbbit_otel.settings import Settings
 
 # Where content is on it leaves, and secrets stay all the same.
@@ -20,7 +20,9 @@ _WITH_CONTENT: Final[Mapping[Action, Action | None]] = {
 _WORDS: Final[Mapping[str, Action]] = {
     **dict.fromkeys(CONTENT_WORDS.split(), "content"),
     **dict.fromkeys(SECRET_WORDS.split(), "secret"),
+    **dict.fromkeys(URL_WORDS.split(), "url"),
 }
+_FORMS: Final = frozenset(FORM_WORDS.split())
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -76,4 +78,6 @@ def _lower(names: Iterable[str]) -> list[str]:
 def _by_words(key: str) -> Action | None:
     """By the last word of a key, or its last two: ``customer_email``, ``app.userPrompt``, ``x-api-key``, ``chunk.3``."""
     words = [word.lower() for word in _WORD.findall(key)]
+    while len(words) > 1 and words[-1] in _FORMS:
+        words.pop()
     return _WORDS.get("_".join(words[-2:])) or _WORDS.get("".join(words[-1:]))

@@ -12,13 +12,18 @@ from typing import Final
 _MARKER: Final = "[redacted]"
 # Keys and tokens by their makers' prefixes, most of which the collector's configuration knows, too (collector/config.yaml).
 _PREFIXED: Final = re.compile(
-    r"(?<![A-Za-z0-9_-])(?=[skprAxghnye])(?:"
+    r"(?<![A-Za-z0-9_-])(?=[skprAxghnyeSdtlv])(?:"
     r"(?:sk|pk|rk)[-_][A-Za-z0-9_-]{16,512}"
     r"|(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"
     r"|gh[pousr]_[A-Za-z0-9]{30,255}"
     r"|github_pat_[A-Za-z0-9_]{30,255}"
     r"|glpat-[A-Za-z0-9_-]{20,255}"
-    r"|xox[abeoprs]-[A-Za-z0-9-]{10,255}"
+    r"|(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,255}"
+    # Of providers of models and of what stands beside them, by the names that they give their keys.
+    r"|(?:gsk|r8|xai|pcsk|glsa|shpat|shpss|lsv2_pt|lsv2_sk|dop_v1)_[A-Za-z0-9_-]{20,255}"
+    r"|(?:pplx|nvapi|tvly|xai|pypi)-[A-Za-z0-9_-]{20,255}"
+    r"|dapi[a-f0-9]{32}(?![A-Za-z0-9])"
+    r"|SG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,64}"
     r"|AIza[A-Za-z0-9_-]{35}"
     r"|hf_[A-Za-z0-9]{30,255}"
     r"|npm_[A-Za-z0-9]{30,255}"
@@ -30,7 +35,7 @@ _SHORTEST_PREFIXED: Final = 14
 _SCHEME: Final = re.compile(r"(?<![a-z])(?:bearer|basic)\s{1,8}[a-z0-9+/._~=-]{8,8192}", re.IGNORECASE)
 # What is said to be one, as in `password = x`, `"api_key": "x"`, `Cookie: x`; a `?` that stands for a literal is none.
 _NAMED: Final = re.compile(
-    r"(?:password|passwd|passphrase|pwd|secret|token|credential|authorization|cookie|(?:api|access|private|secret)[_-]?key)"
+    r"(?:password|passwd|passphrase|pwd|secret|token|credential|authorization|cookie|(?:api|access|account|private|secret|session|shared)[_-]?key)"
     r"""["']?\s{0,8}[=:]\s{0,8}(?!\?(?:[\s,;)]|\Z))(?:(?:bearer|basic|digest|token)\s{1,8})?"""
     r"""(?:"[^"]{0,8192}"?|'[^']{0,8192}'?|[^\s&,;"'\]})]{1,8192})""",
     re.IGNORECASE,

@@ -356,15 +356,29 @@ _MODELS: Final[Mapping[Action, tuple[str, ...]]] = {
 
 GROUPS: Final = (_OURS, _GENERAL, _MODELS)
 
-# The last words of a key that the patterns do not know: ``customer_email``, ``app.userPrompt``, ``retry.payload``.
+# The last words of a key that the patterns do not know, words of form aside: ``customer_email``, ``app.userPrompt``, ``retry.payload``.
 CONTENT_WORDS: Final = """
-answer answers args argument arguments body chunk chunks comment comments completion completions content contents delta deltas description
-document documents email emails input inputs instruction instructions kwargs mail message messages msg note notes output outputs params parameters
-payload phone prompt prompts query question questions request response result results sql statement summary text texts transcript variables
+answer answers args argument arguments body chunk chunks comment comments completion completions content contents critique delta deltas description
+dialog dialogue document documents draft email emails embedding embeddings essay excerpt excerpts explanation feedback generation generations history
+input inputs instruction instructions kwargs mail memories message messages msg note notes observation observations output outputs params parameters
+passage passages payload phone prompt prompts query question questions rationale reasoning reply replies request response result results said
+scratchpad snippet snippets sql statement story subject suggestion suggestions summary text texts thinking thought thoughts transcript transcription
+translation utterance utterances variables vector vectors
 """
 SECRET_WORDS: Final = """
-authorization bearer cookie cookies credential credentials headers jwt passphrase passwd password pwd secret secrets token
-access_key api_key apikey auth_key client_key encryption_key private_key secret_key signing_key connection_string dsn
+auth authorization bearer cookie cookies credential credentials cvv header headers iban jwt otp passphrase passwd password pin pwd secret secrets
+signature ssn token
+access_key account_key api_key apikey auth_key card_number client_key credit_card encryption_key private_key secret_key session_key shared_key
+signing_key connection_string dsn
+"""
+# Addresses: they leave without login, query and fragment.
+URL_WORDS: Final = """
+callback endpoint href link links location redirect referer referrer target uri uris url urls webhook
+"""
+# Words at the end of a key that say in which form the value is, not what it is: ``prompt_v2``, ``answer_raw``, ``message.text.preview``.
+FORM_WORDS: Final = """
+clean cleaned excerpted final first formatted full html json last markdown masked new normalized old original preview raw rendered short
+str string template trimmed truncated v value values
 """
 
 

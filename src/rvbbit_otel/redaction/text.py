@@ -37,6 +37,11 @@ def without_queries(text: str) -> str:
     return _WHOLE_URL.sub(lambda found: without_query(found[0]), text) if "://" in text else text
 
 
+def may_be_url(value: str) -> bool:
+    """Return whether a text has any sign of what an address leaves without: a login, parameters, a query, a fragment."""
+    return "//" in value or value[:5].lower() == "data:" or any(sign in value for sign in "?#;@")
+
+
 def without_query(url: str) -> str:
     """An address or the target of a request without login, parameters, query and fragment."""
     if url[:5].lower() == "data:":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -24,8 +25,10 @@ _MOST_SHAPES: Final = 512
 _LONGEST_KEY: Final = 512
 _MAX_DEPTH: Final = 30
 _LONGEST_NAME: Final = 256
-# What a text begins with that may be JSON; an empty one does not.
-_JSON: Final = ("{", "[")
+# What a text begins with that may be JSON, spaces aside.
+_JSON: Final = ("{", "[", '"')
+# A list or a map in a text: in Python's own writing, in a line of a stream, behind some words. Which of it is content nobody can say.
+_STRUCTURE: Final = re.compile(r"""[{\[(]\s{0,64}(?:["'][^"'\s]{0,64}["']\s{0,8}[:,]|[{\[(]\s{0,64}["'])""")
 _FULL_LIMIT: Final = 1_048_576
 # Where the runners that we know put the SQL text of a caller.
 _SQL_MEMBERS: Final = frozenset(
@@ -147,7 +150,9 @@ class Values:
         if isinstance(value, str):
             if len(value) > text.LONGEST_URL:
                 return text.marker(len(value))
-            return without_secrets(text.without_query(value), self._content_off)
+            if text.may_be_url(value):
+                value = text.without_query(value)
+            return without_secrets(value, self._content_off)
         if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
             return tuple(self._url(item) for item in value)
         return self._content(value)
@@ -162,7 +167,7 @@ class Values:
         if depth >= _MAX_DEPTH:
             return text.marker()
         if isinstance(value, str):
-            if self._content_off and value[:1] in _JSON and len(value) <= text.LONGEST_UNKNOWN:
+            if self._content_off and value.lstrip()[:1] in _JSON and len(value) <= text.LONGEST_UNKNOWN:
                 return self._scan_json(key, value, depth)
             return _same(value, self._scanned[value]) if len(value) <= _LONGEST_KEPT else self._fresh_scan(value)
         if isinstance(value, Mapping):
@@ -192,6 +197,8 @@ class Values:
         if self._content_off and len(value) > text.LONGEST_UNKNOWN:
             return text.marker(len(value))
         if self._content_off:
+            if _STRUCTURE.search(value):
+                return text.marker(len(value))
             value = text.without_queries(value)
         return without_secrets(value, self._content_off)
 

@@ -9,7 +9,7 @@ import pytest
 from rvbbit_otel.doctor import environment
 from rvbbit_otel.doctor.leaving import leaving
 from rvbbit_otel.doctor.links import Link
-from rvbbit_otel.redaction.table import CONTENT_WORDS, SECRET_WORDS, patterns
+from rvbbit_otel.redaction.table import CONTENT_WORDS, SECRET_WORDS, URL_WORDS, patterns
 from rvbbit_otel.settings import Settings
 
 SHAPE = "content stays, and secrets; the shape of a caller's SQL leaves"
@@ -44,7 +44,7 @@ def test_it_is_a_note_where_more_leaves_than_by_default(options: dict[str, objec
 def test_every_key_of_the_table_and_of_the_users_is_listed_by_what_becomes_of_it() -> None:
     settings = Settings(keep_keys=("log.body",), redact_keys=("app.note",))
     keys = leaving(settings).details["keys"]
-    words = [f"... {word}" for word in (CONTENT_WORDS + SECRET_WORDS).split()]
+    words = [f"... {word}" for word in (CONTENT_WORDS + SECRET_WORDS + URL_WORDS).split()]
     assert sorted(each for listed in keys.values() for each in listed) == sorted(
         [*patterns(), *words, "log.body", "app.note"]
     )

@@ -11,7 +11,7 @@ from tests.unit.test_docs import DOCS
 
 from rvbbit_otel import attributes
 from rvbbit_otel.redaction.rules import Rules
-from rvbbit_otel.redaction.table import CONTENT_WORDS, GROUPS, SECRET_WORDS, patterns
+from rvbbit_otel.redaction.table import CONTENT_WORDS, FORM_WORDS, GROUPS, SECRET_WORDS, URL_WORDS, patterns
 from rvbbit_otel.settings import Settings
 
 SQL = Path(attributes.__file__).parent / "storage" / "sql"
@@ -30,7 +30,7 @@ def test_a_pattern_stands_in_the_table_once_in_lower_case_and_has_a_key() -> Non
     listed = [pattern for group in GROUPS for names in group.values() for pattern in names]
     assert [pattern for pattern in listed if listed.count(pattern) > 1] == []
     assert [pattern for pattern in listed if pattern != pattern.lower() or not pattern.strip("*")] == []
-    words = CONTENT_WORDS.split() + SECRET_WORDS.split()
+    words = CONTENT_WORDS.split() + SECRET_WORDS.split() + URL_WORDS.split() + FORM_WORDS.split()
     assert [word for word in words if words.count(word) > 1 or word != word.lower()] == []
 
 
@@ -112,6 +112,18 @@ def test_of_what_opentelemetry_knows_of_models_texts_are_content_and_names_are_n
         ("x-api-key", "secret"),
         ("APIKey", "secret"),
         ("session_token", "secret"),
+        ("app.prompt_v2", "content"),
+        ("promptV2", "content"),
+        ("chat.answer.raw_json", "content"),
+        ("bot.reply", "content"),
+        ("agent.thoughts.3", "content"),
+        ("doc.vector", "content"),
+        ("X-Auth", "secret"),
+        ("azure.AccountKey", "secret"),
+        ("hook.callback_url", "url"),
+        ("request.URI", "url"),
+        ("value", None),
+        ("raw.value", None),
         ("prompt_name", None),
         ("cache_key", None),
         ("order.id", None),
@@ -166,4 +178,5 @@ def test_with_content_on_content_leaves_and_secrets_do_not(content: str) -> None
 def test_the_words_of_the_table_are_in_the_reference() -> None:
     text = (DOCS / "explanation" / "what-leaves.md").read_text()
     listed = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
-    assert [block.split() for block in listed[:2]] == [CONTENT_WORDS.split(), SECRET_WORDS.split()]
+    words = [CONTENT_WORDS, SECRET_WORDS, URL_WORDS, FORM_WORDS]
+    assert [block.split() for block in listed[:4]] == [each.split() for each in words]
