@@ -33,6 +33,13 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, unless it is there, and wait until its name is on the disk: what is synced in it would be lost without."""
+    if not folder.is_dir():
+        folder.mkdir()
+        sync_folder(folder.parent)
+
+
 def sync_file_system(folder: Path) -> None:
     """Wait until all that was written to the file system of a folder is on the disk, the engine's parts too."""
     try:

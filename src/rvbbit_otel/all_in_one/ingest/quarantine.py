@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from rvbbit_otel.all_in_one.otlp.requests import Request
-from rvbbit_otel.all_in_one.syncing import sync_file, sync_folder
+from rvbbit_otel.all_in_one.syncing import make_folder, sync_file, sync_folder
 
 _SUFFIX = ".request"
 # Seconds until what may pass by itself is tried again; twice that the next time, up to the second.
@@ -53,7 +53,7 @@ class Quarantine:
 
     def __init__(self, folder: Path, changed: Callable[[Sequence[Kept]], None]) -> None:
         """Read what is there; all of it that may pass is due at once. `changed` is told what there is, now and at each change; it raises nothing."""
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         self._folder = folder
         self._changed = changed
         self._lock = threading.Lock()

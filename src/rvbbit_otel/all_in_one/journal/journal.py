@@ -12,7 +12,7 @@ from pathlib import Path
 from rvbbit_otel.all_in_one.journal.records import DamagedRecordError, Record, head_size
 from rvbbit_otel.all_in_one.journal.segment import DAMAGED_SUFFIX, Segment, left_by_others
 from rvbbit_otel.all_in_one.otlp.requests import Request
-from rvbbit_otel.all_in_one.syncing import Sync, sync_file, sync_file_system, sync_folder
+from rvbbit_otel.all_in_one.syncing import Sync, make_folder, sync_file, sync_file_system, sync_folder
 from rvbbit_otel.errors import StoreUnavailableError
 
 # Bytes of a segment at most, but for a request that is larger: what is written when it is full goes into the next.
@@ -53,7 +53,7 @@ class Journal:
 
     def __init__(self, folder: Path, limit: int, sync: Sync, tell: Callable[[str], None]) -> None:
         """Read what is there; `found` holds it. `limit` is the most bytes on the disk. Raises OSError, StoreCorruptError."""
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         self.limit = limit
         self.sync = sync
         self._folder = folder
