@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-clients test-clients-bounded test-frameworks test-floor test-newest test-frameworks-bounded test-resolve test-web-jobs test-web-jobs-bounded test-page test-pipeline test-runners test-runners-more harden harden-bounded lint model mutation bench bench-smoke dist reports weigh clean
+.PHONY: demo test test-clients test-clients-bounded test-frameworks test-floor test-newest test-frameworks-bounded test-resolve test-web-jobs test-web-jobs-bounded test-page test-pipeline test-runners test-runners-more harden harden-bounded lint model mutation bench bench-smoke dist reports weigh clean site
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -91,6 +91,10 @@ dist: $(VENV)/.ready  ## wheel and sdist, checked, and the demo from the wheel i
 
 reports: $(VENV)/.ready  ## after dist: what an install pulls in, as a CycloneDX SBOM and a table of licences, into dist/
 	$(BIN)/python -m release.reports
+
+site: $(VENV)/.ready  ## the documentation as a site in dist/site; a link that leads nowhere is an error
+	$(BIN)/python docs/commands.py
+	$(BIN)/python -m release.site
 
 weigh: $(VENV)/.ready  ## after dist: what an install weighs, by extras (docs/adr/0094)
 	$(BIN)/python -m release.weigh

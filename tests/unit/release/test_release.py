@@ -37,7 +37,7 @@ def test_the_matrix_begins_with_the_lowest_python_and_has_every_kind_of_sdk() ->
 def test_every_target_that_the_workflow_makes_is_there() -> None:
     runs = [step["run"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "run" in step]
     targets = {word for run in runs if run.startswith("make ") for word in run.split()[1:]}
-    assert {"test", "test-floor", "test-newest", "demo", "dist", "reports"} == targets
+    assert {"test", "test-floor", "test-newest", "demo", "dist", "reports", "site"} == targets
     assert [target for target in targets if not re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)] == []
 
 
