@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # {secret}: a file that exists; {planted}: one that does not; {port}: the OTLP port of this very server.
-HOSTILE = """
+HOSTILE = r"""
 SELECT file('{secret}')
 SELECT `file`('{secret}')
 SELECT "file"('{secret}')
@@ -133,6 +133,40 @@ SELECT dynamicElement(CAST(1, 'Dynamic'), 'DateTime(\'file:{secret}\')')
 SELECT j.a.:`DateTime('file:{secret}')` FROM (SELECT '{{"a":1}}'::JSON AS j)
 SELECT tupleElement('{{"a":1}}'::JSON, 'a.:`DateTime(\'file:{secret}\')`')
 SELECT getSubcolumn('{{"a":1}}'::JSON, 'a.:`DateTime(\'file:{secret}\')`')
+SELECT toTimeZone(now(), $a$file:{secret}$a$)
+SELECT toTimeZone(now(), 'fi' 'le:{secret}')
+SELECT toTimeZone(now(), '\x66ile:{secret}')
+SELECT toTimeZone(now(), x'66696C653A2F6574632F686F73746E616D65')
+SELECT 1::Array(DateTime('file:{secret}'))
+SELECT 1::JSON(a DateTime('file:{secret}'))
+SELECT 1::Variant(DateTime('file:{secret}'))
+SELECT 1::SimpleAggregateFunction(any, DateTime('file:{secret}'))
+SELECT 1::DateTime($a$file:{secret}$a$)
+SELECT 1::Time64(3, 'file:{secret}')
+SELECT CAST('1', $a$DateTime('file:{secret}')$a$)
+SELECT JSONExtract('{{}}', 'a', $$DateTime('file:{secret}')$$)
+SELECT * FROM values($$a DateTime('file:{secret}')$$, 1)
+SELECT {{p:DateTime('file:{secret}')}}
+SELECT {{p:Array(Nullable(DateTime('file:{secret}')))}}
+SELECT `fi\x6ce`('{secret}')
+SELECT "fi\x6ce"('{secret}')
+SELECT arrayMap(`fi\x6ce`, ['{secret}'])
+SELECT * APPLY(`fi\x6ce`) FROM (SELECT '{secret}' AS x)
+SELECT * FROM `\x2fetc\x2fhostname`
+WITH `file` AS file SELECT file('{secret}')
+SELECT 1 FROM numbers(1) ORDER BY 1 WITH FILL FROM length(file('{secret}'))
+SELECT sum(1) OVER (ROWS BETWEEN length(file('{secret}')) PRECEDING AND CURRENT ROW)
+SELECT 1 LIMIT 1 BY file('{secret}')
+SELECT 1 QUALIFY file('{secret}') = ''
+SELECT 1 GROUP BY GROUPING SETS ((file('{secret}')))
+SELECT a FROM (SELECT 1 AS a) ORDER BY a WITH FILL INTERPOLATE (a AS file('{secret}'))
+SELECT 1 SETTINGS additional_result_filter = 'file(\'{secret}\')'
+/*/*/**/*/*/ SELECT file('{secret}')
+SELECT 1 /* ' */, file('{secret}')
+SELECT 1 FORMAT TSV SETTINGS readonly = 0
+EXPLAIN QUERY TREE run_passes = 0 SELECT file('{secret}')
+EXPLAIN SYNTAX oneline = 1 SELECT 1 INTO OUTFILE '{planted}'
+SET TRANSACTION SNAPSHOT 1
 SELECT convertCharset('x', '{secret}', 'utf-8')
 SELECT formatRow('Template', 1)
 SELECT arrayReduce('flameGraph', [1])
@@ -193,7 +227,7 @@ SELECT 1 INTO OUTFILE '{planted}'
 SELECT 1 INTO OUTFILE '{planted}' TRUNCATE
 SELECT 1 INTO/**/OUTFILE '{planted}' FORMAT CSV
 SELECT 'a''b' INTO OUTFILE '{planted}'
-SELECT '\\'' INTO OUTFILE '{planted}'
+SELECT '\'' INTO OUTFILE '{planted}'
 SELECT 1 AS `'` INTO OUTFILE '{planted}'
 SELECT 1 -- '
 INTO OUTFILE '{planted}'
