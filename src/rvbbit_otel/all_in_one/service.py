@@ -24,6 +24,7 @@ from rvbbit_otel.all_in_one.http.bodies import Budget
 from rvbbit_otel.all_in_one.http.connections import Connection
 from rvbbit_otel.all_in_one.http.guard import Names, guarded
 from rvbbit_otel.all_in_one.http.login import Login
+from rvbbit_otel.all_in_one.http.told import Told
 from rvbbit_otel.all_in_one.ingest.checkpoints import Checkpoints
 from rvbbit_otel.all_in_one.ingest.ingest import Ingest
 from rvbbit_otel.all_in_one.ingest.pricing import Pricing
@@ -153,8 +154,7 @@ async def _serve(
         )
         for name, app in apps.items()
     ]
-    # An answer that fails half way has no end, on purpose: its client would take it for a whole one. The failure is in what it got.
-    logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing response" not in str(record.msg))
+    logging.getLogger("uvicorn.error").addFilter(Told())
     loop = asyncio.get_running_loop()
 
     def stop() -> None:

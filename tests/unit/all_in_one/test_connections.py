@@ -94,13 +94,14 @@ def test_a_client_that_stops_half_way_is_let_go(sent: bytes) -> None:
     asyncio.run(run())
 
 
-@pytest.mark.usefixtures("hasty")
-def test_a_slow_body_that_goes_on_is_taken() -> None:
+def test_a_slow_body_that_goes_on_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "BODY_SECONDS", 2.0)  # Less than the whole takes, much more than any part.
+
     async def run() -> None:
         async with serving() as port:
             client = await connect(port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n")
             for _ in range(6):
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.4)
                 client[1].write(b"x")
                 await client[1].drain()
             assert await answered(client)
