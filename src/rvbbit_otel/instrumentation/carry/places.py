@@ -57,6 +57,7 @@ WORDS: Final = (
     ("anyio._backends._trio", "Event.wait"),
     ("trio._sync", "Event.wait"),
     ("trio._core._parking_lot", "ParkingLot.park"),
+    ("trio._core._traps", "wait_task_rescheduled"),
     # As a counter of what waits; one that limits is used by `with`, which does not go by this name.
     ("threading", "Semaphore.acquire"),
     ("asyncio.locks", "Semaphore.acquire"),
@@ -125,9 +126,6 @@ QUEUES: Final = (
     ("janus", "_AsyncQueueProxy.get"),
     ("janus", "_AsyncQueueProxy.get_nowait"),
     ("tornado.queues", "Queue.get_nowait"),
-    ("gevent.queue", "Queue.get"),
-    ("gevent.queue", "SimpleQueue.get"),
-    ("eventlet.queue", "LightQueue.get"),
     ("socket", "socket.accept"),
 )
 # Locks, of which one that a function takes in a loop and never gives back is a bell.
