@@ -3,7 +3,7 @@ SELECT
     state.session_id AS session_id,
     state.parent_session_id AS parent_session_id,
     state.status AS status,
-    state.cascade_id AS cascade_id,
+    substringUTF8(state.cascade_id, 1, 200) AS cascade_id,
     state.started_at AS started_at,
     toInt64(toUnixTimestamp64Nano(state.last_seen_at) - toUnixTimestamp64Nano(state.started_at)) / 1000000 AS took_ms,
     logs.rows AS rows,
@@ -11,7 +11,7 @@ SELECT
     logs.cost AS cost,
     logs.calls_unpriced AS calls_unpriced,
     logs.errors AS errors,
-    state.error AS error,
+    substringUTF8(state.error, 1, 300) AS error,
     count() OVER () AS sessions
 FROM session_state AS state
 LEFT JOIN

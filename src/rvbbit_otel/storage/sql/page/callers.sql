@@ -29,7 +29,7 @@ FROM
 (
     SELECT
         caller_id,
-        if(known.origin != '', known.origin, origin_of_rows) AS origin,
+        substringUTF8(if(known.origin != '', known.origin, origin_of_rows), 1, 200) AS origin,
         substringUTF8(arrayFirst(each -> each != '', [known.sql_query, known.route, known.job, example]), 1, 300) AS about,
         * EXCEPT (origin_of_rows, example)
     FROM
@@ -37,7 +37,7 @@ FROM
         SELECT
             toString(unified_logs.caller_id) AS caller_id,
             toString(max(caller_origin)) AS origin_of_rows,
-            toString(argMin(name, timestamp)) AS example,
+            substringUTF8(argMin(name, timestamp), 1, 300) AS example,
             min(timestamp) AS first_row,
             max(timestamp) AS last_row,
             count() AS rows,

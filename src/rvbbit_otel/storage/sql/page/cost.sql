@@ -1,6 +1,6 @@
 -- Chargeback: dollars of a time range by caller, origin, cascade, model, day, or a key of the callers' metadata.
 SELECT
-    multiIf(
+    substringUTF8(multiIf(
         {by:String} = 'origin', if(caller_id = '', 'nobody', if(known.origin != '', known.origin, toString(caller_origin))),
         {by:String} = 'cascade', toString(cascade_id),
         {by:String} = 'model', if(provider = '', toString(model), concat(provider, ' / ', model)),
@@ -8,7 +8,7 @@ SELECT
         {by:String} = 'service', toString(service_name),
         {by:String} = 'metadata', if(caller_id = '', 'nobody', JSONExtractString(known.metadata, {key:String})),
         if(caller_id = '', 'nobody', toString(caller_id))
-    ) AS what,
+    ), 1, 300) AS what,
     uniqExactIf(caller_id, caller_id != '') AS callers,
     uniqExact(session_id) AS sessions,
     countIf(usage_counted) AS calls,

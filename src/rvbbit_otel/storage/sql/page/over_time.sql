@@ -26,7 +26,7 @@ WITH
     largest AS (SELECT named FROM series GROUP BY named HAVING sum(amount) > 0 ORDER BY sum(amount) DESC, named LIMIT 7)
 SELECT
     intDiv(toUnixTimestamp(toDateTime(timestamp)), {step:UInt32}) * {step:UInt32} AS bucket,
-    if(named IN (SELECT named FROM largest), named, 'others') AS series,
+    if(named IN (SELECT named FROM largest), substringUTF8(named, 1, 100), 'others') AS series,
     sum(series.amount) AS amount
 FROM series
 WHERE series.amount > 0
