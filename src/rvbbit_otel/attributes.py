@@ -22,6 +22,9 @@ CALLER_CONFLICT: Final = "rvbbit.caller.conflict"
 # Whom a row that is nobody's would be credited to if what was inherited were knowledge.
 CALLER_CANDIDATE: Final = "rvbbit.caller.candidate"
 
+# On the resource of all that one `rvbbit-otel run` with a summary started.
+RUN_ID: Final = "rvbbit.run.id"
+
 KIND: Final = "rvbbit.kind"
 SESSION_PARENT_ID: Final = "rvbbit.session.parent_id"
 SESSION_EVENT: Final = "rvbbit.session.event"

@@ -6,10 +6,15 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import secrets
 import shutil
+import signal
 import socket
+import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
@@ -22,9 +27,11 @@ from opentelemetry.sdk.environment_variables import (
     OTEL_EXPORTER_OTLP_ENDPOINT,
     OTEL_EXPORTER_OTLP_PROTOCOL,
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
+    OTEL_RESOURCE_ATTRIBUTES,
     OTEL_SERVICE_NAME,
 )
 
+from rvbbit_otel.attributes import RUN_ID
 from rvbbit_otel.errors import ConfigurationError
 from rvbbit_otel.instrumentation.runners.toml_file import load_spec
 from rvbbit_otel.sdk.bounded_export import MOST_QUEUED
@@ -38,7 +45,21 @@ BATCH_SIZE: Final = 2048
 # For so long a span waits for a batch, and is lost if its process is killed. The SDK's default is 5,000.
 SCHEDULE_DELAY_MS: Final = 1000
 _LISTENS_SECONDS: Final = 0.5
+_PASSED_ON: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _RESOURCE_SERVICE: Final = re.compile(r"(^|,)\s*service\.name\s*=")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A program that has ended.
+
+    status: its exit status, minus the number of the signal that ended it. run_id: the run's id on the resource of its spans. began: when, in seconds
+    since 1970.
+    """
+
+    status: int
+    run_id: str
+    began: float
 
 
 def launch(command: Sequence[str], endpoint: str | None = None) -> NoReturn:
@@ -47,6 +68,49 @@ def launch(command: Sequence[str], endpoint: str | None = None) -> NoReturn:
     `endpoint` is where OTLP goes, ``http://host:4318`` for HTTP and ``http://host:4317`` for gRPC; None leaves it to the environment. Raises
     ConfigurationError, before anything is started, for a setting that is wrong, a command that is not found, or a missing opentelemetry-distro.
     """
+    executable = _executable(command)
+    environment = environment_for(command, os.environ, endpoint)
+    _warn_if_nothing_listens(environment)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(executable, list(command), environment)
+
+
+def supervise(command: Sequence[str], endpoint: str | None = None) -> Ended:
+    """Run `command`, instrumented, its children too, and wait for its end; signals that are sent to this process are passed on.
+
+    It has this process's terminal and files. Raises ConfigurationError as `launch` does.
+    """
+    executable = _executable(command)
+    environment = environment_for(command, os.environ, endpoint)
+    run_id = secrets.token_hex(8)
+    attributes = [environment.get(OTEL_RESOURCE_ATTRIBUTES, ""), f"{RUN_ID}={run_id}"]
+    environment[OTEL_RESOURCE_ATTRIBUTES] = ",".join(filter(None, attributes))
+    _warn_if_nothing_listens(environment)
+    began = time.time()
+    child: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
+    def pass_on(number: int, frame: object) -> None:
+        if child:
+            child[0].send_signal(number)
+        else:
+            early.append(number)
+
+    # A terminal sends these two to the child as well. A function, since a signal that is ignored would be ignored by the child too.
+    kept = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGQUIT)}
+    kept |= {number: signal.signal(number, pass_on) for number in _PASSED_ON}
+    try:
+        child.append(subprocess.Popen(list(command), executable=executable, env=environment, close_fds=False))
+        for number in early:
+            child[0].send_signal(number)
+        return Ended(child[0].wait(), run_id, began)
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def _executable(command: Sequence[str]) -> str:
     if not command:
         raise ConfigurationError(
             "there is no command to run; write it after --, as in: rvbbit-otel run -- python my_app.py"
@@ -54,13 +118,7 @@ def launch(command: Sequence[str], endpoint: str | None = None) -> NoReturn:
     executable = shutil.which(command[0])
     if executable is None:
         raise ConfigurationError(f"command {command[0]!r} is not found, or is not executable")
-    environment = environment_for(command, os.environ, endpoint)
-    unheard = nothing_listens(environment)
-    if unheard:
-        sys.stderr.write(f"rvbbit-otel run: {unheard}\n")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(executable, list(command), environment)
+    return executable
 
 
 def environment_for(command: Sequence[str], environ: Mapping[str, str], endpoint: str | None = None) -> dict[str, str]:
@@ -109,6 +167,13 @@ def environment_for(command: Sequence[str], environ: Mapping[str, str], endpoint
             environment[name] = value
     environment["PYTHONPATH"] = _python_path(environment.get("PYTHONPATH", ""))
     return environment
+
+
+def _warn_if_nothing_listens(environment: Mapping[str, str]) -> None:
+    unheard = nothing_listens(environment)
+    if unheard:
+        sys.stderr.write(f"rvbbit-otel run: {unheard}\n")
+        sys.stderr.flush()
 
 
 def nothing_listens(environment: Mapping[str, str]) -> str:
