@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-clients test-clients-bounded test-frameworks test-floor test-newest test-frameworks-bounded test-resolve test-web-jobs test-web-jobs-bounded test-page test-pipeline test-runners test-runners-more harden harden-bounded lint model mutation bench bench-smoke dist reports weigh clean site
+.PHONY: demo test test-clients test-clients-bounded test-frameworks test-cluster test-cluster-bounded test-floor test-newest test-frameworks-bounded test-resolve test-web-jobs test-web-jobs-bounded test-page test-pipeline test-runners test-runners-more harden harden-bounded lint model mutation bench bench-smoke dist reports weigh clean site
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -72,6 +72,13 @@ test-pipeline: $(VENV)/.ready  ## the real collector and Jaeger, built from Go m
 	collector/build.sh
 	collector/build-jaeger.sh
 	$(BIN)/python -m pytest tests/pipeline
+
+test-cluster: $(VENV)/.ready  ## engine processes as shards and replicas: a bad week, a step at a time, against one store, as a table (docs/how-to/run-on-a-cluster.md)
+	$(BIN)/python -m tests.cluster --size full
+	$(BIN)/python -m pytest tests/cluster/test_reshard.py
+
+test-cluster-bounded: $(VENV)/.ready  ## the same week with few sessions, in two minutes
+	$(BIN)/python -m pytest tests/cluster
 
 harden: $(VENV)/.ready  ## what docs/reliability.md says, at its figures' sizes, forty minutes; needs Go as test-pipeline does. HARDEN_SEED=N for the same again
 	HARDEN_SIZE=$${HARDEN_SIZE:-full} $(BIN)/python -m pytest -m figure tests/harden tests/integration tests/pipeline

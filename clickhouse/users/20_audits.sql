@@ -1,6 +1,9 @@
--- Audits, reports and people who ask: all of our tables, for reading. What one of them may cost is bounded.
+-- Audits, reports and people who ask: all of our tables, for reading. What one of them may cost is bounded. Of a cluster they read the replica that
+-- inserts go to, so what was acknowledged is in the answer.
 CREATE SETTINGS PROFILE OR REPLACE rvbbit_audits SETTINGS
     distributed_product_mode = 'global',
+    load_balancing = 'in_order',
+    prefer_localhost_replica = 0,
     optimize_skip_unused_shards = 1,
     max_execution_time = 300 CHANGEABLE_IN_READONLY,
     max_memory_usage = 8000000000,

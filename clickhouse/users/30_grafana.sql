@@ -2,6 +2,8 @@
 -- max_execution_time can be changed, since its plugin (clickhouse-go) sets that with each query; nothing else can.
 CREATE SETTINGS PROFILE OR REPLACE rvbbit_grafana SETTINGS
     distributed_product_mode = 'global',
+    load_balancing = 'in_order',
+    prefer_localhost_replica = 0,
     optimize_skip_unused_shards = 1,
     max_execution_time = 60 MIN 0 MAX 300 CHANGEABLE_IN_READONLY,
     max_memory_usage = 4000000000,

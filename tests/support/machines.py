@@ -53,7 +53,9 @@ class Machine:
         )
         keeper = "<zookeeper><implementation>testkeeper</implementation></zookeeper>" if self.keeper else ""
         macros = f"<shard>{self.shard}</shard><replica>{self.title}</replica><cluster>{CLUSTER}</cluster>"
-        configuration = f"<macros>{macros}</macros><remote_servers>{clusters}</remote_servers>{keeper}"
+        # No merge by itself, not even before it can be told so: what is merged is merged on purpose.
+        quiet = "<max_bytes_to_merge_at_max_space_in_pool>1</max_bytes_to_merge_at_max_space_in_pool>"
+        configuration = f"<macros>{macros}</macros><remote_servers>{clusters}</remote_servers><merge_tree>{quiet}</merge_tree>{keeper}"
         self._running = running_engine(self.folder, configuration)
         self.process = self._running.__enter__()
         for database, sql in self.queue:

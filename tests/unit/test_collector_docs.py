@@ -96,6 +96,18 @@ def test_the_landing_tables_are_those_that_the_migrations_make() -> None:
         assert {"otel_traces_in", "otel_logs_in"} <= tables
 
 
+def test_an_insert_that_was_given_up_has_ended_before_it_is_tried_again() -> None:
+    profile = (ROOT / "clickhouse" / "users" / "10_collector.sql").read_text()
+    (limit,) = re.findall(r"max_execution_time = (\d+)", profile)
+    for name in ("config.yaml", "gateway.yaml"):
+        exporter = yaml.safe_load((COLLECTOR / name).read_text())["exporters"]["clickhouse"]
+        given_up, retry = int(exporter["timeout"].removesuffix("s")), exporter["retry_on_failure"]
+        # clickhouse-go sends what is left of the time, and 5 s more, as the server's limit.
+        assert int(limit) == given_up + 5
+        assert given_up + int(retry["initial_interval"].removesuffix("s")) > int(limit)
+        assert retry["randomization_factor"] == 0
+
+
 def test_every_file_of_tests_is_run_by_a_command_that_ci_gives() -> None:
     (listed,) = re.findall(r"^testpaths = \[(.*)\]$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     makefile = (ROOT / "Makefile").read_text()

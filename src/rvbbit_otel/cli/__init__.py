@@ -17,6 +17,7 @@ from rvbbit_otel.cli.money import prices
 from rvbbit_otel.cli.page import page
 from rvbbit_otel.cli.quarantine import quarantine
 from rvbbit_otel.cli.reconcile import reconcile
+from rvbbit_otel.cli.reshard import reshard
 from rvbbit_otel.cli.run import run
 from rvbbit_otel.cli.store import audit, demo, migrate, repair
 from rvbbit_otel.cli.up import up
@@ -43,7 +44,7 @@ def cli() -> None:
 
 _RUN = (up, run, demo, init)
 _LOOK = (show, trace, tail, report, page, audit, watch, prices, reconcile, budgets)
-_CARE = (export, import_, migrate, repair, quarantine, doctor, completion)
+_CARE = (export, import_, migrate, repair, reshard, quarantine, doctor, completion)
 for command in (*_RUN, *_LOOK, *_CARE):
     cli.add_command(command)
 

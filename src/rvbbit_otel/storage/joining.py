@@ -6,15 +6,9 @@ version, and an older query of a view would stand in the others for a moment. ``
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
-from rvbbit_otel.errors import SchemaError
 from rvbbit_otel.storage import landing, nodes
 from rvbbit_otel.storage.cluster import LANDING, LANDING_IN_FRONT, Cluster
 from rvbbit_otel.storage.files import read
-
-_START: Final = re.compile(r"^CREATE (?P<what>TABLE|VIEW|MATERIALIZED VIEW) (?P<name>\S+)")
 
 
 def make_missing(cluster: Cluster) -> list[nodes.Name]:
@@ -48,10 +42,6 @@ def _rank(engine: str) -> int:
 
 def _everywhere(definition: str, cluster: str, *, closed: bool) -> str:
     """A node's definition as a statement for all nodes. A landing table is made closed, since its views are made after it."""
-    start = _START.match(definition)
-    if start is None:
-        raise SchemaError(f"a node has a table that is made by {definition[:80]!r}, which can't be made on others")
-    rest = definition[start.end() :]
     if closed and not nodes.is_closed(definition):
-        rest = rest.replace("(", f"({read('landing/closed.sql').strip()}, ", 1)
-    return f"CREATE {start['what']} IF NOT EXISTS {start['name']} ON CLUSTER `{cluster}`{rest}"
+        definition = definition.replace("(", f"({read('landing/closed.sql').strip()}, ", 1)
+    return nodes.for_all(definition, cluster)

@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from rvbbit_otel.errors import SchemaError
 from rvbbit_otel.storage.cluster import Cluster
 from rvbbit_otel.storage.files import read
 
 # A table by its database and name.
 Name = tuple[str, str]
+_START: Final = re.compile(r"^CREATE (?P<what>TABLE|VIEW|MATERIALIZED VIEW) (?P<name>\S+)")
 _MIGRATE: Final = "rvbbit-otel migrate --cluster"
 
 
@@ -105,6 +108,14 @@ def usual(nodes: Iterable[Node]) -> dict[Name, str]:
 def is_closed(definition: str) -> bool:
     """Whether this is a landing table that refuses every insert."""
     return "`closed` UInt8 MATERIALIZED" in definition
+
+
+def for_all(definition: str, cluster: str) -> str:
+    """What one node has, as a statement that makes it on every node that has not; raises SchemaError for what is no table or view."""
+    start = _START.match(definition)
+    if start is None:
+        raise SchemaError(f"a node has a table that is made by {definition[:80]!r}, which can't be made on others")
+    return f"CREATE {start['what']} IF NOT EXISTS {start['name']} ON CLUSTER `{cluster}`{definition[start.end() :]}"
 
 
 def differences(nodes: list[Node], cluster: Cluster) -> list[Difference]:

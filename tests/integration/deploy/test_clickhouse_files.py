@@ -7,6 +7,7 @@ SETTINGS PROFILE, for which the embedded engine has no place to keep them.
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -47,6 +48,55 @@ def test_no_password_stands_in_a_file_and_each_one_is_handed_over_by_the_script(
     assert len(bound) == text.count("CREATE USER") == 3
     script = (USERS / "apply.sh").read_text()
     assert re.findall(r"--param_(\w+)=\"\$\{RVBBIT_\w+:\?\}\"", script) == bound
+
+
+def test_what_switches_the_engines_own_deduplication_off_is_what_this_version_of_it_listens_to(store: Store) -> None:
+    newer = USERS / "since_26_2" / "10_deduplicate_insert.sql"
+    (statement,) = statements(newer)
+    assert store.engine.query("SELECT formatQuery({sql:String})", {"sql": statement}).rows != [("",)]
+    old = re.findall(r"insert_deduplicate = 0", (USERS / "10_collector.sql").read_text())
+    new = re.findall(r"deduplicate_insert = 'disable'", statement)
+    assert (len(old), len(new)) == (1, 1)
+    store.engine.command(
+        "CREATE TABLE seen (a UInt8) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 100"
+    )
+    # One block twice, as it is sent again after its rows were lost: it has to be there again.
+    stored = []
+    for settings in (old[0], f"{old[0]}, {new[0]}"):
+        store.engine.command("TRUNCATE TABLE seen")
+        for _ in range(2):
+            store.engine.command(f"INSERT INTO seen SETTINGS {settings} VALUES (1)")
+        stored.append(store.one("SELECT count() FROM seen"))
+    assert stored == [1, 2]
+    # The script takes the newer file for servers that know it, and that is what compose runs.
+    script = (USERS / "apply.sh").read_text()
+    assert "since_26_2/*.sql" in script
+    (image,) = set(re.findall(r"clickhouse/clickhouse-server:(\d+\.\d+)", (ROOT / "docker-compose.yml").read_text()))
+    assert [int(part) for part in image.split(".")] >= [26, 2]
+
+
+@pytest.mark.parametrize(
+    ("version", "files"),
+    [("25.10.3.9", []), ("26.1.9.1", []), ("26.2.1.1", ["since"]), ("26.10.1.1", ["since"]), ("27.1.1.1", ["since"])],
+)
+def test_the_script_decides_by_the_servers_version(tmp_path: Path, version: str, files: list[str]) -> None:
+    client = tmp_path / "clickhouse-client"
+    client.write_text(f'#!/bin/bash\ncase "$*" in *version*) echo {version};; *) head -n 1 >>{tmp_path}/seen;; esac\n')
+    client.chmod(0o755)
+    passwords = {f"RVBBIT_{name}_PASSWORD": "x" for name in ("COLLECTOR", "AUDITOR", "GRAFANA")}
+    subprocess.run(
+        ["bash", str(USERS / "apply.sh")], check=True, env={"PATH": f"{tmp_path}:/usr/bin:/bin", **passwords}
+    )
+    seen = (tmp_path / "seen").read_text().splitlines()
+    assert len(seen) == len(list(USERS.glob("*.sql"))) + len(files)
+    assert ["since" for line in seen if "26.2" in line and "only" in line] == files
+
+
+def test_inserts_and_questions_of_a_cluster_go_to_the_same_replica() -> None:
+    for name in ("10_collector.sql", "20_audits.sql", "30_grafana.sql"):
+        text = (USERS / name).read_text()
+        assert "load_balancing = 'in_order'" in text
+        assert "prefer_localhost_replica = 0" in text
 
 
 def test_every_view_that_fills_a_table_has_rights_of_its_own() -> None:

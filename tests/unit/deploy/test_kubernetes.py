@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from xml.etree import ElementTree
 
 import yaml
 from tests.support.files import ROOT, load_yaml
@@ -85,3 +86,12 @@ def test_the_gateways_queue_fits_on_its_disk_and_its_image_is_ours() -> None:
     assert disk > 2 * int(told["RVBBIT_OTEL_QUEUE_BYTES"]) + 3 * fixed
     builder = load_yaml(ROOT / "collector/builder.yaml")["dist"]
     assert (VALUES["command"]["name"], VALUES["image"]["tag"]) == (builder["name"], builder["version"])
+
+
+def test_users_are_kept_where_every_node_has_them_and_nowhere_before_that() -> None:
+    files = KINDS["ClickHouseInstallation"]["spec"]["configuration"]["files"]
+    (directories,) = ElementTree.fromstring(files["config.d/access.xml"]).iter("user_directories")
+    # Added to the image's list, a folder of one node would come first.
+    assert directories.get("replace") == "replace"
+    assert [each.tag for each in directories] == ["users_xml", "replicated"]
+    assert [each.text for each in ElementTree.fromstring(files["config.d/access.xml"]).iter("timezone")] == ["UTC"]

@@ -9,6 +9,7 @@ WITH counted AS
     SELECT *
     FROM calls_told FINAL
     WHERE start >= {since:DateTime} AND counted_in + counted_out + counted_cost > 0
+    LIMIT 1 BY key, call
 )
 SELECT finding, trace_id, name, rows.start AS timestamp, caller_id, session_id, tokens_in, tokens_out, cost
 FROM

@@ -5,5 +5,5 @@ ENGINE = Distributed(
     `{cluster}`,
     `{shard}`,
     otel_traces_in,
-    sipHash64(arrayFirst(name -> name != '', [SpanAttributes['session.id'], SpanAttributes['gen_ai.conversation.id'], SpanAttributes['langfuse.session.id'], SpanAttributes['traceloop.association.properties.session_id'], concat('trace-', TraceId)]))
+    -- include keys/span.sql
 )

@@ -4,5 +4,5 @@ ENGINE = Distributed(
     `{cluster}`,
     `{shard}`,
     otel_logs_in,
-    sipHash64(multiIf(LogAttributes['session.id'] != '', LogAttributes['session.id'], TraceId != '', concat('trace-', TraceId), Body))
+    -- include keys/log_record.sql
 )

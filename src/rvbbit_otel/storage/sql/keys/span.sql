@@ -1,0 +1,1 @@
+sipHash64(arrayFirst(name -> name != '', [SpanAttributes['session.id'], SpanAttributes['gen_ai.conversation.id'], SpanAttributes['langfuse.session.id'], SpanAttributes['traceloop.association.properties.session_id'], concat('trace-', TraceId)]))

@@ -1,0 +1,1 @@
+ALTER TABLE `{database}`.`{table}` ON CLUSTER `{cluster}` ATTACH PARTITION ID '{partition}' FROM `{source}`.`{table}`

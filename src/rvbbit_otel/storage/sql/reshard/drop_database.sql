@@ -1,0 +1,1 @@
+DROP DATABASE IF EXISTS `{database}` ON CLUSTER `{cluster}` SYNC

@@ -1,0 +1,1 @@
+ALTER TABLE `{database}`.`{table}` ON CLUSTER `{cluster}` DROP PARTITION ID '{partition}'

@@ -1,0 +1,2 @@
+-- Spans that were on two shards meet here: only the copies are merged, and only where there are any.
+OPTIMIZE TABLE `{database}`.`{table}` ON CLUSTER `{cluster}` PARTITION ID '{partition}' FINAL

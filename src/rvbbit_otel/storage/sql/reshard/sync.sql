@@ -1,0 +1,1 @@
+SYSTEM SYNC REPLICA ON CLUSTER `{cluster}` `{database}`.`{table}`
