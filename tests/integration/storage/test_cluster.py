@@ -25,7 +25,7 @@ from rvbbit_otel.storage.audits import load_audits
 from rvbbit_otel.storage.client import ClickHouseDatabase, cluster_at
 from rvbbit_otel.storage.cluster import Cluster, on_cluster
 from rvbbit_otel.storage.database import Result
-from rvbbit_otel.storage.files import read, sql_files
+from rvbbit_otel.storage.files import read, sql_files, text_of
 from rvbbit_otel.storage.migration import Migration, head
 from rvbbit_otel.storage.otlp import logs_insert, traces_insert
 from rvbbit_otel.storage.repair import STATEMENTS, repair
@@ -184,7 +184,7 @@ class Nobody:
 def test_every_file_for_the_front_is_parsed_by_the_engine_and_belongs_to_a_migration(store: Store) -> None:
     known = {f"{migration.version:04d}_{migration.name}.sql" for migration in migrations.packaged()}
     for file in sql_files("cluster"):
-        text = str(store.one("SELECT formatQuery({})".format(_literal(file.read_text("utf-8")))))
+        text = str(store.one(f"SELECT formatQuery({_literal(text_of(file))})"))
         assert "ON CLUSTER `{cluster}`" in text
         assert file.name in known or file.name in ("databases.sql", "front_database.sql", "schema_migrations.sql")
 
@@ -194,6 +194,17 @@ def test_every_table_that_keeps_rows_or_is_written_to_from_outside_has_a_name_in
     makes = {head(each.sql).group("name"): each.sql for each in migrations.packaged()}
     keeps = {name for name, sql in makes.items() if re.search(r"^ENGINE = \w*MergeTree$", sql, re.M)}
     assert keeps | {"otel_traces_in", "otel_logs_in"} == in_front
+
+
+def test_every_table_that_keeps_rows_has_a_proof_for_a_reshard_and_a_key_to_be_dealt_by(store: Store) -> None:
+    fronts = [file for file in sql_files("cluster") if file.name[0].isdigit()]
+    assert [file.name for file in fronts if "sipHash64(" not in text_of(file)] == []
+    kept = {file.name[5:-4] for file in fronts if not file.name.endswith("_in.sql")}
+    proofs = {file.name.removesuffix(".sql"): text_of(file) for file in sql_files("reshard/prove")}
+    assert proofs.keys() == kept
+    for sql in proofs.values():
+        columns = store.engine.query(sql).columns
+        assert columns[:3] == ("partition", "rows", "things")
 
 
 def _literal(text: str) -> str:

@@ -10,13 +10,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from tests.integration.storage.test_between_steps import ABSENT, CLOSED
 from tests.support.machines import CLUSTER, FRONT, SHARD, EngineProcessError, Everywhere, Machine, cluster_over
 
+from rvbbit_otel.doctor.store import store
 from rvbbit_otel.storage import landing, migrations
+from rvbbit_otel.storage.client import ClickHouseDatabase
 from rvbbit_otel.storage.cluster import Cluster
+from rvbbit_otel.storage.database import Result
 from rvbbit_otel.storage.joining import make_missing
 from rvbbit_otel.storage.nodes import Difference, Node, Replica, differences, look
 
@@ -95,6 +99,36 @@ def test_a_node_that_joins_later_gets_its_tables_as_the_others_have_them_now(mac
     assert tables_of(second) == wanted
     assert differing(grown) == []
     assert make_missing(grown) == []
+
+
+class Doctored(Everywhere):
+    """The store that doctor is told of."""
+
+    address = "clickhouse.example.com:8123"
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
+        # What goes over the network to the shards has no answer here.
+        asked = any(word in sql for word in ("system.", "schema_migrations", "version()"))
+        return super().query(sql, parameters) if asked and "detached_parts" not in sql else Result((), [])
+
+
+@pytest.mark.parametrize("machines", [False], indirect=True)
+def test_doctor_asks_every_node(machines: list[Machine]) -> None:
+    start(*machines)
+    old, grown = cluster_over(machines[:2]), cluster_over(machines)
+    migrations.apply(old.front, cluster=old)
+
+    def link(cluster: Cluster) -> tuple[str, str, str]:
+        links = store(cast("ClickHouseDatabase", Doctored(machines, FRONT)), cluster)
+        assert [each.name for each in links][:3] == ["store", "schema", "nodes"]
+        return links[2].state, links[2].seen, links[2].remedy
+
+    state, seen, remedy = link(grown)
+    assert (state, remedy) == ("broken", "rvbbit-otel migrate --cluster sim --dry-run")
+    assert seen.startswith("node-2-1 (shard 2, replica 1): it has no rvbbit.caller_facts; node-2-1")
+    assert seen.endswith("; ...")
+    make_missing(grown)
+    assert link(grown) == ("ok", "3 nodes of sim answer, and have the same tables", "")
 
 
 @pytest.mark.parametrize("machines", [False], indirect=True)
