@@ -142,6 +142,18 @@ def test_a_result_that_is_waited_for_in_a_block_of_its_own(span: Spans) -> None:
             thread.join()
 
 
+@program("first", "first")
+def test_a_library_that_waits_for_its_own_answers_in_a_loop_stays_whose_it_is(span: Spans) -> None:
+    library: dict[str, Any] = {"__name__": "httpx._answers"}
+    exec("def look(futures, work):\n    for each in futures:\n        each.result()\n        work('first')", library)
+    with called_by("second"), ThreadPoolExecutor(1) as pool:
+        answers = [pool.submit(str), pool.submit(str)]
+    with called_by("first"):
+        thread = threading.Thread(target=library["look"], args=(answers, span))
+        thread.start()
+    thread.join()
+
+
 # The same for tasks.
 
 Step = Callable[[list["asyncio.Future[str]"], Callable[[str], None]], Coroutine[Any, Any, None]]
