@@ -29,6 +29,7 @@ _OURS: Final[Mapping[Action, tuple[str, ...]]] = {
         "session.previous_id",
         "rvbbit.kind",
         "rvbbit.caller.*",
+        "rvbbit.run.id",
         "rvbbit.session.*",
         "rvbbit.cascade.*",
         "rvbbit.cell.name",

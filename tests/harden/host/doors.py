@@ -183,71 +183,83 @@ ELSEWHERE: Final[dict[str, str]] = {
 }
 _UNREACHED: Final[dict[str, str]] = {
     "runs after something of ours has failed, or where another version of the SDK has other names (`test_renamed.py`)": """
-        telemetry:Counters._note host_signals:from_handler host_signals:_handlers instrumentation.calls:Interception.failed
-        redaction.values:Values._failed redaction.values:without_message redaction.records:_bare encoder:_request.<locals>.lost
-        encoder:_cleaned encoder:quicken.<locals>.<lambda> clean_spans:cleaned_span clean_text:_as_text
-        instrumentation.steps:_Nothing.__enter__ instrumentation.steps:_Nothing.__exit__ instrumentation.steps:_Nothing.saw
-        instrumentation.steps:_Nothing.end processor:CallerSpanProcessor._stamp_in_public
-        instrumentation.spans:Spans._tell_if_there_is_no_sdk telemetry:Once.warn instrumentation.hooks:Hooks._tell_unsupported
-        instrumentation.losses:lost_without redaction.text:marker""",
+        counters:Counters._note host_signals:from_handler host_signals:_handlers
+        instrumentation.wrapping.wrappers:Interception.failed redaction.values:Values._failed redaction.values:without_message
+        redaction.records:_bare sdk.batch_splitting:_request.<locals>.lost sdk.batch_splitting:_cleaned
+        sdk.batch_splitting:quicken.<locals>.<lambda> sdk.clean_spans:cleaned_span clean_text:_as_text
+        instrumentation.wrapping.steps:_Nothing.__enter__ instrumentation.wrapping.steps:_Nothing.__exit__
+        instrumentation.wrapping.steps:_Nothing.saw instrumentation.wrapping.steps:_Nothing.end
+        sdk.span_processor:CallerSpanProcessor._stamp_in_public instrumentation.emit.spans:Spans._tell_if_there_is_no_sdk
+        counters:Once.warn instrumentation.hooks:Hooks._tell_unsupported instrumentation.spec.impact:lost_without
+        redaction.text:marker""",
     "runs in a child that was forked or started: `forks`, `tests/contract/test_processes.py`": """
-        instrumentation.instrumentor:_renew_locks instrumentation.callers:Callers._disown instrumentation.flows:RenewedLock._renew
-        registry:EchoRegistry.__init__.<locals>.after_in_child instrumentation.queries:Queries.renew_locks
-        instrumentation.carry.processes:_context_in_child
+        instrumentation.instrumentor:_renew_locks instrumentation.state.callers:Callers._disown
+        instrumentation.execution:RenewedLock._renew attribution.registry:EchoRegistry.__init__.<locals>.after_in_child
+        instrumentation.state.udf_queries:Queries.renew_locks instrumentation.carry.processes:_context_in_child
         instrumentation.carry.processes:inherited_from""",
     "runs as our modules are loaded": """
-        instrumentation.spec:_fields instrumentation.runners.duckdb:_calls instrumentation.runners.duckdb:_each
-        instrumentation.runners.litellm:_used instrumentation.paths:<lambda>""",
+        instrumentation.spec.model:_fields instrumentation.runners.duckdb:_calls instrumentation.runners.duckdb:_each
+        instrumentation.runners.litellm:_used instrumentation.spec.expressions:<lambda>""",
     "is asked for by a user, the commands or a test, and may raise there": """
-        caller:Caller.metadata scope:current_caller settings:Settings.from_environment instrumentation.instrumentor:report
-        instrumentation.hooks:Hooks.report instrumentation.hooks:is_there registry:EchoRegistry.open propagation:with_caller propagation:with_session
-        work:nobody instrumentation.runners:loaded instrumentation.specfile:spec_as_toml instrumentation.specfile:_kind
-        instrumentation.specfile:_list instrumentation.specfile:_quoted otlp_encoding:encode_spans
-        instrumentation.hooks:Hooks.apply.<locals>.<lambda> settings:_boolean settings:_integer settings:_number""",
+        attribution.caller:Caller.metadata attribution.scope:current_caller settings:Settings.from_environment
+        instrumentation.instrumentor:report instrumentation.hooks:Hooks.report instrumentation.hooks:is_there
+        attribution.registry:EchoRegistry.open attribution.propagation:with_caller attribution.propagation:with_session
+        attribution.work:nobody instrumentation.runners:loaded instrumentation.runners.toml_file:spec_as_toml
+        instrumentation.runners.toml_file:_kind instrumentation.runners.toml_file:_list instrumentation.runners.toml_file:_quoted
+        sdk.otlp_encoder:encode_spans instrumentation.hooks:Hooks.apply.<locals>.<lambda> settings:_boolean settings:_integer
+        settings:_number instrumentation.runners:names attribution.echo_map:EchoMap.clear""",
     "does nothing": """
-        instrumentation.entered:Beginning.begin instrumentation.steps:Interception.saw instrumentation.steps:Interception.end
-        instrumentation.specfile:Readable.read_bytes instrumentation.calls:replacing_wrapper.<locals>.nothing
-        instrumentation.mending:_nothing instrumentation.ledger:_gone instrumentation.ledger:Place.is_left
-        instrumentation.instrumentor:Instrumentation.__init__.<locals>.<lambda> repair:RepairingSpanExporter.__init__.<locals>.<lambda>""",
+        instrumentation.wrapping.entered:Beginning.begin instrumentation.wrapping.steps:Interception.saw
+        instrumentation.wrapping.steps:Interception.end instrumentation.runners.toml_file:Readable.read_bytes
+        instrumentation.wrapping.wrappers:replacing_wrapper.<locals>.nothing instrumentation.handlers.caller_answers:_nothing
+        instrumentation.state.query_ledger:_gone instrumentation.state.query_ledger:Place.is_left
+        instrumentation.instrumentor:Instrumentation.__init__.<locals>.<lambda>
+        sdk.exporter:RepairingSpanExporter.__init__.<locals>.<lambda>""",
     "is for a library or a version that this host has not, inside of the same nets": """
-        scope:_plain scope:_plain.<locals>.close
-        instrumentation.carry.taking:_asked_a_manager instrumentation.carry.taking:Taking.install.<locals>.<lambda>
-        instrumentation.queries:Queries.runs instrumentation.queries:Queries.runs.<locals>.finish instrumentation.queries:_is_reader
-        instrumentation.handlers:_relation.<locals>.<lambda> instrumentation.ledger:Ledger.gives instrumentation.ledger:Ledger.hands_out
-        instrumentation.ledger:Ledger.hands_out.<locals>.dropped instrumentation.ledger:Ledger._unread instrumentation.ledger:Ledger._listen
-        instrumentation.ledger:Ledger.read_in instrumentation.ledger:Ledger.handed_in instrumentation.ledger:Fetch.leave_out""",
+        attribution.scope:_plain attribution.scope:_plain.<locals>.close instrumentation.carry.taking:_asked_a_manager
+        instrumentation.carry.taking:Taking.install.<locals>.<lambda> instrumentation.state.udf_queries:Queries.runs
+        instrumentation.state.udf_queries:Queries.runs.<locals>.finish instrumentation.state.udf_queries:_is_reader
+        instrumentation.handlers.dispatch:_relation.<locals>.<lambda> instrumentation.state.query_ledger:Ledger.gives
+        instrumentation.state.query_ledger:Ledger.hands_out instrumentation.state.query_ledger:Ledger.hands_out.<locals>.dropped
+        instrumentation.state.query_ledger:Ledger._unread instrumentation.state.query_ledger:Ledger._listen
+        instrumentation.state.query_ledger:Ledger.read_in instrumentation.state.query_ledger:Ledger.handed_in
+        instrumentation.state.query_ledger:Fetch.leave_out""",
     "is a case of ours that no scene has, inside of the same nets": """
-        caller:_spoken caller:_shortened work:Work.is_of stamping:Stamper._conflicting instrumentation.callers:Callers.disown
-        instrumentation.callers:_is_only_inherited instrumentation.paths:Arguments.getter.<locals>.<lambda>
-        instrumentation.paths:Arguments.getter.<locals>.by_keyword instrumentation.paths:bind.<locals>.first
-        instrumentation.paths:_bind_one.<locals>.total instrumentation.paths:_bind_one.<locals>.<lambda>
-        instrumentation.queries:_nobody instrumentation.queries:_without_session instrumentation.databases:Database.may_be
-        instrumentation.databases:Database.macros instrumentation.statements:leaves_nothing instrumentation.statements:makes_macros
-        instrumentation.ledger:Slot.slots instrumentation.ledger:caller_of_query instrumentation.ledger:Slot.has_no_more
-        instrumentation.sessions:Sessions.cascade_of
-        instrumentation.sessions:_Claim.is_of_another instrumentation.usage:UsageReader._refuse instrumentation.usage:_written
-        instrumentation.streams:kept.<locals>.<lambda> instrumentation.rows:_in_a_run instrumentation.telling:Telling.told_inside
-        instrumentation.telling:Telling.calls_from ending:Patience.is_silent ending:hold_less.<locals>.<lambda>
-        redaction.records:Redactor.resource.<locals>.<lambda> redaction.records:Redactor.scope.<locals>.<lambda>
-        redaction.text:without_queries.<locals>.<lambda> redaction.text:without_query redaction.values:Values._value
-        redaction.values:Values._url redaction.values:Values._scan_json redaction.values:Values._member redaction.values:_is_empty
-        repair:RepairingSpanExporter._set_by_hand redaction.text:without_path_queries redaction.text:frames
-        redaction.text:looks_like_sql repair:_is_copy work:Work.runs_here sdk_parts:_as_known telemetry:count
-        instrumentation.callers:Callers.left_behind instrumentation.carry.owners:Owners._first.<locals>.<lambda>
-        instrumentation.carry.owners:Owners.take_back instrumentation.carry.meetings:Meetings._arrives
-        instrumentation.carry.meetings:Meetings._met instrumentation.carry.taking:_is_sent_later
-        instrumentation.carry.bells:_calls instrumentation.carry.bells:_codes instrumentation.carry.bells:_found
-        instrumentation.carry.bells:never_gives_back instrumentation.carry.threads:let_go instrumentation.carry.wakeups:_behind
-        instrumentation.carry.wakeups:_first instrumentation.carry.wakeups:_suspended
+        attribution.caller:_spoken attribution.caller:_shortened attribution.work:Work.is_of
+        attribution.stamping:Stamper._conflicting instrumentation.state.callers:Callers.disown
+        instrumentation.state.callers:_is_only_inherited instrumentation.spec.expressions:Arguments.getter.<locals>.<lambda>
+        instrumentation.spec.expressions:Arguments.getter.<locals>.by_keyword instrumentation.spec.expressions:bind.<locals>.first
+        instrumentation.spec.expressions:_bind_one.<locals>.total instrumentation.spec.expressions:_bind_one.<locals>.<lambda>
+        instrumentation.state.udf_queries:_nobody instrumentation.state.udf_queries:_without_session
+        instrumentation.state.databases:Database.may_be instrumentation.state.databases:Database.macros
+        instrumentation.state.statements:leaves_nothing instrumentation.state.statements:makes_macros
+        instrumentation.state.query_ledger:Slot.slots instrumentation.state.query_ledger:caller_of_query
+        instrumentation.state.query_ledger:Slot.has_no_more instrumentation.state.sessions:Sessions.cascade_of
+        instrumentation.state.sessions:_Claim.is_of_another instrumentation.emit.usage:UsageReader._refuse
+        instrumentation.emit.usage:_written instrumentation.wrapping.streams:kept.<locals>.<lambda>
+        instrumentation.handlers.spans:_in_a_run instrumentation.handlers.call_tellers:Telling.told_inside
+        instrumentation.handlers.call_tellers:Telling.calls_from sdk.bounded_export:Patience.is_silent
+        sdk.bounded_export:hold_less.<locals>.<lambda> redaction.records:Redactor.resource.<locals>.<lambda>
+        redaction.records:Redactor.scope.<locals>.<lambda> redaction.text:without_queries.<locals>.<lambda>
+        redaction.text:without_query redaction.values:Values._value redaction.values:Values._url
+        redaction.values:Values._scan_json redaction.values:Values._member redaction.values:_is_empty
+        sdk.exporter:RepairingSpanExporter._set_by_hand redaction.text:without_path_queries redaction.text:frames
+        redaction.text:looks_like_sql sdk.exporter:_is_copy attribution.work:Work.runs_here sdk.private_parts:_as_known
+        counters:count instrumentation.state.callers:Callers.left_behind
+        instrumentation.carry.owners:Owners._first.<locals>.<lambda> instrumentation.carry.owners:Owners.take_back
+        instrumentation.carry.meetings:Meetings._arrives instrumentation.carry.meetings:Meetings._met
+        instrumentation.carry.taking:_is_sent_later instrumentation.carry.bells:_calls instrumentation.carry.bells:_codes
+        instrumentation.carry.bells:_found instrumentation.carry.bells:never_gives_back instrumentation.carry.threads:let_go
+        instrumentation.carry.wakeups:_behind instrumentation.carry.wakeups:_first instrumentation.carry.wakeups:_suspended
         instrumentation.carry.threads:Threads._finalize instrumentation.carry.threads:Threads._finalize.<locals>.call
-        instrumentation.ledger:Ledger._is_open instrumentation.ledger:Ledger.open_in instrumentation.ledger:_copied
-        instrumentation.queries:Queries._context_for instrumentation.queries:Queries._may_be
-        instrumentation.queries:Queries._tidy instrumentation.spans:_suppressing""",
+        instrumentation.state.query_ledger:Ledger._is_open instrumentation.state.query_ledger:Ledger.open_in
+        instrumentation.state.query_ledger:_copied instrumentation.state.udf_queries:Queries._context_for
+        instrumentation.state.udf_queries:Queries._may_be instrumentation.state.udf_queries:Queries._tidy
+        instrumentation.emit.spans:_suppressing""",
     "is for a library that this host has not: `make test-frameworks`, `make test-web-jobs`": """
         instrumentation.carry.processes:Processes._in_process_of_anyio
         instrumentation.carry.processes:Processes._in_process_of_anyio.<locals>.run
-        instrumentation.carry.event_loops:EventLoops.install.<locals>.<lambda>
-        instrumentation.carry.wrapping:Wrapping.after_made
+        instrumentation.carry.event_loops:EventLoops.install.<locals>.<lambda> instrumentation.carry.wrapping:Wrapping.after_made
         instrumentation.carry.taking:_sent_into instrumentation.runners.llama_index:_answered
         instrumentation.web.streaming:AsyncParts.__init__ instrumentation.named:Named.__call__
         instrumentation.named:Named.__init__""",
@@ -256,11 +268,9 @@ _UNREACHED: Final[dict[str, str]] = {
         instrumentation.jobs.apscheduler:Apscheduler3._around.<locals>.run
         instrumentation.jobs.apscheduler:Apscheduler3._around_coroutine
         instrumentation.jobs.apscheduler:Apscheduler3._around_coroutine.<locals>.run
-        instrumentation.jobs.apscheduler:Apscheduler3._submit
-        instrumentation.jobs.apscheduler:Apscheduler3._wrap_executors
+        instrumentation.jobs.apscheduler:Apscheduler3._submit instrumentation.jobs.apscheduler:Apscheduler3._wrap_executors
         instrumentation.jobs.apscheduler:Apscheduler4._job_added instrumentation.jobs.apscheduler:Apscheduler4._run
-        instrumentation.jobs.apscheduler:Apscheduler4._run.<locals>.run
-        instrumentation.jobs.apscheduler:Apscheduler4._say
+        instrumentation.jobs.apscheduler:Apscheduler4._run.<locals>.run instrumentation.jobs.apscheduler:Apscheduler4._say
         instrumentation.jobs.apscheduler:Apscheduler4._schedule_added instrumentation.jobs.apscheduler:_error_of
         instrumentation.jobs.apscheduler:_is_once instrumentation.jobs.apscheduler:_known_as
         instrumentation.jobs.celery:Celery._ends instrumentation.jobs.celery:Celery._listen
@@ -268,15 +278,14 @@ _UNREACHED: Final[dict[str, str]] = {
         instrumentation.jobs.celery:Celery._traced.<locals>.trace_task instrumentation.jobs.celery:_error_of
         instrumentation.jobs.celery:_known_as instrumentation.jobs.messages:Messages._seal
         instrumentation.jobs.messages:Messages.read instrumentation.jobs.messages:Messages.written
-        instrumentation.jobs.messages:Said.caller instrumentation.jobs.rq:Rq._enqueued
-        instrumentation.jobs.rq:Rq._hand_over instrumentation.jobs.rq:Rq._perform
-        instrumentation.jobs.rq:Rq._performed instrumentation.jobs.rq:Rq.install.<locals>.<lambda>
-        instrumentation.jobs.rq:_known_as instrumentation.jobs.running:Running.__enter__
-        instrumentation.jobs.running:Running.__exit__ instrumentation.jobs.running:Running.__init__
-        instrumentation.jobs.running:Running._opened instrumentation.jobs.running:Running.ends_by
-        instrumentation.jobs.running:_weaken instrumentation.jobs.running:around
-        instrumentation.jobs.tools:Tools.flush instrumentation.jobs.tools:Tools.running
-        instrumentation.jobs.tools:Tools.said_here instrumentation.jobs.tools:Tools.serve.<locals>.call""",
+        instrumentation.jobs.messages:Said.caller instrumentation.jobs.rq:Rq._enqueued instrumentation.jobs.rq:Rq._hand_over
+        instrumentation.jobs.rq:Rq._perform instrumentation.jobs.rq:Rq._performed
+        instrumentation.jobs.rq:Rq.install.<locals>.<lambda> instrumentation.jobs.rq:_known_as
+        instrumentation.jobs.running:Running.__enter__ instrumentation.jobs.running:Running.__exit__
+        instrumentation.jobs.running:Running.__init__ instrumentation.jobs.running:Running._opened
+        instrumentation.jobs.running:Running.ends_by instrumentation.jobs.running:_weaken instrumentation.jobs.running:around
+        instrumentation.jobs.tools:Tools.flush instrumentation.jobs.tools:Tools.running instrumentation.jobs.tools:Tools.said_here
+        instrumentation.jobs.tools:Tools.serve.<locals>.call""",
 }
 # On threads of DuckDB's own, which not every life of this host has.
 BY_CHANCE: Final = frozenset({f"{_I}.state.udf_queries:Queries._call_attached"})

@@ -20,6 +20,13 @@ from tests.harden.host import life  # noqa: E402
 from tests.harden.host.scenes import SCENES  # noqa: E402
 
 # What is imported late, or by some hosts only: before the forks.
+import rvbbit_otel.instrumentation.instrumentor  # noqa: E402
+import rvbbit_otel.instrumentation.runners.toml_file  # noqa: E402
+import rvbbit_otel.instrumentation.web  # noqa: E402
+import rvbbit_otel.redaction.logs  # noqa: E402
+import rvbbit_otel.sdk.log_fields  # noqa: E402
+import rvbbit_otel.sdk.log_record_processor  # noqa: E402
+import rvbbit_otel.sdk.otlp_encoder  # noqa: E402, F401
 
 # So many scenes of those that reach a place.
 _SCENES: Final = 2
