@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from opentelemetry.trace import SpanContext
 
-from rvbbit_otel.attributes import CALLER_CONFLICT, CALLER_ID, CALLER_ORIGIN, CALLER_SOURCE, SESSION_ID
+from rvbbit_otel.attributes import CALLER_CONFLICT, CALLER_ID, CALLER_ORIGIN, CALLER_SOURCE, CASCADE_ID, SESSION_ID
 from rvbbit_otel.attribution.caller import Caller, SessionId
 
 
@@ -47,4 +47,6 @@ class Echo:
             }
             if self.conflict is not None and self.conflict != self.caller.id:
                 stamp[CALLER_CONFLICT] = self.conflict
+            if self.cascade_id is not None:
+                stamp[CASCADE_ID] = self.cascade_id
         object.__setattr__(self, "stamp", stamp)

@@ -14,7 +14,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context, get_current
 from opentelemetry.util.types import AnyValue
 
-from rvbbit_otel.attributes import CALLER_CONFLICT, CALLER_ID, CALLER_SOURCE, SESSION_ID
+from rvbbit_otel.attributes import CALLER_CONFLICT, CALLER_ID, CALLER_SOURCE, CASCADE_ID, SESSION_ID
 from rvbbit_otel.attribution.caller import parse_session_id, valid_caller_id
 from rvbbit_otel.attribution.echo import Echo
 from rvbbit_otel.attribution.propagation import copied_from, foreign_caller_id, foreign_session_id
@@ -32,8 +32,8 @@ OWN_SLOT: Final = "rvbbit_own"
 RUN_SLOT: Final = "rvbbit_run"
 # ... and that a span named a caller which can't be one.
 DISOWNED_SLOT: Final = "rvbbit_disowned"
-# The attributes of the longest stamp: its session, caller, source and origin, and one of conflict and candidate.
-MOST_ENTRIES: Final = 5
+# The attributes of the longest stamp: its session, cascade, caller, source and origin, and one of conflict and candidate.
+MOST_ENTRIES: Final = 6
 # Shared by all that nobody claims, so it is never changed.
 UNCLAIMED: Final[Mapping[str, str]] = {CALLER_SOURCE: "none"}
 
@@ -115,16 +115,16 @@ class Stamper:
         if CALLER_ID in attributes:
             explicit = self._valid(attributes[CALLER_ID])
             if explicit is None:
-                return self._with_session(UNCLAIMED, stated, session_id)
+                return self._with_session(UNCLAIMED, stated, session_id, echo)
             stamp = by_hand(explicit)
             rival = echo.caller.id if echo is not None and echo.caller is not None else around
             if rival is not None and rival != explicit:
                 stamp = self._conflicting(stamp, rival)
-            return self._with_session(stamp, stated, session_id)
+            return self._with_session(stamp, stated, session_id, echo)
         if echo is not None and echo.caller is not None:
             return echo.stamp if around is None or around == echo.caller.id else self._conflicting(echo.stamp, around)
         if echo is not None and echo.unclaimed:
-            return self._with_session(UNCLAIMED, stated, session_id)
+            return self._with_session(UNCLAIMED, stated, session_id, echo)
         if (
             isinstance(stated, str)
             and echo is None
@@ -134,10 +134,10 @@ class Stamper:
             self._counters.add("forgotten.session")
             return self._with_session(UNCLAIMED, stated, session_id)
         if ambient is not None:
-            return self._with_session(_by_baggage(ambient), stated, session_id)
+            return self._with_session(_by_baggage(ambient), stated, session_id, echo)
         if work is None:
-            return self._with_session(UNCLAIMED, stated, session_id)
-        return work.stamp if stated is None else self._with_session(work.stamp, stated, session_id)
+            return self._with_session(UNCLAIMED, stated, session_id, echo)
+        return work.stamp if stated is None else self._with_session(work.stamp, stated, session_id, echo)
 
     def _session(
         self, context: Context, work: Work | None, stated: object, ambient: str | None
@@ -174,8 +174,12 @@ class Stamper:
         caller = work.caller
         return stamp if caller is None or caller.id == echo.caller.id else self._conflicting(stamp, caller.id)
 
-    def _with_session(self, stamp: Mapping[str, str], stated: object, session_id: object) -> Mapping[str, str]:
-        """The stamp with the session that was found, or with the one that was named, so that it can be restored."""
+    def _with_session(
+        self, stamp: Mapping[str, str], stated: object, session_id: object, echo: Echo | None = None
+    ) -> Mapping[str, str]:
+        """The stamp with the session that was found, or with the one that was named, so that it can be restored; and with its cascade."""
+        if echo is not None and echo.cascade_id is not None:
+            stamp = {**stamp, CASCADE_ID: echo.cascade_id}
         if stated is None:
             return {**stamp, SESSION_ID: session_id} if isinstance(session_id, str) else stamp
         if isinstance(stated, str):
@@ -217,6 +221,11 @@ def _parent_session(context: Context) -> str | None:
     attributes = getattr(trace.get_current_span(context), "attributes", None)
     session_id = attributes.get(SESSION_ID) if attributes else None
     return session_id if isinstance(session_id, str) else None
+
+
+def own_cascade(stamp: Mapping[str, str]) -> Mapping[str, str]:
+    """The stamp for what names its cascade itself: one that runs in another's session is not that one."""
+    return {key: value for key, value in stamp.items() if key != CASCADE_ID}
 
 
 @lru_cache(maxsize=1024)  # The same few callers' spans; what is handed out is never changed.

@@ -6,10 +6,10 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, SESSION_ID
+from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, CASCADE_ID, SESSION_ID
 from rvbbit_otel.attribution.propagation import copied_from
 from rvbbit_otel.attribution.registry import EchoRegistry
-from rvbbit_otel.attribution.stamping import Stamper
+from rvbbit_otel.attribution.stamping import Stamper, own_cascade
 from rvbbit_otel.clean_text import clean, clean_attributes
 from rvbbit_otel.counters import Counters
 
@@ -41,6 +41,8 @@ class CallerLogRecordProcessor(LogRecordProcessor):
             if stamp[CALLER_SOURCE] == "none" and CALLER_ID in attributes:
                 not_ours = {CALLER_ID, *copied_from(record.context, attributes)}
                 attributes = {key: value for key, value in attributes.items() if key not in not_ours}
+            if CASCADE_ID in attributes:
+                stamp = own_cascade(stamp)
             if isinstance(attributes, BoundedAttributes) and (room is None or len(attributes) + len(stamp) <= room):
                 for key, value in stamp.items():
                     attributes[key] = value

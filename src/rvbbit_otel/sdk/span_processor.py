@@ -9,11 +9,11 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.util.types import AnyValue
 
-from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, SESSION_ID, SOURCES
+from rvbbit_otel.attributes import CALLER_ID, CALLER_SOURCE, CASCADE_ID, SESSION_ID, SOURCES
 from rvbbit_otel.attribution import stated
 from rvbbit_otel.attribution.propagation import copied_from
 from rvbbit_otel.attribution.registry import EchoRegistry
-from rvbbit_otel.attribution.stamping import DISOWNED_SLOT, MOST_ENTRIES, RUN_SLOT, STAMP_SLOT, Stamper
+from rvbbit_otel.attribution.stamping import DISOWNED_SLOT, MOST_ENTRIES, RUN_SLOT, STAMP_SLOT, Stamper, own_cascade
 from rvbbit_otel.counters import Counters
 from rvbbit_otel.sdk.private_parts import KNOWN_ATTRIBUTES, KNOWN_LIST
 
@@ -21,7 +21,8 @@ from rvbbit_otel.sdk.private_parts import KNOWN_ATTRIBUTES, KNOWN_LIST
 class CallerSpanProcessor(SpanProcessor):
     """Stamps each span with its caller and the source of that knowledge.
 
-    Writes ``rvbbit.caller.id``, ``rvbbit.caller.source``, ``rvbbit.caller.origin`` and, where the span did not name it, ``session.id``.
+    Writes ``rvbbit.caller.id``, ``rvbbit.caller.source``, ``rvbbit.caller.origin`` and, where the span did not name them, ``session.id``
+    and ``rvbbit.cascade.id``.
     Nothing that goes wrong in here reaches the host: it is counted and logged once, and the span stays unstamped.
     """
 
@@ -51,6 +52,8 @@ class CallerSpanProcessor(SpanProcessor):
             source = stamp[CALLER_SOURCE]
             if source == "none":
                 self._note_nobodys(attributes, CALLER_ID in entries, entries, stamp, parent_context)
+            if CASCADE_ID in entries:
+                stamp = own_cascade(stamp)
             attributes.rvbbit_stamp = stamp  # STAMP_SLOT
             entries.update(stamp)
             self._counters.add(_COUNTER_OF[source])
@@ -69,6 +72,8 @@ class CallerSpanProcessor(SpanProcessor):
         stamp = self._stamper.stamp(given, parent_context)
         if stamp[CALLER_SOURCE] == "none":
             self._note_nobodys(attributes, CALLER_ID in given, entries, stamp, parent_context)
+        if CASCADE_ID in given:
+            stamp = own_cascade(stamp)
         # The span's own mapping survives into the exported span, its entries may not: past the SDK's limit the oldest are dropped.
         setattr(attributes, STAMP_SLOT, stamp)
         span.set_attributes(stamp)
@@ -97,6 +102,8 @@ class CallerSpanProcessor(SpanProcessor):
         """Where the SDK keeps attributes elsewhere: slower, and nothing is mended at the export."""
         try:
             stamp = self._stamper.stamp(span.attributes or {}, parent_context)
+            if CASCADE_ID in (span.attributes or {}):
+                stamp = own_cascade(stamp)
             span.set_attributes(stamp)
             self._counters.add(_COUNTER_OF[stamp[CALLER_SOURCE]])
         except Exception as error:  # noqa: BLE001 - as above

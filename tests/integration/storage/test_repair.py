@@ -382,3 +382,28 @@ def test_a_straggler_that_can_not_be_known_yet_is_mended_once_it_can(store: Stor
     assert (repair(store.engine).rows, repair(store.engine).left) == (0, 1)
     store.send(traces(end))
     assert (repair(store.engine).rows, repair(store.engine).left) == (1, 0)
+
+
+def test_rows_that_name_no_cascade_get_that_of_their_session_where_it_is_one(store: Store) -> None:
+    store.send(
+        traces(
+            row(1, "s1", "a", rvbbit__cascade__id="c1"),
+            row(2, "s1", "a"),
+            row(3, "s1", "b"),  # Another caller's run of the same id: nothing says which cascade that was.
+            row(4, "s2", "a", rvbbit__cascade__id="c1"),
+            row(5, "s2", "a", rvbbit__cascade__id="c2"),
+            row(6, "s2", "a"),  # Of which of the two?
+            row(7, "s3", "a"),
+        )
+    )
+    for _ in range(2):
+        repair(store.engine)
+        assert store.rows("SELECT session_id, caller_id, cascade_id FROM unified_logs ORDER BY span_id") == [
+            ("s1", "a", "c1"),
+            ("s1", "a", "c1"),
+            ("s1", "b", ""),
+            ("s2", "a", "c1"),
+            ("s2", "a", "c2"),
+            ("s2", "a", ""),
+            ("s3", "a", ""),
+        ]

@@ -75,7 +75,7 @@ def test_a_log_row_is_stored_whole(store: Store) -> None:
             "told_tokens_out": 3,
             "told_cost": 0.25,
             "duration_ms": 12.5,
-            "status": "unset",
+            "status": "ok",
             "error": "",
             "content": "Apple",
             "metadata": '{"a": 1}',

@@ -439,3 +439,22 @@ def test_the_longest_stamp_takes_no_more_than_the_sdk_s_limit_has_room_for() -> 
     first, second = setup.attributes()
     assert first == {**stamp, **{f"key.{number}": number for number in range(5)}}
     assert second == {**stamp, **{f"key.{number}": number for number in range(1, 6)}}
+
+
+def test_each_span_in_a_session_names_its_cascade_and_one_that_names_another_keeps_it(setup: Setup) -> None:
+    setup.registry.open(SessionId("s1"), FOX, cascade_id="brand")
+    setup.registry.open_run(SessionId("s2"), None, cascade_id="lost", unclaimed=True)
+    with attached(with_session(Context(), SessionId("s1"))):
+        setup.tracer.start_span("GET /").end()
+        setup.tracer.start_span("cascade sub", attributes={"rvbbit.cascade.id": "sub"}).end()
+        setup.tracer.start_span("by hand", attributes={"rvbbit.caller.id": "sql-owl"}).end()
+    setup.tracer.start_span("nobody's", attributes={"session.id": "s2"}).end()
+    assert [
+        (span.name, (span.attributes or {}).get("rvbbit.cascade.id"), (span.attributes or {}).get("rvbbit.caller.id"))
+        for span in setup.exporter.get_finished_spans()
+    ] == [
+        ("GET /", "brand", "sql-fox"),
+        ("cascade sub", "sub", "sql-fox"),
+        ("by hand", "brand", "sql-owl"),
+        ("nobody's", "lost", None),
+    ]

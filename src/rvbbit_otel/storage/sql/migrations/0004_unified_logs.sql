@@ -1,8 +1,9 @@
 -- One row a span that names a session: who triggered it, what it was, what it cost. Column names follow RVBBIT's.
+-- call_ms: the duration of the row that counts for its call. The row in which only a call's price comes, later, has that call's duration again.
 -- Types, codecs and the key are by what they weigh (ADR 60): rows of a second lie by trace, so that its callers do too.
 CREATE TABLE IF NOT EXISTS unified_logs
 (
-    timestamp DateTime64(9) CODEC(T64, ZSTD(1)),
+    timestamp DateTime64(9, 'UTC') CODEC(T64, ZSTD(1)),
     session_id LowCardinality(String) CODEC(ZSTD(1)),
     trace_id LowCardinality(String) CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(3)),
@@ -14,6 +15,7 @@ CREATE TABLE IF NOT EXISTS unified_logs
     name LowCardinality(String) CODEC(ZSTD(1)),
     cascade_id LowCardinality(String) CODEC(ZSTD(1)),
     cell_name LowCardinality(String) CODEC(ZSTD(1)),
+    tool_name LowCardinality(String) CODEC(ZSTD(1)),
     take_index Nullable(Int32) CODEC(ZSTD(1)),
     model LowCardinality(String) CODEC(ZSTD(1)),
     provider LowCardinality(String) CODEC(ZSTD(1)),
@@ -44,6 +46,7 @@ CREATE TABLE IF NOT EXISTS unified_logs
     caller_candidate LowCardinality(String) CODEC(ZSTD(1)),
     claim Enum8('open' = 0, 'none' = 1, 'nobody' = 2, 'inherited' = 3, 'stated' = 4, 'session' = 5) CODEC(ZSTD(1)),
     service_name LowCardinality(String) CODEC(ZSTD(1)),
+    call_ms Decimal(18, 6) ALIAS if(usage_counted AND node_type != 'usage', duration_ms, toDecimal64(0, 6)),
     INDEX idx_caller_id caller_id TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_session_id session_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX idx_trace_id trace_id TYPE bloom_filter(0.01) GRANULARITY 1

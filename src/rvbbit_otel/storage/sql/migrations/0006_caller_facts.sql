@@ -5,8 +5,10 @@ CREATE TABLE IF NOT EXISTS caller_facts
     caller_origin SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
     caller_metadata SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
     caller_digest SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
-    first_time SimpleAggregateFunction(min, DateTime64(9)) CODEC(ZSTD(1)),
-    last_time SimpleAggregateFunction(max, DateTime64(9)) CODEC(ZSTD(1))
+    query_text SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
+    user_id SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
+    first_time SimpleAggregateFunction(min, DateTime64(9, 'UTC')) CODEC(ZSTD(1)),
+    last_time SimpleAggregateFunction(max, DateTime64(9, 'UTC')) CODEC(ZSTD(1))
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toStartOfMonth(last_time)

@@ -8,7 +8,7 @@ SELECT
     argMax(tupleElement(last_status, 2), tupleElement(last_status, 1)) AS status,
     min(first_time) AS started_at,
     max(last_time) AS last_seen_at,
-    if(max(last_event) % 2 = 1, fromUnixTimestamp64Nano(toInt64(intDiv(max(last_event), 2))), NULL) AS ended_at,
+    if(max(last_event) % 2 = 1, fromUnixTimestamp64Nano(toInt64(intDiv(max(last_event), 2)), 'UTC'), NULL) AS ended_at,
     max(parent) AS parent_session_id,
     max(cascade) AS cascade_id,
     argMax(tupleElement(last_error, 2), tupleElement(last_error, 1)) AS error

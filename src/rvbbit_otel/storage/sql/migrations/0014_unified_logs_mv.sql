@@ -13,6 +13,11 @@ SELECT
     SpanName AS name,
     cascade_id,
     SpanAttributes['rvbbit.cell.name'] AS cell_name,
+    -- Langfuse, OpenLLMetry and MLflow name the span by its tool; the conventions put the operation before it.
+    if(kind = 'tool', arrayFirst(word -> word != '', [
+        SpanAttributes['gen_ai.tool.name'], SpanAttributes['tool.name'], SpanAttributes['traceloop.entity.name'], SpanAttributes['ai.toolCall.name'],
+        if(startsWith(SpanName, 'execute_tool '), substring(SpanName, 14), toString(SpanName))
+    ]), '') AS tool_name,
     toInt32OrNull(SpanAttributes['rvbbit.take.index']) AS take_index,
     model,
     provider,
@@ -32,7 +37,12 @@ SELECT
     told_out AS told_tokens_out,
     toDecimal64(spans_in.told_cost, 0) * toDecimal64('0.000000000001', 12) AS told_cost,
     duration_ms,
-    if(session_status != '', session_status, lower(StatusCode)) AS status,
+    -- Of a row itself: a failed one that tells of its session's begin has not begun it well.
+    multiIf(
+        StatusCode = 'Error' AND session_status IN ('', 'running', 'completed'), 'error',
+        session_status != '', session_status,
+        'ok'
+    ) AS status,
     error,
     SpanAttributes['rvbbit.log.content'] AS content,
     SpanAttributes['rvbbit.log.metadata'] AS metadata,
