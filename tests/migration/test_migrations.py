@@ -54,7 +54,7 @@ def test_a_migration_that_was_interrupted_is_applied_again(empty_store: Store) -
     with pytest.raises(StoreError, match="power cut"):
         migrations.apply(Interrupted())  # type: ignore[arg-type]
     assert [step.version for step in migrations.apply(empty_store.engine)] == [
-        step.version for step in migrations.packaged()[9:]
+        step.version for step in migrations.packaged() if step.version >= 10
     ]
 
 

@@ -56,6 +56,7 @@ def test_a_log_row_is_stored_whole(store: Store) -> None:
             "name": "log",
             "cascade_id": "extract_brand",
             "cell_name": "extract",
+            "tool_name": "",
             "take_index": 1,
             "model": "stub/brand-1",
             "provider": "",

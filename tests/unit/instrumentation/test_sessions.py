@@ -75,6 +75,7 @@ def test_a_session_leaves_its_start_its_cascade_and_its_rows_in_one_trace_under_
         {
             **stamp,
             "rvbbit.kind": "log",
+            "rvbbit.cascade.id": "toy",
             "rvbbit.log.role": "user",
             "rvbbit.log.node_type": "input",
             "rvbbit.cell.name": "cell-1",

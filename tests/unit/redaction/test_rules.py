@@ -23,7 +23,7 @@ READ_BY_SQL = sorted(
     }
 )
 # What SQL shows and adds nothing up by.
-SHOWN = {"rvbbit.caller.metadata", "rvbbit.cascade.input", "rvbbit.log.content", "rvbbit.log.metadata"}
+SHOWN = {"db.query.text", "rvbbit.caller.metadata", "rvbbit.cascade.input", "rvbbit.log.content", "rvbbit.log.metadata"}
 
 
 def test_a_pattern_stands_in_the_table_once_in_lower_case_and_has_a_key() -> None:

@@ -6,6 +6,6 @@
 -- parameter: since DateTime = 1970-01-01 00:00:00
 SELECT signal, reason, left_out_of, sum(count) AS count, max(rejected_at) AS last_at, any(sample) AS sample
 FROM rejected_spans
-WHERE rejected_at >= {since:DateTime}
+WHERE rejected_at >= {since:DateTime} AND reason != 'erased'
 GROUP BY signal, reason, left_out_of
 ORDER BY count DESC, signal, reason

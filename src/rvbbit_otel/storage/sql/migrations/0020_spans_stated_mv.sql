@@ -64,7 +64,7 @@ FROM
             stated_source = 'inherited', 'inherited',
             'stated'
         ) AS claim,
-        SpanAttributes['rvbbit.session.parent_id'] AS parent_session_id,
+        if(gone[5], 'erased', SpanAttributes['rvbbit.session.parent_id']) AS parent_session_id,
         SpanAttributes['rvbbit.session.event'] AS session_event,
         multiIf(
             stated_status != '', stated_status,
@@ -115,17 +115,19 @@ FROM
     FROM
     (
         SELECT
-            *,
-            -- OpenTelemetry's name (OpenInference's and Logfire's too), that of the GenAI conventions, Langfuse's, OpenLLMetry's.
-            multiIf(
-                mapContains(SpanAttributes, 'session.id'), SpanAttributes['session.id'],
-                SpanAttributes['gen_ai.conversation.id'] != '', SpanAttributes['gen_ai.conversation.id'],
-                SpanAttributes['langfuse.session.id'] != '', SpanAttributes['langfuse.session.id'],
-                SpanAttributes['traceloop.association.properties.session_id']
-            ) AS stated_session,
+            * REPLACE (
+                if(has([gone[3], gone[4], gone[5]], 1), mapApply(
+                    (name, value) -> (name, if(
+                        name = 'rvbbit.caller.conflict' AND gone[3] OR name = 'rvbbit.caller.candidate' AND gone[4]
+                            OR name = 'rvbbit.session.parent_id' AND gone[5],
+                        'erased', value
+                    )),
+                    SpanAttributes
+                ), SpanAttributes) AS SpanAttributes
+            ),
             SpanAttributes['rvbbit.caller.id'] AS stated_caller,
             SpanAttributes['rvbbit.caller.source'] AS stated_source,
-            SpanAttributes['rvbbit.caller.candidate'] AS stated_candidate,
+            if(gone[4], 'erased', SpanAttributes['rvbbit.caller.candidate']) AS stated_candidate,
             SpanAttributes['rvbbit.kind'] AS stated_kind,
             SpanAttributes['rvbbit.session.status'] AS stated_status,
             toFloat64OrNull(SpanAttributes['rvbbit.duration_ms']) AS stated_duration,
@@ -136,7 +138,7 @@ FROM
             -- Whole nanoseconds, of three years at most.
             toInt64(ifNull(if(abs(stated_duration) <= 1e11, round(stated_duration * 1e6), NULL), duration)) AS took,
             arrayFirst(message -> message != '', arrayMap(attributes -> attributes['exception.message'], `Events.Attributes`)) AS exception,
-            multiIf(length(TraceId) != 32, 'trace_id', length(SpanId) != 16, 'span_id', out_of_time, 'time', '') AS reject,
+            multiIf(gone[1] OR gone[2], 'erased', length(TraceId) != 32, 'trace_id', length(SpanId) != 16, 'span_id', out_of_time, 'time', '') AS reject,
             if(reject = '' AND (stated_session != '' OR mapContains(SpanAttributes, 'session.id'))
                 AND (stated_session = '' OR lengthUTF8(stated_session) > 256 OR match(stated_session, '[\\x{00}-\\x{1f}\\x{7f}-\\x{9f}]')),
                 'session_id', '') AS session_fault,
@@ -226,6 +228,19 @@ FROM
                 (
                     SELECT
                         *,
+                        -- OpenTelemetry's name (OpenInference's and Logfire's too), that of the GenAI conventions, Langfuse's, OpenLLMetry's.
+                        multiIf(
+                            mapContains(SpanAttributes, 'session.id'), SpanAttributes['session.id'],
+                            SpanAttributes['gen_ai.conversation.id'] != '', SpanAttributes['gen_ai.conversation.id'],
+                            SpanAttributes['langfuse.session.id'] != '', SpanAttributes['langfuse.session.id'],
+                            SpanAttributes['traceloop.association.properties.session_id']
+                        ) AS stated_session,
+                        -- Which of its ids were erased: its caller's, its session's; of others that lost, were its candidate, are its parent.
+                        arrayMap(id -> id IN (SELECT hash FROM erased), [
+                            sipHash64('caller', SpanAttributes['rvbbit.caller.id']), sipHash64('session', stated_session),
+                            sipHash64('caller', SpanAttributes['rvbbit.caller.conflict']), sipHash64('caller', SpanAttributes['rvbbit.caller.candidate']),
+                            sipHash64('session', SpanAttributes['rvbbit.session.parent_id'])
+                        ]) AS gone,
                         -- What is said of a call to a model, by the names in use: one look at each key; all that follows looks at what was found, mostly nothing.
                         mapFilter((name, value) -> name IN (
                             'gen_ai.operation.name', 'gen_ai.provider.name', 'gen_ai.request.model', 'gen_ai.response.model', 'gen_ai.response.id', 'gen_ai.tool.name',

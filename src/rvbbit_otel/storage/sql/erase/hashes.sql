@@ -1,0 +1,1 @@
+SELECT sipHash64({kind:String}, {id:String})

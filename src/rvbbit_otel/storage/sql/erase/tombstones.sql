@@ -1,0 +1,1 @@
+INSERT INTO erased (hash) SELECT arrayJoin({hashes:Array(UInt64)})
