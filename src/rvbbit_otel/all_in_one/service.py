@@ -96,7 +96,7 @@ def run(
                 "sql.not_stopped", StoreError("a question goes on in the engine after its end, beside those that run")
             )
 
-        sql = ClickHouseHttp(engine, budget, options, ingest, pricing.look, gave_up)
+        sql = ClickHouseHttp(engine, budget, options, ingest, counters, pricing.look, gave_up)
         opened.callback(sql.close)
         apps = {
             "otlp_http": make_app(door, budget, options.max_body, parts),

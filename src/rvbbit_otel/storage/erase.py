@@ -56,7 +56,9 @@ def look(database: Database, subjects: Sequence[Subject]) -> Erasure:
     for part in _parts(_hashes(database, whole)):
         for table, done, rows in database.query(read("erase/count.sql"), {"hashes": part}).rows:
             counts[str(table), str(done)] = counts.get((str(table), str(done)), 0) + int(str(rows))
-    return Erasure(tuple(whole), tuple((table, done, rows) for (table, done), rows in counts.items()))
+    return Erasure(
+        tuple(whole), tuple((table, done, rows) for (table, done), rows in sorted(counts.items(), key=_order))
+    )
 
 
 def erase(database: Database, subjects: Sequence[Subject], cluster: Cluster | None = None) -> Erasure:
@@ -71,6 +73,11 @@ def erase(database: Database, subjects: Sequence[Subject], cluster: Cluster | No
         else:
             database.command(statement)
     return found
+
+
+def _order(count: tuple[tuple[str, str], int]) -> tuple[str, str]:
+    (table, done), _ = count
+    return done, table
 
 
 def _with_sessions(database: Database, subjects: Sequence[Subject]) -> list[Subject]:

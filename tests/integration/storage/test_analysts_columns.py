@@ -101,7 +101,9 @@ def test_a_caller_has_its_user_and_its_query_whole_and_by_its_shape(store: Store
     long = "SELECT " + ", ".join(f"'{number}'" for number in range(2000))
     store.send(
         traces(
-            caller_span(1, "a", db__query__text=long, user__id="ann", rvbbit__caller__metadata='{"sql_query": "SELECT"}'),
+            caller_span(
+                1, "a", db__query__text=long, user__id="ann", rvbbit__caller__metadata='{"sql_query": "SELECT"}'
+            ),
             caller_span(2, "b", rvbbit__caller__metadata='{"sql_query": "SELECT 1 WHERE a = 2", "user": "bob"}'),
             caller_span(3, "c", rvbbit__caller__metadata='{"sql_query": "SELECT 7 WHERE a = 99", "user_id": "cy"}'),
             caller_span(4, "d", rvbbit__caller__metadata="no json"),
@@ -163,7 +165,9 @@ def test_a_tree_of_sessions_costs_what_all_of_its_rows_cost_each_once(store: Sto
 
 
 def test_a_chain_of_sessions_longer_than_a_tree_may_be_deep_loses_no_dollar(store: Store) -> None:
-    store.send(traces(*(run(number, f"s{number:03}", "a", f"s{number - 1:03}" if number else "") for number in range(620))))
+    store.send(
+        traces(*(run(number, f"s{number:03}", "a", f"s{number - 1:03}" if number else "") for number in range(620)))
+    )
     assert store.rows(
         "SELECT root_session_id, count(), sum(cost) FROM session_trees GROUP BY root_session_id HAVING count() > 1 ORDER BY root_session_id"
     ) == [("s000", 501, 501)]

@@ -20,7 +20,11 @@ TRACE = (77).to_bytes(16, "big")
 
 
 def root(number: int, caller: str, metadata: str = "{}", trace: bytes | None = None) -> SpanRecord:
-    attributes: dict[str, Value] = {"rvbbit.kind": "caller", "rvbbit.caller.id": caller, "rvbbit.caller.metadata": metadata}
+    attributes: dict[str, Value] = {
+        "rvbbit.kind": "caller",
+        "rvbbit.caller.id": caller,
+        "rvbbit.caller.metadata": metadata,
+    }
     return SpanRecord(number, attributes, f"caller {caller}", trace=trace)
 
 
@@ -35,11 +39,19 @@ SPANS = (
     SpanRecord(8, row(8, "s-own", SECRET).attributes, trace=TRACE),
     SpanRecord(9, row(9, "s-other", OTHER).attributes, trace=TRACE),
     root(10, OTHER, '{"user": "bob"}'),
-    SpanRecord(11, {"rvbbit.caller.id": SECRET, "session.id": "s-own"}, f"caller {SECRET}", at=time.time_ns() - 400 * 86_400 * 10**9),
+    SpanRecord(
+        11,
+        {"rvbbit.caller.id": SECRET, "session.id": "s-own"},
+        f"caller {SECRET}",
+        at=time.time_ns() - 400 * 86_400 * 10**9,
+    ),
 )
 RECORDS = (
     ("mine", {"rvbbit.caller.id": SECRET, "session.id": "s-own"}),
-    (f"begun for {SECRET}, and {SECRET}. But not {SECRET}-too", {"rvbbit.caller.id": OTHER, "rvbbit.caller.conflict": SECRET}),
+    (
+        f"begun for {SECRET}, and {SECRET}. But not {SECRET}-too",
+        {"rvbbit.caller.id": OTHER, "rvbbit.caller.conflict": SECRET},
+    ),
 )
 TABLES = (
     "otel_traces",
@@ -73,11 +85,11 @@ def test_what_an_erasure_would_change_is_told_and_nothing_is_changed(filled: Sto
     found = look(filled.engine, [GONE])
     assert found.subjects == (GONE, Subject("session", "s-own"))
     assert found.rows == (
-        ("unified_logs", "erased", 4),
-        ("otel_traces", "erased", 5),
-        ("otel_logs", "erased", 1),
-        ("session_facts", "erased", 4),
         ("caller_facts", "erased", 1),
+        ("otel_logs", "erased", 1),
+        ("otel_traces", "erased", 5),
+        ("session_facts", "erased", 4),
+        ("unified_logs", "erased", 4),
         ("unified_logs", "name taken out", 3),
     )
     assert everything(filled) == before
@@ -85,12 +97,17 @@ def test_what_an_erasure_would_change_is_told_and_nothing_is_changed(filled: Sto
 
 def test_a_caller_leaves_every_table_and_others_keep_all_of_theirs(filled: Store) -> None:
     filled.engine.command("INSERT INTO stragglers_found SELECT 1, {caller:String}", {"caller": SECRET})
-    mine = filled.rows(f"SELECT span_id, cost, tokens_in FROM unified_logs WHERE caller_id = '{OTHER}' ORDER BY span_id")
+    mine = filled.rows(
+        f"SELECT span_id, cost, tokens_in FROM unified_logs WHERE caller_id = '{OTHER}' ORDER BY span_id"
+    )
     erase(filled.engine, [GONE])
     # As a word of its own: another id may begin with it.
     assert everything(filled).replace(f"{SECRET}-too", "").count(SECRET) == 0
     assert everything(filled).count("s-own") == 0
-    assert filled.rows(f"SELECT span_id, cost, tokens_in FROM unified_logs WHERE caller_id = '{OTHER}' ORDER BY span_id") == mine
+    assert (
+        filled.rows(f"SELECT span_id, cost, tokens_in FROM unified_logs WHERE caller_id = '{OTHER}' ORDER BY span_id")
+        == mine
+    )
     assert filled.rows(
         "SELECT span_id, session_id, caller_id, caller_conflict, caller_candidate, parent_session_id FROM unified_logs ORDER BY span_id"
     ) == [
@@ -104,7 +121,12 @@ def test_a_caller_leaves_every_table_and_others_keep_all_of_theirs(filled: Store
     ]
     assert filled.rows("SELECT caller_id, metadata FROM callers") == [(OTHER, '{"user": "bob"}')]
     assert filled.rows("SELECT reason, sample FROM rejected_spans") == [("time", "erased")]
-    assert filled.rows("SELECT DISTINCT TraceId FROM otel_traces_trace_id_ts WHERE TraceId NOT IN (SELECT TraceId FROM otel_traces)") == []
+    assert (
+        filled.rows(
+            "SELECT DISTINCT TraceId FROM otel_traces_trace_id_ts WHERE TraceId NOT IN (SELECT TraceId FROM otel_traces)"
+        )
+        == []
+    )
     assert filled.one("SELECT uniqExact(call) FROM calls_told") == 2
     assert run_audit(filled.engine, find_audit("erased-data-present")).rows == []
     for rule in ("totals-differ", "rows-missing", "sessions-missing-from-a-table", "caller-differs-between-tables"):
@@ -113,7 +135,9 @@ def test_a_caller_leaves_every_table_and_others_keep_all_of_theirs(filled: Store
 
 def test_what_is_sent_again_stays_out_and_says_so_without_a_name(filled: Store) -> None:
     erase(filled.engine, [GONE])
-    after = {table: filled.whole(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES if table != "rejected_spans"}
+    after = {
+        table: filled.whole(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES if table != "rejected_spans"
+    }
     filled.send(traces(*SPANS))
     filled.send(*(traces(span) for span in SPANS))
     filled.send_logs(logs(RECORDS, at=NOW, trace=TRACE))
@@ -149,9 +173,7 @@ def test_a_session_leaves_by_its_id_whoever_its_callers_are(filled: Store) -> No
 
 
 def test_the_audit_finds_what_is_left_of_an_erasure_that_was_cut_off(filled: Store) -> None:
-    filled.engine.command(
-        "INSERT INTO erased (hash) SELECT sipHash64('caller', {caller:String})", {"caller": SECRET}
-    )
+    filled.engine.command("INSERT INTO erased (hash) SELECT sipHash64('caller', {caller:String})", {"caller": SECRET})
     found = run_audit(filled.engine, find_audit("erased-data-present"))
     assert found.rows == [
         ("caller_facts", 1),

@@ -16,19 +16,38 @@ from rvbbit_otel.storage.client import ClickHouseDatabase
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "questions.md"
 QUESTIONS = {
-    int(number): sql.strip() for number, sql in re.findall(r"^## (\d+)\..*?^```sql\n(.*?)^```", PAGE.read_text(), re.M | re.S)
+    int(number): sql.strip()
+    for number, sql in re.findall(r"^## (\d+)\..*?^```sql\n(.*?)^```", PAGE.read_text(), re.M | re.S)
 }
 DAY, MS = 86_400 * 10**9, 1_000_000
 # Noon, so that no row slips into the next day.
 NOON = NOW // DAY * DAY - DAY // 2
 
 
-def span(number: int, session: str, caller: str, name: str, took: int, at: int = NOON, error: str | None = None, /, **more: Value) -> SpanRecord:
-    return SpanRecord(number, row(number, session, caller, **more).attributes, name, at + number * 1000 * MS, took * MS, error=error)
+def span(
+    number: int,
+    session: str,
+    caller: str,
+    name: str,
+    took: int,
+    at: int = NOON,
+    error: str | None = None,
+    /,
+    **more: Value,
+) -> SpanRecord:
+    return SpanRecord(
+        number, row(number, session, caller, **more).attributes, name, at + number * 1000 * MS, took * MS, error=error
+    )
 
 
-def call(number: int, session: str, caller: str, cost: float | None, took: int, at: int = NOON, /, **more: Value) -> SpanRecord:
-    usage: dict[str, Value] = {"gen_ai__usage__input_tokens": 100, "gen_ai__usage__output_tokens": 10, "gen_ai__operation__name": "chat"}
+def call(
+    number: int, session: str, caller: str, cost: float | None, took: int, at: int = NOON, /, **more: Value
+) -> SpanRecord:
+    usage: dict[str, Value] = {
+        "gen_ai__usage__input_tokens": 100,
+        "gen_ai__usage__output_tokens": 10,
+        "gen_ai__operation__name": "chat",
+    }
     stated: dict[str, Value] = {} if cost is None else {"gen_ai__usage__cost": cost}
     return span(number, session, caller, "chat", took, at, **{"gen_ai__request__model": "m", **usage, **stated, **more})
 
@@ -50,7 +69,16 @@ ROWS = (
     span(10, "s1", "a", "cascade c1", 900, rvbbit__kind="cascade", rvbbit__cascade__id="c1"),
     call(11, "s1", "a", 0.5, 100, rvbbit__cascade__id="c1", gen_ai__usage__cache_read__input_tokens=40),
     call(12, "s1", "a", 0.25, 300, NOON - DAY, rvbbit__cascade__id="c1"),
-    span(13, "s2", "a", "cascade c2", 10, rvbbit__kind="cascade", rvbbit__cascade__id="c2", rvbbit__session__parent_id="s1"),
+    span(
+        13,
+        "s2",
+        "a",
+        "cascade c2",
+        10,
+        rvbbit__kind="cascade",
+        rvbbit__cascade__id="c2",
+        rvbbit__session__parent_id="s1",
+    ),
     call(14, "s2", "a", 1.0, 200, gen_ai__request__model="n", rvbbit__cascade__id="c2"),
     call(15, "s3", "b", None, 50, gen_ai__request__model="o", gen_ai__provider__name="p"),
     span(16, "s3", "b", "execute_tool search", 70, NOON, "timeout", rvbbit__kind="tool", gen_ai__tool__name="search"),

@@ -22,6 +22,7 @@ from rvbbit_otel.all_in_one.answering.questions import Question, Questions
 from rvbbit_otel.all_in_one.answering.replies import SERVER, answered, failed, nothing
 from rvbbit_otel.all_in_one.answering.sessions import Sessions
 from rvbbit_otel.all_in_one.answering.sql_request import SqlRequest, query_id_of, read_request
+from rvbbit_otel.all_in_one.endpoints.own_statements import OwnStatements, own_statement
 from rvbbit_otel.all_in_one.engine.engine import Engine
 from rvbbit_otel.all_in_one.engine.error import EngineError
 from rvbbit_otel.all_in_one.engine.reader import Cost, Reader
@@ -34,16 +35,12 @@ from rvbbit_otel.all_in_one.statements.inserts import is_insert, read_insert
 from rvbbit_otel.all_in_one.statements.query_settings import check_change, is_on, settings_of
 from rvbbit_otel.all_in_one.statements.tree import format_named
 from rvbbit_otel.all_in_one.statements.typed_data import check_types
+from rvbbit_otel.counters import Counters
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
-from rvbbit_otel.storage.prices import PUT, REPRICE
-from rvbbit_otel.storage.quarantine import DROP, RETRY
-from rvbbit_otel.storage.repair import STATEMENTS as REPAIRS
 
 _KILLED = "SELECT {status:String} AS kill_status, {id:String} AS query_id, 'default' AS user, {query:String} AS query WHERE {found:UInt8}"
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _DATABASES = frozenset({"default", "system", "information_schema", "INFORMATION_SCHEMA"})
-# The statements of `repair` and `prices`, word for word: what else changes rows is refused.
-_OURS = {statement.encode(): statement for statement in (*REPAIRS, PUT, *REPRICE, RETRY, DROP)}
 # Whether a question waits for what was acknowledged before it. ClickHouse's setting of this name asks for that of its replicas; there it is 0 unless
 # it is set, here 1.
 WAIT = "select_sequential_consistency"
@@ -63,6 +60,7 @@ class ClickHouseHttp:
         budget: bodies.Budget,
         options: Options,
         ingest: Ingest,
+        counters: Counters,
         after: Callable[[], None] = lambda: None,
         gave_up: Callable[[], None] = lambda: None,
     ) -> None:
@@ -72,6 +70,7 @@ class ClickHouseHttp:
         nothing.
         """
         self._after = after
+        self._own = OwnStatements(engine, ingest, counters)
         self._ingest = ingest
         self._budget = budget
         self._engine = engine
@@ -121,9 +120,9 @@ class ClickHouseHttp:
             return failed(error, headers, asked)
 
     async def _run(self, request: Request, asked: SqlRequest, headers: dict[str, str]) -> Reply:
-        if asked.writes and (ours := _OURS.get(asked.text.strip())):
+        if asked.writes and (ours := own_statement(asked.text)):
             await self._catch_up(asked.given, Question(asked.query_id, ours))
-            await self._in(self._repairs, self._run_ours, ours, asked.parameters)
+            await self._in(self._repairs, self._own.run, ours, asked.parameters)
             return nothing(headers)
         if is_insert(asked.text):
             _only_if_it_writes(asked)
@@ -146,15 +145,6 @@ class ClickHouseHttp:
             _only_if_it_writes(asked)
             return await self._kill(asked, command, headers)
         return await self._question(request, asked, query, headers)
-
-    def _run_ours(self, statement: str, parameters: Mapping[str, str]) -> None:
-        names = parameters.get("names", "").split(",")
-        if statement == RETRY:
-            self._ingest.retry(names)
-        elif statement == DROP:
-            self._ingest.quarantine.remove(names)
-        else:
-            self._engine.repair(statement, parameters)
 
     async def _catch_up(self, settings: Mapping[str, object], question: Question) -> None:
         """Wait until all that was acknowledged before is rows, unless the question wants what there is now."""

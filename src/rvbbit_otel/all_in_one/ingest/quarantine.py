@@ -126,6 +126,15 @@ class Quarantine:
             self._changed(self.all())
         return len(gone)
 
+    def replace(self, kept: Kept, request: Request) -> None:
+        """Keep another body under the same name. Raises OSError."""
+        with self._lock:
+            if self._kept.get(kept.name) is not kept:
+                return  # It is stored, or removed, meanwhile.
+            kept.size, kept.checksum = len(request.body), zlib.crc32(request.body)
+        _write(self._folder / f"{kept.name}{_SUFFIX}", kept, request.body)
+        self._changed(self.all())
+
     def retry(self, names: Iterable[str]) -> int:
         """Make requests due, whatever the reason. How many there are."""
         wanted = set(names)

@@ -122,6 +122,11 @@ class Journal:
                 entry.segment.waiting -= 1
                 self._waiting_bytes -= entry.size
 
+    def turn(self) -> None:
+        """Go on in a new segment, so that the last one leaves when all of it is settled."""
+        with self._lock:
+            self._current = None
+
     def checkpoint(self) -> None:
         """Remove what is settled, once its rows are on the disk themselves. Takes time. Raises OSError."""
         with self._lock:
