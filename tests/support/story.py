@@ -114,6 +114,8 @@ def tell(store: Store) -> None:
     store.engine.command(
         "ALTER TABLE unified_logs UPDATE caller_id = 'sql-zebra' WHERE session_id = 'session-2' SETTINGS mutations_sync = 2"
     )
+    # An erasure that was cut off.
+    store.engine.command("INSERT INTO erased (hash) SELECT sipHash64('caller', 'sql-zebra')")
 
 
 def _records() -> bytes:

@@ -29,6 +29,7 @@ class Options:
     readers: queries from outside that run at once.
     send_seconds: how long a client may take for a piece of its answer.
     insert_memory: bytes that the engine may take to store one group of spans, or one INSERT.
+    keep_days: for how many days rows are kept; None for as long as the store does already.
     own_prices: prices of the user's, before those of genai-prices.
     """
 
@@ -52,6 +53,7 @@ class Options:
     readers: int = 4
     send_seconds: int = 20
     insert_memory: int = 1024 * MIB
+    keep_days: int | None = None
     own_prices: tuple[OwnPrice, ...] = ()
 
     def __post_init__(self) -> None:

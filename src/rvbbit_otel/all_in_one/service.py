@@ -36,6 +36,7 @@ from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.page import LazyPage, SqlListener, beside
 from rvbbit_otel.counters import Counters
 from rvbbit_otel.errors import StoreError
+from rvbbit_otel.storage.keeping import keep
 from rvbbit_otel.storage.migrations import apply
 
 # Seconds for requests that were accepted to be stored and answered after a signal to stop.
@@ -59,6 +60,8 @@ def run(
         tell(f"engine open in {options.data}")
         applied = apply(engine)
         tell(f"schema ready, {len(applied)} migrations applied")
+        if options.keep_days is not None and (changed := keep(engine, options.keep_days)):
+            tell(f"{len(changed)} tables keep their rows for {options.keep_days} days from now on")
         parts = PartCheck(engine, tell)
         opened.callback(parts.close)
         counters = Counters()

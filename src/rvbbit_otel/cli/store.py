@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rvbbit_otel.cli import options, window
+from rvbbit_otel.cli import days, options, window
 from rvbbit_otel.cli.budgets import budgets_file, checked, over_budgets, refuse_beside_name, state_file
 from rvbbit_otel.cli.completion import audit_names
 from rvbbit_otel.cli.output import print_json, print_table, records, say, tell
@@ -134,21 +134,24 @@ def audit(
 
 @click.command(epilog="Example: rvbbit-otel migrate --dsn https://admin:secret@clickhouse.example.com/rvbbit")
 @click.option("--dry-run", is_flag=True, help="Only say what would be applied.")
+@days.keep
 @options.cluster
 @options.dsn
 @options.as_json
-def migrate(dry_run: bool, cluster: str | None, dsn: str, as_json: bool) -> None:
+def migrate(dry_run: bool, keep: int | None, cluster: str | None, dsn: str, as_json: bool) -> None:
     """Bring a ClickHouse server's schema up to date. The embedded store does this by itself when it starts.
 
     Of a cluster every node is asked what it has: what one lacks, since it joined later or a statement failed there, is made; what differs is said.
     Exit status 0: done, and every node has the same; 1: nodes differ; 2: could not run.
     """
     from rvbbit_otel.storage.client import ClickHouseDatabase, cluster_at
+    from rvbbit_otel.storage.keeping import keep as keep_rows
     from rvbbit_otel.storage.migrations import apply, pending
 
     database = ClickHouseDatabase(dsn)
     place = cluster_at(cluster, dsn, database) if cluster else None
     steps = pending(database) if dry_run else apply(database, cluster=place)
+    changed = keep_rows(database, keep, place) if keep is not None and not dry_run else []
     if as_json:
         print_json([{"version": step.version, "name": step.name, "applied": not dry_run} for step in steps])
     else:
@@ -156,6 +159,8 @@ def migrate(dry_run: bool, cluster: str | None, dsn: str, as_json: bool) -> None
             say(f"{'pending' if dry_run else 'applied'} {step.version:04} {step.name}")
         if not steps:
             say("up to date")
+        if changed:
+            say(f"{len(changed)} tables keep their rows for {keep} days from now on: {', '.join(changed)}")
     if place:
         _settle(place, dry_run)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from rvbbit_otel.cli import days
 from rvbbit_otel.cli.arguments import wipe
 from rvbbit_otel.errors import ConfigurationError
 
@@ -71,6 +72,7 @@ from rvbbit_otel.errors import ConfigurationError
     metavar="MIB",
     help="What may be acknowledged and not stored yet; above it senders are asked to come again.",
 )
+@days.keep
 def up(
     data: Path,
     host: str,
@@ -84,6 +86,7 @@ def up(
     prices: Path | None,
     journal_sync: str,
     journal_size: int,
+    keep: int | None,
 ) -> None:
     """Serve the embedded store: OTLP in by gRPC and HTTP, ClickHouse's HTTP protocol out.
 
@@ -107,6 +110,7 @@ def up(
             token=secret,
             journal_sync=Sync(journal_sync),
             max_journal=journal_size * MIB,
+            keep_days=keep,
             own_prices=tuple(read_prices(prices)) if prices else (),
         )
     )

@@ -104,6 +104,6 @@ def _shards(cluster: Cluster | None) -> Iterator[str]:
     if cluster is None:
         yield ""
         return
-    shards = cluster.front.query(read("cluster/shards.sql"), {"cluster": cluster.name}).rows
+    shards = cluster.front.query(read("erase/shards.sql"), {"cluster": cluster.name}).rows
     for (number,) in shards:
         yield f" SETTINGS insert_shard_id = {int(str(number))}"

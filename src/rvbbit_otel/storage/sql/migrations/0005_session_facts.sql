@@ -33,4 +33,4 @@ PARTITION BY toStartOfMonth(last_time)
 PRIMARY KEY session_id
 ORDER BY (session_id, trace_hash, part)
 TTL toDateTime(last_time) + INTERVAL 365 DAY
-SETTINGS index_granularity = 128, min_bytes_for_full_part_storage = 10485760, min_compress_block_size = 8192, string_serialization_version = 'single_stream', ttl_only_drop_parts = 1
+SETTINGS index_granularity = 128, min_bytes_for_full_part_storage = 10485760, min_compress_block_size = 8192, string_serialization_version = 'single_stream'

@@ -14,4 +14,4 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toStartOfMonth(last_time)
 ORDER BY caller_id
 TTL toDateTime(last_time) + INTERVAL 365 DAY
-SETTINGS index_granularity = 8192, min_bytes_for_full_part_storage = 10485760, ttl_only_drop_parts = 1
+SETTINGS index_granularity = 8192, min_bytes_for_full_part_storage = 10485760

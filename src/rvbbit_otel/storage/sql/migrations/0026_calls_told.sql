@@ -25,4 +25,4 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toMonday(start)
 ORDER BY (key, call)
 TTL toDateTime(start) + INTERVAL 35 DAY
-SETTINGS index_granularity = 256, min_bytes_for_full_part_storage = 10485760, ttl_only_drop_parts = 1
+SETTINGS index_granularity = 256, min_bytes_for_full_part_storage = 10485760

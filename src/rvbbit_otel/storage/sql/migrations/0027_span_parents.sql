@@ -10,4 +10,4 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toMonday(day)
 ORDER BY (trace_hash, span)
 TTL day + INTERVAL 8 DAY
-SETTINGS index_granularity = 1024, min_bytes_for_full_part_storage = 10485760, ttl_only_drop_parts = 1
+SETTINGS index_granularity = 1024, min_bytes_for_full_part_storage = 10485760

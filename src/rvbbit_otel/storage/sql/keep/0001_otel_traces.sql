@@ -1,0 +1,3 @@
+ALTER TABLE otel_traces
+MODIFY TTL toDateTime(Timestamp) + toIntervalDay({days:UInt32})
+SETTINGS mutations_sync = 2, materialize_ttl_after_modify = 1
