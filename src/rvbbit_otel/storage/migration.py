@@ -38,6 +38,7 @@ def head(sql: str) -> re.Match[str]:
         start = next((line for line in sql.splitlines() if line and not line.startswith("--")), "nothing")
         raise SchemaError(
             f"a cluster can't take the statement that begins with {start[:80]!r}: storage/migration.py knows CREATE TABLE, VIEW and"
-            " MATERIALIZED VIEW IF NOT EXISTS, CREATE OR REPLACE TABLE or VIEW, ALTER TABLE, TRUNCATE TABLE, and DROP TABLE or VIEW IF EXISTS, one a file"
+            " MATERIALIZED VIEW IF NOT EXISTS, CREATE OR REPLACE TABLE or VIEW, ALTER TABLE, TRUNCATE TABLE,"
+            " and DROP TABLE or VIEW IF EXISTS, one a file"
         )
     return found[0]
