@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grafana.panels import METRICS, STORE, TABLE, StoreQuery, audit_sql, sql
-from rvbbit_otel.storage.audits import SINCE, Audit, load_audits
+from rvbbit_otel.storage.audits import SINCE, UNTIL, Audit, load_audits
 
 # Seconds that a rule looks back. The rules that look at all there is ignore it.
 _WINDOW = 900
@@ -66,7 +66,7 @@ def _group(name: str, interval: str, members: list[dict[str, object]]) -> dict[s
 def _of_audit(audit: Audit) -> dict[str, object]:
     query = f"SELECT count() AS findings FROM ({audit_sql(audit, audit.hourly)})"
     # One with a patience of its own has waited by then.
-    patient = any(parameter.name != SINCE for parameter in audit.parameters)
+    patient = any(parameter.name not in (SINCE, UNTIL) for parameter in audit.parameters)
     return _rule(audit.name, audit.title, query, "gt", 0, "1h" if audit.hourly and not patient else "0s", audit.finding)
 
 

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.common import BigValueGraphMode, LegendDisplayMode, LegendPlacement, StackingMode
 from grafana_foundation_sdk.models.dashboard import DataSourceRef, DynamicConfigValue, Panel
 
-from rvbbit_otel.storage.audits import SINCE, Audit
+from rvbbit_otel.storage.audits import SINCE, UNTIL, Audit
 
 STORE = DataSourceRef(type_val="grafana-clickhouse-datasource", uid="rvbbit-clickhouse")
 METRICS = DataSourceRef(type_val="prometheus", uid="rvbbit-prometheus")
@@ -64,6 +64,8 @@ def audit_sql(audit: Audit, whole: bool = False) -> str:
         value = parameter.default
         if parameter.name == SINCE:
             value = f"toDateTime({quoted(parameter.default)})" if whole else "$__fromTime"
+        elif parameter.name == UNTIL:
+            value = f"toDateTime({quoted(parameter.default)})" if whole else "$__toTime"
         text = text.replace(f"{{{parameter.name}:{parameter.type}}}", value)
     return text
 

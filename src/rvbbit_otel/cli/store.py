@@ -56,6 +56,12 @@ def demo(clients: int, rows: int, as_json: bool) -> None:
     metavar="TIME",
     help="Look at the last seconds, minutes, hours or days only: 90s, 30m, 24h, 7d.",
 )
+@click.option(
+    "--until",
+    callback=window.since,
+    metavar="MOMENT",
+    help="Look at what was seen before then only, in UTC; with --since: a day, an hour.",
+)
 @click.option("--list", "as_list", is_flag=True, help="List every audit, its parameters and what it is for.")
 @budgets_file
 @state_file
@@ -66,6 +72,7 @@ def audit(
     parameters: tuple[str, ...],
     since: window.Window | None,
     last: window.Window | None,
+    until: window.Window | None,
     as_list: bool,
     budgets: Path | None,
     state: Path | None,
@@ -78,7 +85,7 @@ def audit(
     or there are no rows in the store, or in the time that is asked for, so that there is nothing to hold, or damaged parts or requests in
     quarantine, so that rows are missing.
     """
-    from rvbbit_otel.storage.audits import OUT_OF_SIGHT, SINCE, find_audit, has_rows, load_audits, run_audit
+    from rvbbit_otel.storage.audits import OUT_OF_SIGHT, SINCE, UNTIL, find_audit, has_rows, load_audits, run_audit
     from rvbbit_otel.storage.client import ClickHouseDatabase
 
     if as_list:
@@ -97,22 +104,29 @@ def audit(
         if (since and last) or SINCE in values:
             raise click.UsageError("--since, --last and --param since=... say the same: give one of them")
         values[SINCE] = time.value
+    if until is not None:
+        if UNTIL in values or (time is not None and until.begin <= time.begin):
+            raise click.UsageError("--until is given once, and is after --since")
+        values[UNTIL] = until.value
     asked = [find_audit(name)] if name is not None else [each for each in load_audits() if each.is_rule]
     database = ClickHouseDatabase(dsn)
     if name is not None:
         refuse_beside_name()
     findings = []
     for each in asked:
-        whole = time is not None and not each.has_window
+        whole = (time is not None or until is not None) and not each.has_window
         findings.append(run_audit(database, each, {} if whole else values))
         if whole:
             tell(f"rvbbit-otel: {each.name} looks at all rows, whenever they came: it takes no time")
     if budgets and name is None:
         findings.append(over_budgets(checked(database, budgets, None, state)))
     # A report is no verdict: a time without rows is an answer too.
-    within = SINCE in values and findings[0].audit.is_rule
-    tried = has_rows(database, values[SINCE]) if within else has_rows(database)
-    nothing = f"unified_logs has no rows{f' since {time.text if time else values[SINCE]}' if within else ''}"
+    within = (SINCE in values or UNTIL in values) and findings[0].audit.is_rule
+    asked_for = {name: values[name] for name in (SINCE, UNTIL) if name in values and within}
+    tried = has_rows(database, **asked_for)
+    since_when = f" since {time.text if time else values[SINCE]}" if SINCE in asked_for else ""
+    until_when = f" until {until.text if until else values[UNTIL]}" if UNTIL in asked_for else ""
+    nothing = f"unified_logs has no rows{since_when}{until_when}"
     if as_json:
         print_json([_finding_json(finding, "" if tried else nothing) for finding in findings])
     else:

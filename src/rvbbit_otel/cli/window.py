@@ -19,7 +19,7 @@ _LAST: Final = datetime(2106, 1, 1, tzinfo=timezone.utc)
 
 @dataclass(frozen=True)
 class Window:
-    """All from `begin` on; `text` is how a person reads that."""
+    """A moment, as the begin of a time or its end; `text` is how a person reads that."""
 
     begin: datetime
     text: str

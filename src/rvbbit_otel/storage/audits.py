@@ -27,9 +27,11 @@ from rvbbit_otel.storage.database import Database
 from rvbbit_otel.storage.files import read, sql_files, text_of
 
 SINCE: Final = "since"
+UNTIL: Final = "until"
 _PARAMETER: Final = re.compile(r"\{(\w+):")
-# Before any row.
+# Before any row, and after all.
 _EVER: Final = "1970-01-01 00:00:00"
+_NEVER: Final = "2106-01-01 00:00:00"
 # The rules about what no other can see, and what they name.
 SET_ASIDE: Final = "parts-set-aside"
 QUARANTINED: Final = "quarantined-requests"
@@ -113,9 +115,12 @@ def run_audit(database: Database, audit: Audit, parameters: Mapping[str, str] | 
     return Finding(audit, result.columns, result.rows)
 
 
-def has_rows(database: Database, since: str = _EVER) -> bool:
-    """Whether there is any row that a rule could be broken by, from `since` on. Without one, a rule without findings says nothing."""
-    return database.query(read("has_rows.sql"), {"since": since}).rows[0][0] != 0
+def has_rows(database: Database, since: str = _EVER, until: str = _NEVER) -> bool:
+    """Whether there is any row that a rule could be broken by, from `since` on and before `until`.
+
+    Without one, a rule without findings says nothing.
+    """
+    return database.query(read("has_rows.sql"), {"since": since, "until": until}).rows[0][0] != 0
 
 
 def _parse(file_name: str, text: str) -> Audit:

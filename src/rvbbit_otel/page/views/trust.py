@@ -10,7 +10,7 @@ from rvbbit_otel.page.asking import Answer, Asker, together
 from rvbbit_otel.page.options import PageOptions
 from rvbbit_otel.page.views import charted
 from rvbbit_otel.page.views.view import Money, Shown, View, numeric
-from rvbbit_otel.storage.audits import SINCE, Audit, find_audit, load_audits
+from rvbbit_otel.storage.audits import SINCE, UNTIL, Audit, find_audit, load_audits
 
 _SHOWN: Final = 500
 
@@ -72,10 +72,11 @@ async def build_rule(asker: Asker, address: Address, options: PageOptions) -> Sh
 
 
 async def ask_rule(asker: Asker, audit: Audit, window: Window) -> Answer:
-    """Ask a rule about a time range's begin, where it takes one; its other parameters have their defaults."""
+    """Ask a rule about a time range, where it takes one; its other parameters have their defaults."""
     values = {each.name: each.default for each in audit.parameters}
     if audit.has_window:
         values[SINCE] = str(window.parameters["since"])
+        values[UNTIL] = str(window.parameters["until"])
     return await asker.ask(audit.name, audit.sql, values)
 
 

@@ -4,6 +4,7 @@
 -- finding: One row a caller, most expensive first: stated and computed dollars apart, and `at least` where calls have no price. Their sum is the sum over all rows.
 -- remedy: Nothing to do. `rvbbit-otel audit unpriced-models` names the models without a price.
 -- parameter: since DateTime = 1970-01-01 00:00:00
+-- parameter: until DateTime = 2106-01-01 00:00:00
 SELECT
     caller_id,
     any(origin) AS origin,
@@ -21,6 +22,6 @@ SELECT
     max(timestamp) AS last_row
 FROM unified_logs AS row
 LEFT JOIN (SELECT caller_id, origin FROM callers) AS known USING (caller_id)
-WHERE timestamp >= {since:DateTime}
+WHERE timestamp >= {since:DateTime} AND timestamp < {until:DateTime}
 GROUP BY caller_id
 ORDER BY cost DESC, rows DESC, caller_id

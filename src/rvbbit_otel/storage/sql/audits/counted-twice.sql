@@ -4,11 +4,12 @@
 -- finding: Spans of two instrumentations tell of the same call, or one lies in the other, and together they count more than the one that tells most.
 -- remedy: They came at once by two inserts that did not see each other, or by two shards. Send them again by one, or switch one of the instrumentations off.
 -- parameter: since DateTime = 1970-01-01 00:00:00
+-- parameter: until DateTime = 2106-01-01 00:00:00
 WITH counted AS
 (
     SELECT *
     FROM calls_told FINAL
-    WHERE start >= {since:DateTime} AND counted_in + counted_out + counted_cost > 0
+    WHERE start >= {since:DateTime} AND start < {until:DateTime} AND counted_in + counted_out + counted_cost > 0
     LIMIT 1 BY key, call
 )
 SELECT finding, trace_id, name, rows.start AS timestamp, caller_id, session_id, tokens_in, tokens_out, cost
@@ -67,7 +68,7 @@ INNER JOIN
 (
     SELECT cityHash64(trace_id, span_id) AS call, trace_id, name, timestamp AS start, caller_id, session_id, tokens_in, tokens_out, cost
     FROM unified_logs
-    WHERE usage_counted AND timestamp >= {since:DateTime}
+    WHERE usage_counted AND timestamp >= {since:DateTime} AND timestamp < {until:DateTime}
 ) AS rows USING (call)
 ORDER BY timestamp, trace_id, name, tokens_in
 LIMIT 1 BY call

@@ -4,6 +4,7 @@
 -- finding: Work of one session for two callers overlaps in time: one of them is wrong, or the session id was used twice at once.
 -- remedy: Look at caller_source of the rows. A session id that comes again later, for whomever, is no finding; one that is in use must not be used again.
 -- parameter: since DateTime = 1970-01-01 00:00:00
+-- parameter: until DateTime = 2106-01-01 00:00:00
 SELECT
     session_id,
     arraySort(arrayDistinct(arrayFlatten(groupArray(arrayPushBack(others, toString(caller_id)))))) AS callers,
@@ -32,16 +33,18 @@ FROM
         FROM otel_traces
         WHERE caller_id != '' AND SpanAttributes['rvbbit.caller.conflict'] = '' AND SpanAttributes['rvbbit.kind'] != 'caller'
             -- Ends that are before their begin wrap around to centuries.
-            AND Duration <= 7776000000000000
+            AND Duration <= 7776000000000000 AND
+-- include within/spans.sql
             AND session_id IN (
                 SELECT session_id
                 FROM session_state
-                WHERE caller_id != ''
+                WHERE caller_id != '' AND
+-- include within/sessions.sql
                 GROUP BY session_id
-                HAVING count() > 1 AND max(last_seen_at) >= {since:DateTime}
+                HAVING count() > 1 AND max(last_seen_at) >= {since:DateTime} AND max(last_seen_at) < {until:DateTime}
             )
     )
 )
-WHERE notEmpty(others) AND end >= {since:DateTime}
+WHERE notEmpty(others) AND end >= {since:DateTime} AND end < {until:DateTime}
 GROUP BY session_id
 ORDER BY session_id

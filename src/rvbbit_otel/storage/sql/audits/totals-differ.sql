@@ -5,6 +5,7 @@
 -- remedy: An insert was cut off and never sent again, or rows expired before their session. Send the spans again if you have them; then `rvbbit-otel repair`.
 -- alert: over all rows, once an hour
 -- parameter: since DateTime = 1970-01-01 00:00:00
+-- parameter: until DateTime = 2106-01-01 00:00:00
 SELECT session_id, caller_id, logs.usage_rows AS rows_logged, cascades.usage_rows AS rows_counted, logs.dollars AS cost_logged, cascades.cost AS cost_counted
 FROM cascade_sessions AS cascades
 INNER JOIN
@@ -17,11 +18,14 @@ INNER JOIN
         sum(tokens_in) AS tokens_read,
         sum(tokens_out) AS tokens_written
     FROM unified_logs
+    WHERE
+-- include within/rows.sql
     GROUP BY session_id, caller_id
 ) AS logs USING (session_id, caller_id)
 WHERE (logs.usage_rows != cascades.usage_rows
     OR logs.tokens_read != cascades.tokens_in
     OR logs.tokens_written != cascades.tokens_out
     OR abs(logs.dollars - cascades.cost) > 1e-9 * greatest(1, logs.dollars))
-    AND session_id IN (SELECT session_id FROM session_state WHERE last_seen_at >= {since:DateTime})
+    AND
+-- include within/sessions.sql
 ORDER BY session_id, caller_id
