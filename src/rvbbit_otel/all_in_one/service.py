@@ -19,6 +19,7 @@ from rvbbit_otel.all_in_one.endpoints.otlp_http import make_app
 from rvbbit_otel.all_in_one.engine.engine import Engine
 from rvbbit_otel.all_in_one.engine.folder import usable
 from rvbbit_otel.all_in_one.engine.parts import PartCheck
+from rvbbit_otel.all_in_one.http.access_log import AccessLog, logged
 from rvbbit_otel.all_in_one.http.asgi import App
 from rvbbit_otel.all_in_one.http.bodies import Budget
 from rvbbit_otel.all_in_one.http.connections import Connection
@@ -121,10 +122,12 @@ def run(
         guards: dict[str, App] = {
             name: guarded(app, names, options.token, logins.get(name)) for name, app in apps.items()
         }
-        page = LazyPage(SqlListener(guards["clickhouse"], options.host, options.token))
-        guards["clickhouse"] = beside(
-            guards["clickhouse"], guarded(page, names, options.token, logins.get("clickhouse"))
+        access = AccessLog(options.data, counters)
+        asked = logged(guards["clickhouse"], access, "sql")
+        page = guarded(
+            LazyPage(SqlListener(asked, options.host, options.token)), names, options.token, logins.get("clickhouse")
         )
+        guards["clickhouse"] = beside(asked, logged(page, access, "page"))
 
         def stopping() -> None:
             grpc_server.stop(_DRAIN_SECONDS)  # All doors close at once; this returns at once.

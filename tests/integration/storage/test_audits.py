@@ -187,6 +187,11 @@ BREAKS: dict[str, tuple[Callable[[Store], None], set[str]]] = {
     "counted-twice": (counted_twice, {"counted-twice", "totals-differ"}),
     "not-counted": (not_counted, {"not-counted"}),
     "rejected-spans": (rejected, {"rejected-spans"}),
+    "erased-data-present": (
+        # An erasure that was cut off before it had removed anything.
+        lambda store: store.engine.command("INSERT INTO erased (hash) SELECT sipHash64('session', 's1')"),
+        {"erased-data-present"},
+    ),
     "caller-differs-between-tables": (
         lambda store: store.engine.command(
             "ALTER TABLE unified_logs UPDATE caller_id = 'sql-abc' WHERE session_id = 's1' SETTINGS mutations_sync = 2"

@@ -27,6 +27,7 @@ from rvbbit_otel.all_in_one.engine.engine import Engine
 from rvbbit_otel.all_in_one.engine.error import EngineError
 from rvbbit_otel.all_in_one.engine.reader import Cost, Reader
 from rvbbit_otel.all_in_one.http import bodies
+from rvbbit_otel.all_in_one.http.access_log import told_of
 from rvbbit_otel.all_in_one.ingest.ingest import Ingest
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.statements.commands import Command, Kill, Use, may_be_command
@@ -111,6 +112,7 @@ class ClickHouseHttp:
         try:
             with self._budget.share() as share:
                 asked = await read_request(request, query_id, self._options.max_body, share)
+                told_of(request.scope).statement = asked.text
                 if not asked.writes and not asked.text:
                     return PlainTextResponse("Ok.\n", headers=headers)
                 return await self._run(request, asked, headers)
@@ -233,8 +235,11 @@ class ClickHouseHttp:
 
         def write(reader: Reader, descriptor: int) -> Cost:
             if dialect.is_plain:
-                return reader.write(checked.statement, format_name, descriptor, asked.parameters)
-            return write_native(reader, checked.statement, descriptor, asked.parameters, dialect)
+                cost = reader.write(checked.statement, format_name, descriptor, asked.parameters)
+            else:
+                cost = write_native(reader, checked.statement, descriptor, asked.parameters, dialect)
+            told_of(request.scope).rows = cost.rows
+            return cost
 
         work = Work(
             write,

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Iterable
 from urllib.parse import parse_qs
 
+from rvbbit_otel.all_in_one.http.access_log import WHO
 from rvbbit_otel.all_in_one.http.asgi import App, Receive, Scope, Send, same
 from rvbbit_otel.all_in_one.http.login import Login
 from rvbbit_otel.all_in_one.options import EVERY_ADDRESS
@@ -33,6 +34,7 @@ def guarded(app: App, names: Names, token: str | None, login: Login | None = Non
             return
         refusal = refused(scope["headers"], names)
         if refusal is None and (has_token(scope, token) or (login is not None and login.knows(scope))):
+            scope[WHO] = "" if token is None else "token"
             await app(scope, receive, send)
             return
         if refusal is None and login is not None and login.is_for(scope):
