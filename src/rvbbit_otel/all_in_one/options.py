@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rvbbit_otel.all_in_one.syncing import Sync
+from rvbbit_otel.all_in_one.tokens import Token
 from rvbbit_otel.errors import ConfigurationError
 from rvbbit_otel.hosts import is_loopback
 from rvbbit_otel.storage.price_table import OwnPrice
@@ -19,6 +20,7 @@ EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
 class Options:
     """Settings of `rvbbit-otel up`; ports of 0 pick a free one.
 
+    token: one for everything; tokens: those with names and rights beside it.
     allow_hosts: names by which clients reach `host`, beside the machine's own.
     max_body: bytes of one OTLP body once unpacked; the Collector's limit since CVE-2024-36129.
     max_queued: bytes of bodies that wait to be written to the journal; above it clients are asked to come again.
@@ -40,6 +42,7 @@ class Options:
     clickhouse_port: int = 8123
     ready_file: Path | None = None
     token: str | None = None
+    tokens: tuple[Token, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     max_body: int = 20 * MIB
     max_queued: int = 128 * MIB
@@ -66,7 +69,7 @@ class Options:
             raise ConfigurationError(
                 f"--journal-size is {self.max_journal // MIB} MiB; it is {2 * self.max_body // MIB} MiB at the least, two bodies"
             )
-        if not is_loopback(self.host) and not self.token:
+        if not is_loopback(self.host) and not self.token and not self.tokens:
             raise ConfigurationError(
                 f"--host {self.host} can be reached by others: give a token (--token-file, RVBBIT_OTEL_TOKEN), or listen on 127.0.0.1"
             )

@@ -13,6 +13,7 @@ from rvbbit_otel.all_in_one.http.asgi import App
 from rvbbit_otel.all_in_one.http.guard import Names, guarded
 from rvbbit_otel.all_in_one.http.login import Login
 from rvbbit_otel.all_in_one.server import listen
+from rvbbit_otel.all_in_one.tokens import Tokens
 from rvbbit_otel.errors import ConfigurationError
 from rvbbit_otel.hosts import is_loopback
 from rvbbit_otel.page import PageOptions, make_page
@@ -40,7 +41,8 @@ def serve_page(
     store = DsnStore(dsn)
     door = listen(host, port, "")
     page: App = make_page(store, PageOptions(store.address, jaeger, grafana))
-    app = guarded(page, Names(host, allow_hosts), token, Login(token) if token else None)
+    tokens = Tokens.one(token)
+    app = guarded(page, Names(host, allow_hosts), tokens, Login(tokens) if tokens else None)
     configuration = uvicorn.Config(
         app,
         log_level="warning",

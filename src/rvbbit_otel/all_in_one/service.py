@@ -35,6 +35,7 @@ from rvbbit_otel.all_in_one.ingest.storing import Storing
 from rvbbit_otel.all_in_one.journal import Journal
 from rvbbit_otel.all_in_one.options import Options
 from rvbbit_otel.all_in_one.page import LazyPage, SqlListener, beside
+from rvbbit_otel.all_in_one.tokens import READ, WRITE, Tokens
 from rvbbit_otel.counters import Counters
 from rvbbit_otel.errors import StoreError
 from rvbbit_otel.storage.keeping import keep
@@ -79,6 +80,7 @@ def run(
         )
         opened.callback(ingest.close, options.drain_seconds)
         door = OtlpDoor(ingest, counters)
+        tokens, secret = Tokens.of_server(options.token, options.tokens)
 
         def too_many_bodies() -> None:
             counters.add("refused.bodies_on_their_way")
@@ -88,7 +90,7 @@ def run(
             door,
             options.host,
             options.otlp_grpc_port,
-            options.token,
+            tokens,
             options.max_body,
             Budget(2 * options.max_queued, too_many_bodies),
         )
@@ -118,15 +120,14 @@ def run(
             announce(addresses)
 
         names = Names(options.host, options.allow_hosts)
-        logins = {"clickhouse": Login(options.token)} if options.token else {}
+        login = Login(tokens) if tokens else None
         guards: dict[str, App] = {
-            name: guarded(app, names, options.token, logins.get(name)) for name, app in apps.items()
+            "otlp_http": guarded(apps["otlp_http"], names, tokens, None, WRITE),
+            "clickhouse": guarded(apps["clickhouse"], names, tokens, login),
         }
         access = AccessLog(options.data, counters)
         asked = logged(guards["clickhouse"], access, "sql")
-        page = guarded(
-            LazyPage(SqlListener(asked, options.host, options.token)), names, options.token, logins.get("clickhouse")
-        )
+        page = guarded(LazyPage(SqlListener(asked, options.host, secret)), names, tokens, login, READ)
         guards["clickhouse"] = beside(asked, logged(page, access, "page"))
 
         def stopping() -> None:

@@ -44,6 +44,13 @@ from rvbbit_otel.errors import ConfigurationError
     help="Ask every client for the secret that this file begins with.",
 )
 @click.option(
+    "--tokens",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="RVBBIT_OTEL_TOKENS",
+    show_envvar=True,
+    help="A TOML file of tokens with names and rights (read, write, admin).",
+)
+@click.option(
     "--token",
     envvar="RVBBIT_OTEL_TOKEN",
     show_envvar=True,
@@ -82,6 +89,7 @@ def up(
     ready_file: Path | None,
     allow_hosts: tuple[str, ...],
     token_file: Path | None,
+    tokens: Path | None,
     token: str | None,
     prices: Path | None,
     journal_sync: str,
@@ -96,6 +104,7 @@ def up(
     from rvbbit_otel.all_in_one.options import MIB
     from rvbbit_otel.all_in_one.server import Options, serve
     from rvbbit_otel.all_in_one.syncing import Sync
+    from rvbbit_otel.all_in_one.tokens import read_tokens
     from rvbbit_otel.storage.price_table import read_prices
 
     serve(
@@ -108,6 +117,7 @@ def up(
             ready_file=ready_file,
             allow_hosts=allow_hosts,
             token=secret,
+            tokens=read_tokens(tokens) if tokens else (),
             journal_sync=Sync(journal_sync),
             max_journal=journal_size * MIB,
             keep_days=keep,

@@ -36,6 +36,7 @@ from rvbbit_otel.all_in_one.statements.inserts import is_insert, read_insert
 from rvbbit_otel.all_in_one.statements.query_settings import check_change, is_on, settings_of
 from rvbbit_otel.all_in_one.statements.tree import format_named
 from rvbbit_otel.all_in_one.statements.typed_data import check_types
+from rvbbit_otel.all_in_one.tokens import ADMIN, READ, WRITE, may
 from rvbbit_otel.counters import Counters
 from rvbbit_otel.errors import RvbbitOtelError, StoreUnavailableError
 
@@ -123,12 +124,15 @@ class ClickHouseHttp:
 
     async def _run(self, request: Request, asked: SqlRequest, headers: dict[str, str]) -> Reply:
         if asked.writes and (ours := own_statement(asked.text)):
+            _only_with(request, ADMIN)
             await self._catch_up(asked.given, Question(asked.query_id, ours))
             await self._in(self._repairs, self._own.run, ours, asked.parameters)
             return nothing(headers)
         if is_insert(asked.text):
+            _only_with(request, WRITE)
             _only_if_it_writes(asked)
             return nothing(headers, await self._in(self._inserts, self._insert, asked.text))
+        _only_with(request, READ)
         if len(asked.text) > MOST_BYTES:
             raise EngineError(
                 f"Code: 62. DB::Exception: Max query size exceeded: over {MOST_BYTES} bytes. (SYNTAX_ERROR)"
@@ -275,6 +279,13 @@ async def _until_gone(request: Request) -> None:
     with contextlib.suppress(ClientDisconnect):
         while (await request.receive())["type"] != "http.disconnect":
             pass
+
+
+def _only_with(request: Request, right: str) -> None:
+    if not may(request.scope, right):
+        raise EngineError(
+            f"Code: 497. DB::Exception: Not enough privileges: this token has no right to {right}. (ACCESS_DENIED)"
+        )
 
 
 def _only_if_it_writes(asked: SqlRequest) -> None:

@@ -6,7 +6,6 @@ On an event loop of its own: a message that never ends holds a place there, and 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import resource
 import threading
 import time
@@ -23,6 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from rvbbit_otel.all_in_one.endpoints.otlp import OtlpDoor
 from rvbbit_otel.all_in_one.http.bodies import BodyTooLargeError, Budget
 from rvbbit_otel.all_in_one.otlp.requests import UnreadableBodyError
+from rvbbit_otel.all_in_one.tokens import WRITE, Token, Tokens
 from rvbbit_otel.errors import ConfigurationError, RvbbitOtelError, StoreUnavailableError
 
 _SERVICES = {
@@ -51,13 +51,13 @@ Export = Callable[[Any, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[bytes]]
 class GrpcServer:
     """A server on a thread of its own."""
 
-    def __init__(self, door: OtlpDoor, address: str, token: str | None, max_body: int, budget: Budget) -> None:
+    def __init__(self, door: OtlpDoor, address: str, tokens: Tokens | None, max_body: int, budget: Budget) -> None:
         """Start it; raises RuntimeError where the address can't be listened on. `budget` is for its thread alone."""
         self._stopped = threading.Event()
         self._grace: Future[float] = Future()
         bound: Future[int] = Future()
         thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(door, address, token, max_body, budget, bound)),
+            target=lambda: asyncio.run(self._serve(door, address, tokens, max_body, budget, bound)),
             name="otlp-grpc",
             daemon=True,
         )
@@ -71,12 +71,12 @@ class GrpcServer:
         return self._stopped
 
     async def _serve(
-        self, door: OtlpDoor, address: str, token: str | None, max_body: int, budget: Budget, bound: Future[int]
+        self, door: OtlpDoor, address: str, tokens: Tokens | None, max_body: int, budget: Budget, bound: Future[int]
     ) -> None:
         server = grpc.aio.server(options=_options(max_body))
         places = Places(_RECEIVING)
         for signal, (name, answer) in _SERVICES.items():
-            export = grpc.stream_unary_rpc_method_handler(_export(door, signal, answer, token, places, budget))
+            export = grpc.stream_unary_rpc_method_handler(_export(door, signal, answer, tokens, places, budget))
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {"Export": export}),))
         try:
             port = server.add_insecure_port(address)
@@ -90,11 +90,11 @@ class GrpcServer:
 
 
 def serve_grpc(
-    door: OtlpDoor, host: str, port: int, token: str | None, max_body: int, budget: Budget
+    door: OtlpDoor, host: str, port: int, tokens: Tokens | None, max_body: int, budget: Budget
 ) -> tuple[GrpcServer, int]:
     """A started server and its port; raises ConfigurationError if the port is taken."""
     try:
-        server = GrpcServer(door, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", token, max_body, budget)
+        server = GrpcServer(door, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", tokens, max_body, budget)
     except RuntimeError as error:
         raise ConfigurationError(
             f"--otlp-grpc-port {port} on {host} can't be listened on: is it taken? 0 picks a free one"
@@ -171,11 +171,14 @@ class Places:
 
 
 def _export(
-    door: OtlpDoor, signal: str, answer: type[Message], token: str | None, places: Places, budget: Budget
+    door: OtlpDoor, signal: str, answer: type[Message], tokens: Tokens | None, places: Places, budget: Budget
 ) -> Export:
     async def export(_: object, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
-        if token is not None and not _has_token(context, token):
+        known = _token_of(context, tokens) if tokens is not None else None
+        if tokens is not None and known is None:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "a token is needed")
+        if known is not None and WRITE not in known.rights:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "this token may not write here")
         body = b""
         try:
             body = await _message(context, places)
@@ -222,7 +225,7 @@ def _options(max_body: int) -> list[tuple[str, int]]:
     ]
 
 
-def _has_token(context: grpc.aio.ServicerContext[Any, Any], token: str) -> bool:
+def _token_of(context: grpc.aio.ServicerContext[Any, Any], tokens: Tokens) -> Token | None:
     offered = dict(context.invocation_metadata() or ()).get("authorization", "")
     text = offered.decode("latin-1") if isinstance(offered, bytes) else offered
-    return hmac.compare_digest(text.encode(), f"Bearer {token}".encode())
+    return tokens.of([text.removeprefix("Bearer ")]) if text.startswith("Bearer ") else None

@@ -15,9 +15,10 @@ from collections.abc import Iterable
 from urllib.parse import parse_qs
 
 from rvbbit_otel.all_in_one.http.access_log import WHO
-from rvbbit_otel.all_in_one.http.asgi import App, Receive, Scope, Send, same
+from rvbbit_otel.all_in_one.http.asgi import App, Receive, Scope, Send
 from rvbbit_otel.all_in_one.http.login import Login
 from rvbbit_otel.all_in_one.options import EVERY_ADDRESS
+from rvbbit_otel.all_in_one.tokens import READ, RIGHTS, Token, Tokens, may
 from rvbbit_otel.hosts import is_address, is_loopback
 
 # RFC 9110, 7.2, without what no client of ours writes.
@@ -25,18 +26,27 @@ _AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<po
 _ORIGIN = re.compile(r"https?://(?P<authority>[^/]*)")
 
 
-def guarded(app: App, names: Names, token: str | None, login: Login | None = None) -> App:
-    """`app`, reached by those who may; where there is a `login`, by browsers that went through it too."""
+def guarded(app: App, names: Names, tokens: Tokens | None, login: Login | None = None, right: str = "") -> App:
+    """`app`, reached by those who may; where there is a `login`, by browsers that went through it too.
+
+    `right` is what a token has to allow for all of it; '' where `app` looks at that itself.
+    """
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
         refusal = refused(scope["headers"], names)
-        if refusal is None and (has_token(scope, token) or (login is not None and login.knows(scope))):
-            scope[WHO] = "" if token is None else "token"
-            await app(scope, receive, send)
-            return
+        known = token_of(scope, tokens) if refusal is None and tokens is not None else None
+        if refusal is None and (tokens is None or known is not None or (login is not None and login.knows(scope))):
+            if known is not None:
+                scope[WHO], scope[RIGHTS] = known.name, known.rights
+            elif tokens is not None:
+                scope[WHO], scope[RIGHTS] = "page", frozenset({READ})
+            if not right or may(scope, right):
+                await app(scope, receive, send)
+                return
+            refusal = 403, f"this token may not {right} here"
         if refusal is None and login is not None and login.is_for(scope):
             await login(scope, receive, send)
             return
@@ -84,10 +94,8 @@ def refused(headers: Iterable[tuple[bytes, bytes]], names: Names) -> tuple[int, 
     return None
 
 
-def has_token(scope: Scope, token: str | None) -> bool:
-    """Whether the request carries the token: as a bearer, as ClickHouse's key or password, or none is asked for."""
-    if token is None:
-        return True
+def token_of(scope: Scope, tokens: Tokens) -> Token | None:
+    """Return the token that a request carries: as a bearer, as ClickHouse's key or password; None if it has none of ours."""
     offered = []
     for key, value in scope["headers"]:
         text = value.decode("latin-1")
@@ -97,7 +105,7 @@ def has_token(scope: Scope, token: str | None) -> bool:
             scheme, _, rest = text.partition(" ")
             offered.append(_password(rest) if scheme.lower() == "basic" else rest)
     offered += parse_qs(scope.get("query_string", b"").decode("latin-1")).get("password", [])
-    return any(same(each, token) for each in offered)
+    return tokens.of(offered)
 
 
 def _password(encoded: str) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import parse_qs, quote
 
 from rvbbit_otel.all_in_one.http.asgi import Receive, Scope, Send, same
+from rvbbit_otel.all_in_one.tokens import READ, Tokens
 
 PATH: Final = "/page"
 _COOKIE: Final = "rvbbit_otel"
@@ -34,9 +35,9 @@ _HEADERS: Final = [
 class Login:
     """The form, and who went through it."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, tokens: Tokens) -> None:
         """Nobody has, yet."""
-        self._token = token
+        self._tokens = tokens
         self._secret = secrets.token_urlsafe(32)
 
     def knows(self, scope: Scope) -> bool:
@@ -52,9 +53,13 @@ class Login:
         path = scope["path"]
         return (path == PATH or path.startswith(f"{PATH}/")) and scope["method"] in ("GET", "HEAD", "POST")
 
+    def _opens(self, offered: str) -> bool:
+        known = self._tokens.of([offered])
+        return known is not None and READ in known.rights
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Show the form, or take it."""
-        if scope["method"] == "POST" and same(await _token_of(receive), self._token):
+        if scope["method"] == "POST" and self._opens(await _token_of(receive)):
             cookie = f"{_COOKIE}={self._secret}; Path=/; HttpOnly; SameSite=Strict"
             # Back to the address that was asked for, so that one which was shared is opened.
             query = scope.get("query_string", b"")
