@@ -12,6 +12,7 @@ from rvbbit_otel.cli.budgets import budgets
 from rvbbit_otel.cli.callers import report, show, tail, trace
 from rvbbit_otel.cli.completion import completion
 from rvbbit_otel.cli.doctor import doctor
+from rvbbit_otel.cli.erase import erase
 from rvbbit_otel.cli.init import init
 from rvbbit_otel.cli.money import prices
 from rvbbit_otel.cli.page import page
