@@ -45,7 +45,7 @@ def cli() -> None:
 
 _RUN = (up, run, demo, init)
 _LOOK = (show, trace, tail, report, page, audit, watch, prices, reconcile, budgets)
-_CARE = (export, import_, migrate, repair, reshard, quarantine, doctor, completion)
+_CARE = (export, import_, migrate, repair, reshard, erase, quarantine, doctor, completion)
 for command in (*_RUN, *_LOOK, *_CARE):
     cli.add_command(command)
 

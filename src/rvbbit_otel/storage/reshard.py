@@ -21,7 +21,7 @@ from rvbbit_otel.storage.database import Database
 from rvbbit_otel.storage.files import read, sql_files, text_of
 
 # What each shard looks into by itself, by keys that are not the session's: every shard gets all of it.
-TO_EACH: Final = frozenset({"calls_told", "span_parents", "model_prices"})
+TO_EACH: Final = frozenset({"calls_told", "span_parents", "model_prices", "erased"})
 # What a database's name adds to that of the front database: the copies, and the tables through which they are written and read.
 COPIES: Final = "_reshard"
 DEALT: Final = "_dealt"
