@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 from tests.conftest import Store
@@ -196,7 +197,13 @@ def test_money_adds_up_exactly(store: Store) -> None:
     assert store.rows("SELECT toString(cost), usage_rows FROM cascade_sessions") == [("3", 30)]
 
 
-def test_a_price_table_that_does_not_know_a_model_states_nothing(store: Store) -> None:
+def test_only_of_a_table_that_does_not_know_the_model_is_a_price_of_zero_none(store: Store) -> None:
     usage: dict[str, Value] = {"gen_ai.usage.input_tokens": 5, "gen_ai.usage.cost": 0.0}
-    store.send(traces(SpanRecord(1, {**CALLER, **usage, "session.id": "s"})))
-    assert store.rows("SELECT cost_source, told_cost FROM unified_logs") == [("unpriced", None)]
+    store.send(
+        traces(SpanRecord(1, {**CALLER, **usage, "session.id": "s"}), scope_name="openlit.instrumentation.openai"),
+        traces(SpanRecord(2, {**CALLER, **usage, "session.id": "s"}), scope_name="somebody.else"),
+    )
+    assert store.rows("SELECT cost_source, told_cost FROM unified_logs ORDER BY span_id") == [
+        ("unpriced", None),
+        ("stated", Decimal(0)),
+    ]

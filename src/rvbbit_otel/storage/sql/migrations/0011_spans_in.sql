@@ -4,6 +4,7 @@
 -- told_*: the usage that the span states, whether it counts or not; told_cost in billionths of a thousandth of a dollar (1e-12), NULL where none is stated.
 -- tells: it may count. own: a row of an instrumented runner, which says itself that it counts. awaited: its price will come in a row of its own.
 -- call: a hash of trace id and span id. call_keys: hashes of its trace, of its session and caller, and of its response id: spans that tell of one call share one (ADR 17).
+-- beside, replaces: as in calls_told.
 CREATE TABLE IF NOT EXISTS spans_in
 (
     Timestamp DateTime64(9),
@@ -73,6 +74,8 @@ CREATE TABLE IF NOT EXISTS spans_in
     tokens_out UInt64,
     cost Decimal(18, 12),
     cost_source LowCardinality(String),
+    beside UInt8,
+    replaces Array(UInt64),
     duration_ms Decimal(18, 6),
     end_time DateTime64(9),
     error String

@@ -5,7 +5,7 @@ SELECT
     is_row AND has_usage AS tells,
     if(tells, arrayDistinct(arrayConcat(
         [cityHash64('trace', trace_hash), cityHash64('session', session_id, caller_id)],
-        if(length(response_id) >= 8, [cityHash64('response', response_id)], [])
+        if(response_id != '', [cityHash64('response', response_id)], [])
     )), []) AS call_keys,
     -- As long as no other span tells of the same call, and no price is to be found: what does is looked at further on.
     tells AS usage_counted,
@@ -164,8 +164,8 @@ FROM
                 toUInt64(greatest(0, numbers[5])) AS told_reasoning,
                 toUInt64(greatest(0, numbers[6])) AS told_audio_in,
                 toUInt64(greatest(0, numbers[7])) AS told_audio_out,
-                -- A cost of zero is what a price table says that does not know the model; only our own runners' zero is a price (of a model that is free).
-                if(stated_cost = 0 AND said['rvbbit.usage.cost'] = '', NULL, stated_cost) AS told_cost,
+                -- A cost of zero is a price, of a model that is free or of an answer from a cache. Only OpenLIT states it of models that its table does not know.
+                if(stated_cost = 0 AND startsWith(ScopeName, 'openlit'), NULL, stated_cost) AS told_cost,
                 has(numbers, -1) OR text_cost != '' AND isNull(stated_cost) AS is_absurd
             FROM
             (

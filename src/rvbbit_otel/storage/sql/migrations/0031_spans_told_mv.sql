@@ -5,5 +5,5 @@ FROM spans_owned
 WHERE true IN (
     SELECT tells AND (NOT own OR told_cost IS NULL AND NOT awaited) FROM spans_owned
     UNION ALL
-    SELECT NOT own FROM calls_told WHERE key IN (SELECT arrayJoin(call_keys) FROM spans_owned)
+    SELECT NOT own OR told_cost IS NULL AND NOT awaited FROM calls_told WHERE key IN (SELECT arrayJoin(call_keys) FROM spans_owned)
 )

@@ -18,4 +18,5 @@ UPDATE
         )[1]]
     )[1]
 WHERE provider = {provider:String} AND model = {model:String} AND (cost_source = 'unpriced' OR startsWith(cost_source, 'computed '))
+    AND cityHash64(trace_id, span_id) NOT IN (SELECT arrayJoin(replaces) FROM calls_told)
 SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1

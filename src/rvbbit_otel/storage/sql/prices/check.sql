@@ -14,3 +14,4 @@ SELECT
     )[1], 2), 0) * toDecimal64('0.000000000001', 12)) AS cost_then
 FROM unified_logs
 WHERE provider = {provider:String} AND model = {model:String} AND (cost_source = 'unpriced' OR startsWith(cost_source, 'computed '))
+    AND cityHash64(trace_id, span_id) NOT IN (SELECT arrayJoin(replaces) FROM calls_told)
