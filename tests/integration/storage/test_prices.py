@@ -112,6 +112,30 @@ def test_a_stated_cost_is_never_computed_over(store: Store) -> None:
     assert store.rows("SELECT cost_source FROM unified_logs WHERE cost = 0.1") == [("stated",)]
 
 
+def test_a_stated_cost_that_comes_later_takes_the_place_of_a_computed_one_whatever_prices_do(
+    store: Store, tmp_path: Path
+) -> None:
+    told = call(1, "gpt-4o", 100, 20, gen_ai__response__id="gen-1")
+    late: dict[str, Value] = {
+        **CALLER,
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o",
+        "gen_ai.response.id": "gen-1",
+        "rvbbit.kind": "log",
+        "rvbbit.usage.counted": True,
+        "rvbbit.usage.cost": 0.5,
+    }
+    store.send(traces(told))
+    price_new(store.engine)
+    assert costs(store) == [("gpt-4o", "0.00045")]
+    store.send(traces(SpanRecord(2, late)))
+    assert costs(store) == [("gpt-4o", "0.49955"), ("gpt-4o", "0.00045")]
+    assert apply(store.engine, own(tmp_path, '[[price]]\nmodel = "gpt-4o"\ninput = 7.0\n')) == 1
+    assert store.rows("SELECT toString(sum(cost)), sum(tokens_in), sum(tokens_out) FROM unified_logs") == [
+        ("0.5", 100, 20)
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -1,7 +1,7 @@
 """What several spans tell of the same calls adds up to the same, in whatever order and batches they come (ADR 47).
 
-The books of a stub say what each world of calls used; a world is told by spans of several conventions. All variants of all cases are in one store, each with
-traces, sessions and ids of its own, so the n-th batches of all of them are one insert.
+The books of a stub say what each world of calls used; a world is told by spans of several conventions. All variants of
+all cases are in one store, each with traces, sessions and ids of its own, so the n-th batches of all are one insert.
 """
 
 from __future__ import annotations
@@ -256,8 +256,10 @@ def is_known(batches: Sequence[Sequence[Told]]) -> bool:
 
 
 class World:
-    """One of them. Calls at one time have different tokens, ids that all who tell of them know, or are told of by the same scopes: else nobody could tell. A
-    runner's row has no length, so in a session of such rows calls differ in their tokens, and nothing retries.
+    """One of them.
+
+    Calls at one time have different tokens, ids that all who tell of them know, or are told of by the same scopes: else
+    nobody could tell. A runner's row has no length, so in its sessions calls differ in tokens, and nothing retries.
     """
 
     def __init__(self, chance: random.Random, name: str) -> None:

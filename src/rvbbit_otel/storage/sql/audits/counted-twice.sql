@@ -15,14 +15,16 @@ WITH counted AS
 SELECT finding, trace_id, name, rows.start AS timestamp, caller_id, session_id, tokens_in, tokens_out, cost
 FROM
 (
-    -- Told alike: what one scope's spans count at a time is all that there was.
+    -- Told alike: what one scope's spans count at a time is all that there was, or what there are response ids of.
     SELECT arrayJoin(calls) AS call, 'told alike' AS finding
     FROM
     (
-        SELECT key, told_in, told_out, at_once, groupUniqArrayArray(calls) AS calls, sum(counted) AS all_counted, max(told) AS most
+        SELECT key, told_in, told_out, at_once, groupUniqArrayArray(calls) AS calls, sum(counted) AS all_counted,
+            greatest(max(told), (told_in + told_out) * length(groupUniqArrayArray(ids))) AS most
         FROM
         (
-            SELECT key, told_in, told_out, at_once, scope, groupArray(call) AS calls, sum(counted_in + counted_out) AS counted, sum(told_in + told_out) AS told
+            SELECT key, told_in, told_out, at_once, scope, groupArray(call) AS calls, sum(counted_in + counted_out) AS counted, sum(told_in + told_out) AS told,
+                groupUniqArrayIf(response, response != 0) AS ids
             FROM
             (
                 SELECT *, sum(begins) OVER (PARTITION BY key, told_in, told_out ORDER BY start, finish DESC, call) AS at_once
@@ -60,8 +62,8 @@ FROM
         ) AS inner ON inner.trace_hash = outer.trace_hash AND inner.lies_in = outer.span
         WHERE inner.lies_in != 0 AND inner.call != outer.call
         GROUP BY outer.call
-        HAVING any(outer.counted_in + outer.counted_out) + sum(inner.counted_in + inner.counted_out)
-            > greatest(any(outer.told_in + outer.told_out), sum(inner.told_in + inner.told_out))
+        HAVING any(outer.counted_in) + sum(inner.counted_in) > greatest(any(outer.told_in), sum(inner.told_in))
+            OR any(outer.counted_out) + sum(inner.counted_out) > greatest(any(outer.told_out), sum(inner.told_out))
     )
 ) AS found
 INNER JOIN

@@ -161,67 +161,67 @@ united AS
         multiIf(response != 0, class, class_inside != 0, class_inside, chain_top) AS unit
     FROM
     (
-    SELECT
-        *,
-        maxIf(id_inside, NOT wraps) OVER by_call AS class_inside,
-        argMaxIf(link.2, link.1, NOT wraps OR link.1 = 1) OVER by_call AS chain_top
-    FROM
-    (
-        SELECT *, ids_inside > 1 OR max(told_by_one) OVER (PARTITION BY link.2) > 1 AS wraps
+        SELECT
+            *,
+            maxIf(id_inside, NOT wraps) OVER by_call AS class_inside,
+            argMaxIf(link.2, link.1, NOT wraps OR link.1 = 1) OVER by_call AS chain_top
         FROM
         (
-            SELECT
-                *,
-                uniqExactIf(class, response != 0) OVER (PARTITION BY link.2) AS ids_inside,
-                max(if(response != 0, class, 0)) OVER (PARTITION BY link.2) AS id_inside,
-                uniqExact(class) OVER (PARTITION BY link.2, scope) AS told_by_one
+            SELECT *, ids_inside > 1 OR max(told_by_one) OVER (PARTITION BY link.2) > 1 AS wraps
             FROM
             (
-                SELECT *, arrayJoin(arrayZip(arrayEnumerate(chain), chain)) AS link
-                FROM
-                (
                 SELECT
                     *,
-                    if(response = 0, call, cityHash64(
-                        response,
-                        id_at,
-                        same_told,
-                        if(speaks, row_number() OVER (PARTITION BY response, id_at, same_told, scope, speaks ORDER BY stored DESC, start, call), 1)
-                    )) AS class,
-                    arrayPushFront(equal_outers, call) AS chain
+                    uniqExactIf(class, response != 0) OVER (PARTITION BY link.2) AS ids_inside,
+                    max(if(response != 0, class, 0)) OVER (PARTITION BY link.2) AS id_inside,
+                    uniqExact(class) OVER (PARTITION BY link.2, scope) AS told_by_one
                 FROM
                 (
-                    SELECT
-                        *,
-                        if(
-                            NOT unique_id OR max(told_by_scope) OVER (PARTITION BY response, id_at, if(response = 0, call, 0)) > 1,
-                            if(speaks, (told_in, told_out), argMinIf((told_in, told_out), start, speaks) OVER (PARTITION BY response, id_at, if(response = 0, call, 0))),
-                            (toInt64(0), toInt64(0))
-                        ) AS same_told
+                    SELECT *, arrayJoin(arrayZip(arrayEnumerate(chain), chain)) AS link
                     FROM
                     (
-                        SELECT *, count() OVER (PARTITION BY response, id_at, scope, speaks, if(response = 0, call, 0)) AS told_by_scope
+                        SELECT
+                            *,
+                            if(response = 0, call, cityHash64(
+                                response,
+                                id_at,
+                                same_told,
+                                if(speaks, row_number() OVER (PARTITION BY response, id_at, same_told, scope, speaks ORDER BY stored DESC, start, call), 1)
+                            )) AS class,
+                            arrayPushFront(equal_outers, call) AS chain
                         FROM
                         (
-                            SELECT *, if(unique_id, 0, sum(id_begins) OVER (PARTITION BY response, if(response = 0, call, 0) ORDER BY start, finish DESC, call)) AS id_at
+                            SELECT
+                                *,
+                                if(
+                                    NOT unique_id OR max(told_by_scope) OVER (PARTITION BY response, id_at, if(response = 0, call, 0)) > 1,
+                                    if(speaks, (told_in, told_out), argMinIf((told_in, told_out), start, speaks) OVER (PARTITION BY response, id_at, if(response = 0, call, 0))),
+                                    (toInt64(0), toInt64(0))
+                                ) AS same_told
                             FROM
                             (
-                                SELECT
-                                    *,
-                                    told_in + told_out > 0 AS speaks,
-                                    start - INTERVAL 10 MINUTE > max(finish) OVER (
-                                        PARTITION BY response, if(response = 0, call, 0) ORDER BY start, finish DESC, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                                    ) AS id_begins
-                                FROM placed
+                                SELECT *, count() OVER (PARTITION BY response, id_at, scope, speaks, if(response = 0, call, 0)) AS told_by_scope
+                                FROM
+                                (
+                                    SELECT *, if(unique_id, 0, sum(id_begins) OVER (PARTITION BY response, if(response = 0, call, 0) ORDER BY start, finish DESC, call)) AS id_at
+                                    FROM
+                                    (
+                                        SELECT
+                                            *,
+                                            told_in + told_out > 0 AS speaks,
+                                            start - INTERVAL 10 MINUTE > max(finish) OVER (
+                                                PARTITION BY response, if(response = 0, call, 0) ORDER BY start, finish DESC, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                                            ) AS id_begins
+                                        FROM placed
+                                    )
+                                )
                             )
                         )
                     )
                 )
-                )
             )
         )
-    )
-    WINDOW by_call AS (PARTITION BY call)
+        WINDOW by_call AS (PARTITION BY call)
     )
     WHERE link.1 = 1
 ),
@@ -256,108 +256,108 @@ grouped AS
     SELECT *, told_by_another AND leads AS tells_more
     FROM
     (
-    SELECT
-        *,
-        row_number() OVER (PARTITION BY call ORDER BY key) = 1 AS is_first_key,
-        max(is_told) OVER by_call AS is_second,
-        max(length(mates) > 0) OVER by_call AS told_by_another,
-        max(arrayExists(
-            mate -> (parent != 0 AND (parent = mate.2 OR has(mate.4, parent))) OR length(outers) > 0 AND (outers[1] = mate.1 OR has(mate.3, outers[1])),
-            mates
-        )) OVER by_call AS is_close,
-        -- Of a unit the first of the block counts what it tells more than what is stored.
-        speaks AND leads_unit AND NOT stored AND (most_in > had_in OR most_out > had_out) AND had_in + had_out > 0 AS leads,
-        [told_in, told_out] AS told,
-        [if(speaks, most_in, 0), if(speaks, most_out, 0)] AS most,
-        [had_in, had_out] AS had,
-        beside AS was_beside,
-        max(greatest(unit_price, slot_price)) OVER by_call AS price_before,
-        max(price >= 0 AND NOT stored AND arrayExists(
-            mate -> NOT (has(mate.2, call) OR has(outers, mate.1)), arrayConcat(unit_prices, slot_prices)
-        )) OVER by_call AS price_follows,
-        max(unit_states OR slot_states) OVER by_call AS is_stated,
-        groupUniqArrayArray(arrayConcat(
-            if(unit_was_stated, [], unit_computed),
-            if(slot_was_stated, [], arrayFilter(each -> NOT has(unit_computed, each), slot_computed))
-        )) OVER by_call AS computed
-    FROM
-    (
         SELECT
             *,
-            -- Who tells it before this one, or better. One in the other is a matter of what they are worth, further on.
-            arrayFilter(
-                mate -> mate.1 != call AND is_told AND NOT (has(mate.3, call) OR has(outers, mate.1)),
-                arrayConcat(
-                    groupArrayIf((call, span, outers, ups), stored) OVER in_slot,
-                    groupArray((call, span, outers, ups)) OVER (
-                        PARTITION BY in_group, place, stored
-                        ORDER BY own DESC, claimed DESC, price >= 0 DESC, detail DESC, finish - start, scope, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                    )
-                )
-            ) AS mates,
-            max(if(stored, price, -1)) OVER in_slot AS slot_price,
-            max(price >= 0 OR awaited) OVER in_slot AS slot_states,
-            max(stored AND (price >= 0 OR awaited)) OVER in_slot AS slot_was_stated,
-            groupArrayIf((call, counted_cost), by_table) OVER in_slot AS slot_computed,
-            groupArray((call, outers)) OVER (
-                PARTITION BY in_group, place, stored ORDER BY price DESC, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-            ) AS slot_prices
+            row_number() OVER (PARTITION BY call ORDER BY key) = 1 AS is_first_key,
+            max(is_told) OVER by_call AS is_second,
+            max(length(mates) > 0) OVER by_call AS told_by_another,
+            max(arrayExists(
+                mate -> (parent != 0 AND (parent = mate.2 OR has(mate.4, parent))) OR length(outers) > 0 AND (outers[1] = mate.1 OR has(mate.3, outers[1])),
+                mates
+            )) OVER by_call AS is_close,
+            -- Of a unit the first of the block counts what it tells more than what is stored.
+            speaks AND leads_unit AND NOT stored AND (most_in > had_in OR most_out > had_out) AND had_in + had_out > 0 AS leads,
+            [told_in, told_out] AS told,
+            [if(speaks, most_in, 0), if(speaks, most_out, 0)] AS most,
+            [had_in, had_out] AS had,
+            beside AS was_beside,
+            max(greatest(unit_price, slot_price)) OVER by_call AS price_before,
+            max(price >= 0 AND NOT stored AND arrayExists(
+                mate -> NOT (has(mate.2, call) OR has(outers, mate.1)), arrayConcat(unit_prices, slot_prices)
+            )) OVER by_call AS price_follows,
+            max(unit_states OR slot_states) OVER by_call AS is_stated,
+            groupUniqArrayArray(arrayConcat(
+                if(unit_was_stated, [], unit_computed),
+                if(slot_was_stated, [], arrayFilter(each -> NOT has(unit_computed, each), slot_computed))
+            )) OVER by_call AS computed
         FROM
         (
-            SELECT *, NOT stored AND is_one AND (place <= calls_before OR row_number() OVER (PARTITION BY in_group, place, stored ORDER BY own DESC, claimed DESC, price >= 0 DESC, detail DESC, finish - start, scope, call) > 1) AS is_told
+            SELECT
+                *,
+                -- Who tells it before this one, or better. One in the other is a matter of what they are worth, further on.
+                arrayFilter(
+                    mate -> mate.1 != call AND is_told AND NOT (has(mate.3, call) OR has(outers, mate.1)),
+                    arrayConcat(
+                        groupArrayIf((call, span, outers, ups), stored) OVER in_slot,
+                        groupArray((call, span, outers, ups)) OVER (
+                            PARTITION BY in_group, place, stored
+                            ORDER BY own DESC, claimed DESC, price >= 0 DESC, detail DESC, finish - start, scope, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                        )
+                    )
+                ) AS mates,
+                max(if(stored, price, -1)) OVER in_slot AS slot_price,
+                max(price >= 0 OR awaited) OVER in_slot AS slot_states,
+                max(stored AND (price >= 0 OR awaited)) OVER in_slot AS slot_was_stated,
+                groupArrayIf((call, counted_cost), by_table) OVER in_slot AS slot_computed,
+                groupArray((call, outers)) OVER (
+                    PARTITION BY in_group, place, stored ORDER BY price DESC, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                ) AS slot_prices
             FROM
             (
-                SELECT
-                    *,
-                    greatest(ids_before, counted_before, max(told_before) OVER (PARTITION BY in_group)) AS calls_before,
-                    if(has_id, place_of_id, max(place_of_scope) OVER (PARTITION BY in_group, unit)) AS place
+                SELECT *, NOT stored AND is_one AND (place <= calls_before OR row_number() OVER (PARTITION BY in_group, place, stored ORDER BY own DESC, claimed DESC, price >= 0 DESC, detail DESC, finish - start, scope, call) > 1) AS is_told
                 FROM
                 (
                     SELECT
                         *,
-                        uniqExactIf(unit, has_id AND stored) OVER (PARTITION BY in_group) AS ids_before,
-                        uniqExactIf(unit, counted) OVER (PARTITION BY in_group) AS counted_before,
-                        uniqExactIf(unit, has_id AND stored) OVER of_scope AS ids_of_scope_before,
-                        ids_of_scope_before + countIf(NOT has_id AND stored) OVER of_scope AS told_before,
-                        dense_rank() OVER (PARTITION BY in_group, has_id ORDER BY unit_before DESC, unit) AS place_of_id,
-                        if(unit_before, ids_of_scope_before, uniqExactIf(unit, has_id) OVER of_scope)
-                            + row_number() OVER (PARTITION BY in_group, scope, has_id ORDER BY unit_before DESC, start, call) AS place_of_scope
+                        greatest(ids_before, counted_before, max(told_before) OVER (PARTITION BY in_group)) AS calls_before,
+                        if(has_id, place_of_id, max(place_of_scope) OVER (PARTITION BY in_group, unit)) AS place
                     FROM
                     (
-                        -- A runner's log row has no length: it is written when the call is over.
                         SELECT
                             *,
-                            cityHash64(
-                                key,
-                                most_in,
-                                most_out,
-                                if(is_one, 0, call),
-                                if(max(own AND start = finish) OVER (PARTITION BY key, most_in, most_out, is_one), 0, sum(begins) OVER (
-                                    PARTITION BY key, most_in, most_out, is_one ORDER BY unit_clock.1, unit_clock.2 DESC, unit, call
-                                ))
-                            ) AS in_group
+                            uniqExactIf(unit, has_id AND stored) OVER (PARTITION BY in_group) AS ids_before,
+                            uniqExactIf(unit, counted) OVER (PARTITION BY in_group) AS counted_before,
+                            uniqExactIf(unit, has_id AND stored) OVER of_scope AS ids_of_scope_before,
+                            ids_of_scope_before + countIf(NOT has_id AND stored) OVER of_scope AS told_before,
+                            dense_rank() OVER (PARTITION BY in_group, has_id ORDER BY unit_before DESC, unit) AS place_of_id,
+                            if(unit_before, ids_of_scope_before, uniqExactIf(unit, has_id) OVER of_scope)
+                                + row_number() OVER (PARTITION BY in_group, scope, has_id ORDER BY unit_before DESC, start, call) AS place_of_scope
                         FROM
                         (
+                            -- A runner's log row has no length: it is written when the call is over.
                             SELECT
                                 *,
-                                unit_clock.1 > max(unit_clock.2) OVER (
-                                    PARTITION BY key, most_in, most_out, is_one
-                                    ORDER BY unit_clock.1, unit_clock.2 DESC, unit, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                                ) AS begins
+                                cityHash64(
+                                    key,
+                                    most_in,
+                                    most_out,
+                                    if(is_one, 0, call),
+                                    if(max(own AND start = finish) OVER (PARTITION BY key, most_in, most_out, is_one), 0, sum(begins) OVER (
+                                        PARTITION BY key, most_in, most_out, is_one ORDER BY unit_clock.1, unit_clock.2 DESC, unit, call
+                                    ))
+                                ) AS in_group
                             FROM
                             (
-                                SELECT *, arrayJoin(if(is_one, keys, [toUInt64(0)])) AS key
-                                FROM classed
+                                SELECT
+                                    *,
+                                    unit_clock.1 > max(unit_clock.2) OVER (
+                                        PARTITION BY key, most_in, most_out, is_one
+                                        ORDER BY unit_clock.1, unit_clock.2 DESC, unit, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                                    ) AS begins
+                                FROM
+                                (
+                                    SELECT *, arrayJoin(if(is_one, keys, [toUInt64(0)])) AS key
+                                    FROM classed
+                                )
                             )
                         )
+                        WINDOW of_scope AS (PARTITION BY in_group, scope)
                     )
-                    WINDOW of_scope AS (PARTITION BY in_group, scope)
                 )
             )
+            WINDOW in_slot AS (PARTITION BY in_group, place)
         )
-        WINDOW in_slot AS (PARTITION BY in_group, place)
-    )
-    WINDOW by_call AS (PARTITION BY call)
+        WINDOW by_call AS (PARTITION BY call)
     )
     WHERE is_first_key
 ),
@@ -386,31 +386,31 @@ folded AS
                 arrayPushBack(tokens_before, multiIf(price_is_beside, 0, stored OR price_follows, greatest(0, price), greatest(0, least(price, price_before)))) AS told_before
             FROM
             (
-            SELECT
-                *,
-                if(is_beside, [toInt64(0), 0], if(told_by_another AND NOT tells_more OR stored, told, most)) AS tokens_now,
-                multiIf(is_beside, [toInt64(0), 0], tells_more, had, stored OR told_by_another, told, [toInt64(0), 0]) AS tokens_before,
-                if(stored, bitTest(was_beside, 1), is_beside AND (price_follows OR price_before >= price)) AS price_is_beside
-            FROM
-            (
-            SELECT
-                *,
-                length(outers) AS depth,
-                if(length(outers) = 0, call, outers[-1]) AS root,
-                if(length(outers) = 0, 0, outers[1]) AS outer,
-                price >= 0 OR awaited AS states,
-                toUInt8((price >= 0 OR awaited) AND stored) AS states_before,
-                toUInt8((price >= 0 OR awaited) AND NOT stored) AS states_now,
-                NOT stored AND told_by_another AND is_close AND NOT tells_more OR bitTest(was_beside, 0) AS is_beside
-            FROM
-            (
                 SELECT
-                    call, stored, own, awaited, is_model, start, price, by_table, counted_cost, outers, is_second, told_by_another, tells_more, told, most, had,
-                    was_beside, price_before, price_follows, is_stated, computed,
-                    max(grouped.is_close) OVER (PARTITION BY unit) AS is_close
-                FROM grouped
-            )
-            )
+                    *,
+                    if(is_beside, [toInt64(0), 0], if(told_by_another AND NOT tells_more OR stored, told, most)) AS tokens_now,
+                    multiIf(is_beside, [toInt64(0), 0], tells_more, had, stored OR told_by_another, told, [toInt64(0), 0]) AS tokens_before,
+                    if(stored, bitTest(was_beside, 1), is_beside AND (price_follows OR price_before >= price)) AS price_is_beside
+                FROM
+                (
+                    SELECT
+                        *,
+                        length(outers) AS depth,
+                        if(length(outers) = 0, call, outers[-1]) AS root,
+                        if(length(outers) = 0, 0, outers[1]) AS outer,
+                        price >= 0 OR awaited AS states,
+                        toUInt8((price >= 0 OR awaited) AND stored) AS states_before,
+                        toUInt8((price >= 0 OR awaited) AND NOT stored) AS states_now,
+                        NOT stored AND told_by_another AND is_close AND NOT tells_more OR bitTest(was_beside, 0) AS is_beside
+                    FROM
+                    (
+                        SELECT
+                            call, stored, own, awaited, is_model, start, price, by_table, counted_cost, outers, is_second, told_by_another, tells_more, told, most, had,
+                            was_beside, price_before, price_follows, is_stated, computed,
+                            max(grouped.is_close) OVER (PARTITION BY unit) AS is_close
+                        FROM grouped
+                    )
+                )
             )
         )
         UNION ALL
@@ -456,88 +456,88 @@ ruled AS
         replaces
     FROM
     (
-    SELECT *, groupArrayIf((replaced_call, replaced_cost), NOT mine AND is_first) OVER (PARTITION BY target) AS replaces
-    FROM
-    (
-        SELECT *, row_number() OVER (PARTITION BY replaced_call ORDER BY target) = 1 AS is_first
+        SELECT *, groupArrayIf((replaced_call, replaced_cost), NOT mine AND is_first) OVER (PARTITION BY target) AS replaces
         FROM
         (
-        SELECT *, entry.1 AS target, entry.2 AS mine, entry.3 AS replaced_call, entry.4 AS replaced_cost
-        FROM
-        (
-        SELECT
-            *,
-            arrayJoin(arrayConcat(
-                [(call, true, toUInt64(0), toInt64(0))],
-                if(NOT stored AND states, arrayMap(each -> (call, false, each.1, each.2), computed), []),
-                if(replaced_by = 0, [], [(replaced_by, false, call, counted_cost)])
-            )) AS entry
-        FROM
-        (
-        SELECT
-            *,
-            arrayMap(
-                (wish, before) -> wish - least(wish, greatest(0, before)),
-                wishes,
-                arrayMap((surplus, before) -> surplus - before, arrayResize(surpluses, 3), arrayResize(wished_before, 3))
-            ) AS takes
-        FROM
-        (
-            SELECT
-                *,
-                sumForEach(arrayMap(each -> greatest(0, -each), adds)) OVER (PARTITION BY root) AS surpluses,
-                sumForEach(wishes) OVER (PARTITION BY root ORDER BY in_stored DESC, start, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS wished_before
+            SELECT *, row_number() OVER (PARTITION BY replaced_call ORDER BY target) = 1 AS is_first
             FROM
             (
-                SELECT
-                    *,
-                    if(by_table_alone AND NOT stated_around_before, if(stating_around != 0, stating_around, stating_in_it), 0) AS replaced_by,
-                    multiIf(
-                        in_whole, [toInt64(0), 0, greatest(0, adds[3])],
-                        whole, [worth[1], worth[2], greatest(0, adds[3])],
-                        arrayMap(each -> greatest(0, each), adds)
-                    ) AS wishes
-                FROM
-                (
-                SELECT
-                    *,
-                    adding AS adds,
-                    by_table AND states_before = 0 AND stated_in_it_before = 0 AS by_table_alone,
-                    max(around_it.2 AND NOT itself) OVER by_call AS in_stored,
-                    max(around_it.1 AND NOT itself) OVER by_call AS in_whole,
-                    max((around_it.3 OR around_it.4) AND NOT itself) OVER by_call AS stated_around,
-                    max(around_it.3 AND NOT itself) OVER by_call AS stated_around_before,
-                    maxIf(around_it.5, around_it.4 AND NOT itself) OVER by_call AS stating_around
+                SELECT *, entry.1 AS target, entry.2 AS mine, entry.3 AS replaced_call, entry.4 AS replaced_cost
                 FROM
                 (
                     SELECT
                         *,
-                        around_call = call AS itself,
-                        anyIf((whole, stored, states_before, states_now, call), around_call = call) OVER (PARTITION BY around_call) AS around_it
+                        arrayJoin(arrayConcat(
+                            [(call, true, toUInt64(0), toInt64(0))],
+                            if(NOT stored AND states, arrayMap(each -> (call, false, each.1, each.2), computed), []),
+                            if(replaced_by = 0, [], [(replaced_by, false, call, counted_cost)])
+                        )) AS entry
                     FROM
                     (
-                    SELECT *, arrayJoin(arrayPushFront(outers, call)) AS around_call
-                    FROM
-                    (
-                        -- A call to a model takes it whole where one span in it tells a part, as a client that saw only the begin of a stream, or the same and less besides.
                         SELECT
                             *,
-                            arrayMap((now, inside_now, before, inside_before) -> now - inside_now - before + inside_before, worth, inside, was_worth, was_inside) AS adding,
-                            NOT stored AND is_model AND within[1] = 1 AND within[2] = 0 AND NOT told_by_another AND tells_now[1] >= inside[1] AND tells_now[2] >= inside[2]
-                                AND (tells_now[1] + tells_now[2] > inside[1] + inside[2] OR within[3] = 1 AND NOT is_second) AS whole
-                        FROM folded
-                    )
+                            arrayMap(
+                                (wish, before) -> wish - least(wish, greatest(0, before)),
+                                wishes,
+                                arrayMap((surplus, before) -> surplus - before, arrayResize(surpluses, 3), arrayResize(wished_before, 3))
+                            ) AS takes
+                        FROM
+                        (
+                            SELECT
+                                *,
+                                sumForEach(arrayMap(each -> greatest(0, -each), adds)) OVER (PARTITION BY root) AS surpluses,
+                                sumForEach(wishes) OVER (PARTITION BY root ORDER BY in_stored DESC, start, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS wished_before
+                            FROM
+                            (
+                                SELECT
+                                    *,
+                                    if(by_table_alone AND NOT stated_around_before, if(stating_around != 0, stating_around, stating_in_it), 0) AS replaced_by,
+                                    multiIf(
+                                        in_whole, [toInt64(0), 0, greatest(0, adds[3])],
+                                        whole, [worth[1], worth[2], greatest(0, adds[3])],
+                                        arrayMap(each -> greatest(0, each), adds)
+                                    ) AS wishes
+                                FROM
+                                (
+                                    SELECT
+                                        *,
+                                        adding AS adds,
+                                        by_table AND states_before = 0 AND stated_in_it_before = 0 AS by_table_alone,
+                                        max(around_it.2 AND NOT itself) OVER by_call AS in_stored,
+                                        max(around_it.1 AND NOT itself) OVER by_call AS in_whole,
+                                        max((around_it.3 OR around_it.4) AND NOT itself) OVER by_call AS stated_around,
+                                        max(around_it.3 AND NOT itself) OVER by_call AS stated_around_before,
+                                        maxIf(around_it.5, around_it.4 AND NOT itself) OVER by_call AS stating_around
+                                    FROM
+                                    (
+                                        SELECT
+                                            *,
+                                            around_call = call AS itself,
+                                            anyIf((whole, stored, states_before, states_now, call), around_call = call) OVER (PARTITION BY around_call) AS around_it
+                                        FROM
+                                        (
+                                            SELECT *, arrayJoin(arrayPushFront(outers, call)) AS around_call
+                                            FROM
+                                            (
+                                                -- A call to a model takes it whole where one span in it tells a part, as a client that saw only the begin of a stream, or the same and less besides.
+                                                SELECT
+                                                    *,
+                                                    arrayMap((now, inside_now, before, inside_before) -> now - inside_now - before + inside_before, worth, inside, was_worth, was_inside) AS adding,
+                                                    NOT stored AND is_model AND within[1] = 1 AND within[2] = 0 AND NOT told_by_another AND tells_now[1] >= inside[1] AND tells_now[2] >= inside[2]
+                                                        AND (tells_now[1] + tells_now[2] > inside[1] + inside[2] OR within[3] = 1 AND NOT is_second) AS whole
+                                                FROM folded
+                                            )
+                                        )
+                                    )
+                                    WINDOW by_call AS (PARTITION BY call)
+                                )
+                                WHERE itself
+                            )
+                        )
                     )
                 )
-                WINDOW by_call AS (PARTITION BY call)
-                )
-                WHERE itself
             )
         )
-        )
-        )
-        )
-    )
     )
     WHERE mine
 ),
