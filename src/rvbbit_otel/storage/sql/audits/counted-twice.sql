@@ -5,11 +5,11 @@
 -- remedy: They came at once by two inserts that did not see each other, or by two shards. Send them again by one, or switch one of the instrumentations off.
 -- parameter: since DateTime = 1970-01-01 00:00:00
 -- parameter: until DateTime = 2106-01-01 00:00:00
-WITH counted AS
+WITH told AS
 (
-    SELECT *
+    SELECT *, counted_in + counted_out > 0 AS counts
     FROM calls_told FINAL
-    WHERE start >= {since:DateTime} AND start < {until:DateTime} AND counted_in + counted_out + counted_cost > 0
+    WHERE start >= {since:DateTime} AND start < {until:DateTime}
     LIMIT 1 BY key, call
 )
 SELECT finding, trace_id, name, rows.start AS timestamp, caller_id, session_id, tokens_in, tokens_out, cost
@@ -23,7 +23,7 @@ FROM
             greatest(max(told), (told_in + told_out) * length(groupUniqArrayArray(ids))) AS most
         FROM
         (
-            SELECT key, told_in, told_out, at_once, scope, groupArray(call) AS calls, sum(counted_in + counted_out) AS counted, sum(told_in + told_out) AS told,
+            SELECT key, told_in, told_out, at_once, scope, groupArrayIf(call, counts) AS calls, sum(counted_in + counted_out) AS counted, sum(told_in + told_out) AS told,
                 groupUniqArrayIf(response, response != 0) AS ids
             FROM
             (
@@ -35,7 +35,7 @@ FROM
                         start > max(finish) OVER (
                             PARTITION BY key, told_in, told_out ORDER BY start, finish DESC, call ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                         ) AS begins
-                    FROM counted
+                    FROM told
                     WHERE told_in + told_out > 0 AND NOT (own AND start = finish)
                 )
             )
@@ -50,15 +50,15 @@ FROM
     FROM
     (
         SELECT outer.call AS outer_call, groupUniqArray(inner.call) AS inner_calls
-        FROM counted AS outer
+        FROM (SELECT DISTINCT call, trace_hash, span, counted_in, counted_out, told_in, told_out FROM told WHERE counts) AS outer
         INNER JOIN
         (
-            SELECT call, trace_hash, counted_in, counted_out, told_in, told_out, parent AS lies_in FROM counted
+            SELECT call, trace_hash, counted_in, counted_out, told_in, told_out, parent AS lies_in FROM told
             UNION DISTINCT
             SELECT call, trace_hash, counted_in, counted_out, told_in, told_out, span_parents.parent
-            FROM counted
-            INNER JOIN span_parents ON span_parents.trace_hash = counted.trace_hash AND span_parents.span = counted.parent
-            WHERE counted.parent != 0
+            FROM told
+            INNER JOIN span_parents ON span_parents.trace_hash = told.trace_hash AND span_parents.span = told.parent
+            WHERE told.parent != 0
         ) AS inner ON inner.trace_hash = outer.trace_hash AND inner.lies_in = outer.span
         WHERE inner.lies_in != 0 AND inner.call != outer.call
         GROUP BY outer.call
