@@ -10,6 +10,7 @@ import posixpath
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,7 +78,7 @@ def main() -> int:
     """Stage and build."""
     FOLDER.mkdir(exist_ok=True)
     pages = stage()
-    _with_decisions()
+    _with_decisions(pages)
     run(_generator(), "build", "--strict", "--clean", "--config-file", FOLDER / "mkdocs.yml", cwd=FOLDER)
     shutil.rmtree(SITE, ignore_errors=True)
     SITE.parent.mkdir(exist_ok=True)
@@ -98,14 +99,21 @@ def _generator() -> Path:
     return venv / "bin" / "zensical"
 
 
-def _with_decisions() -> None:
-    """The configuration with every decision in its navigation, so that a new one needs no line of its own."""
+def _with_decisions(pages: Sequence[str]) -> None:
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     text = text.replace(".release/pages", "pages").replace("dist/site", "site")
-    decisions = "".join(
-        f"      - {path.relative_to(PAGES).as_posix()}\n" for path in sorted((PAGES / "adr").glob("*.md"))
-    )
-    (FOLDER / "mkdocs.yml").write_text(f"{text}  - Decisions:\n{decisions}", encoding="utf-8")
+    (FOLDER / "mkdocs.yml").write_text(whole(text, pages), encoding="utf-8")
+
+
+def whole(text: str, pages: Sequence[str]) -> str:
+    """The configuration with every page in its navigation: decisions, and what is in no section yet, need no line of their own."""
+    decisions = [page for page in pages if page.startswith("adr/")]
+    left = [page for page in pages if page not in decisions and f"- {page}\n" not in text and f": {page}\n" not in text]
+    parts = [text]
+    for title, listed in (("More", left), ("Decisions", decisions)):
+        if listed:
+            parts += [f"  - {title}:\n", *(f"      - {page}\n" for page in listed)]
+    return "".join(parts)
 
 
 def _loaded(page: Path) -> list[Any]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from release.site import place, rewritten
+from release.site import place, rewritten, whole
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,19 +17,19 @@ def test_the_page_of_the_commands_is_made_from_them() -> None:
     assert made.returncode == 0, "run: python docs/commands.py"
 
 
-def test_every_page_is_in_the_navigation_of_the_site() -> None:
-    listed: set[str] = set()
-    todo = [yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]]
+def test_every_page_is_in_the_navigation_of_the_site_once() -> None:
+    pages = sorted({place(path.relative_to(ROOT).as_posix()) for path in (ROOT / "docs").rglob("*.md")})
+    listed: list[str] = []
+    todo = [yaml.safe_load(whole((ROOT / "mkdocs.yml").read_text(), [*pages, "how-to/new.md"]))["nav"]]
     while todo:
         each = todo.pop()
         if isinstance(each, str):
-            listed.add(each)
+            listed.append(each)
         else:
             todo.extend(each.values() if isinstance(each, dict) else each)
-    pages = {place(path.relative_to(ROOT).as_posix()) for path in (ROOT / "docs").rglob("*.md")}
-    decisions = {page for page in pages if page.startswith("adr/")}
-    assert pages - decisions - listed == set()
-    assert len(decisions) > 50
+    assert len(listed) == len(set(listed))
+    assert {*pages, "how-to/new.md"} - set(listed) == set()
+    assert sum(page.startswith("adr/") for page in listed) > 50
 
 
 def test_links_are_as_they_are_on_the_site() -> None:
