@@ -28,7 +28,7 @@ LOG_ROWS = range(50, 61)
 
 @dataclass(frozen=True)
 class Crowd:
-    """What many clients at once left in the store, against what the runner's own journal says happened.
+    """The rows that many concurrent clients left in the store, beside what the runner's own journal says.
 
     `missing` and `wrong` count rows of the three tables without their caller and with another's; `noted_without_caller` counts the sessions for which
     the unchanged runner itself knew no caller.
@@ -70,7 +70,7 @@ class Demo:
 
     @property
     def holds(self) -> bool:
-        """Whether everything is as it must be."""
+        """True if every check of the demo holds."""
         counted = all(self.answer_rows[name] in wanted for name, wanted in QUESTIONS.items())
         return (
             counted
@@ -142,7 +142,7 @@ def _sql(question: str) -> str:
 
 
 def _curl(url: str, query: str) -> str:
-    """What `curl URL --data-binary QUERY` prints."""
+    """Return the output of `curl URL --data-binary QUERY`."""
     request = urllib.request.Request(
         url, data=query.encode(), headers={"X-ClickHouse-Format": "PrettyCompactMonoBlock"}
     )

@@ -1,4 +1,5 @@
-"""Whether an error is the host's own word to itself: what its signal handler raised while a part of ours happened to run.
+"""Tell whether an exception was raised by a signal handler of the host's while our code happened to run; it is the
+host's, and passes.
 
 Python runs handlers in the middle of any code of the main thread. A host that ends its work by a timer raises an error there, which is no
 error of ours, and would be lost with us.
@@ -13,7 +14,7 @@ from types import CodeType, TracebackType
 
 
 def from_handler(error: BaseException) -> bool:
-    """Whether a signal handler of the host's raised it."""
+    """Return whether a signal handler of the host's raised the exception."""
     if threading.current_thread() is not threading.main_thread():
         return False
     traceback: TracebackType | None = error.__traceback__

@@ -1,4 +1,4 @@
-"""What the name of a host says of it, without asking anybody."""
+"""Classify a host by its name or address, without a look-up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 
 
 def is_address(host: str) -> bool:
-    """Whether it is an address, not a name."""
+    """Return whether it is an IP address, not a name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -15,5 +15,5 @@ def is_address(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether it is this machine for itself, by its name or address: nobody else can reach it, and nothing that is sent there leaves."""
+    """Return whether it names this machine's loopback: no other machine can reach it, and nothing sent there leaves."""
     return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)

@@ -16,7 +16,8 @@ DEFAULT_DSN: Final = "http://127.0.0.1:8123/default"
 
 
 class NotebookReport:
-    """What `report` returns: shown as HTML by Jupyter and as text elsewhere, with its rows as a data frame. New in version 0.1.
+    """The result of `report`: shown as HTML by Jupyter and as text elsewhere, with its rows as a data frame. New in
+    version 0.1.
 
     rows: a list of dictionaries, a row of unified_logs each; of a report on all, a caller each.
     """

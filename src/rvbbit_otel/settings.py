@@ -1,4 +1,4 @@
-"""What a user can set for the instrumented process, with defaults and validation in one place.
+"""The settings of the instrumented process, with defaults and validation in one place.
 
 The defaults are the private ones: a mistyped option in a declarative configuration makes the launcher go on with them.
 """

@@ -1,4 +1,4 @@
-"""What the all-in-one can be told, with validation beside it."""
+"""The options of the all-in-one, and their validation."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def beside(sql: App, page: App) -> App:
 
 
 def is_browser_at_root(scope: Scope) -> bool:
-    """Whether somebody opens ``/`` in a browser. Clients of ClickHouse that look whether a server is there get its ``Ok.``"""
+    """Return whether a browser asks for ``/``; ClickHouse clients that check for a server get its ``Ok.`` there."""
     if scope["path"] != "/" or scope.get("query_string") or scope["method"] not in ("GET", "HEAD"):
         return False
     accepted = b",".join(value for key, value in scope["headers"] if key == b"accept")

@@ -1,4 +1,4 @@
-"""What is asked of the disk, and when."""
+"""When the journal is synced to the disk: the policies of `--journal-sync`."""
 
 from __future__ import annotations
 

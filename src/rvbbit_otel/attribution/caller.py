@@ -1,4 +1,4 @@
-"""Who triggered the work: ids with types of their own, and the Caller they belong to."""
+"""Callers: who triggered the work. Ids have types of their own."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _shown(value: object) -> str:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who triggered the work: an opaque short id, and what is known of the invocation.
+    """A caller, who triggered the work: an opaque short id, and metadata about the invocation.
 
     `metadata_json` is canonical JSON (sorted keys, UTF-8), at most 16 KiB; build one with `Caller.of`.
     """

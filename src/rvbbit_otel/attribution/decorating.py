@@ -20,7 +20,7 @@ _LAZY: Final = (map, filter, zip, enumerate)
 
 
 def title_of(function: Any) -> str:
-    """What a block around its calls is named by."""
+    """Return the name of the blocks around a function's calls."""
     while isinstance(function, functools.partial):
         function = function.func
     named = function if hasattr(function, "__qualname__") else type(function)

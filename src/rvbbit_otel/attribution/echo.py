@@ -1,4 +1,4 @@
-"""What we remember of a session."""
+"""The Echo: the record of a session."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _by_run = attrgetter("run")
 
 
 class _Lately(dict[str, Echo]):
-    """What was asked for lately. `find` is asked for what is not there."""
+    """A cache of the sessions that were asked for lately; `find` is called for those that are not in it."""
 
     find: Callable[[str], Echo | None]
 
@@ -44,7 +44,7 @@ class EchoMap:
         self.get: Callable[[str], Echo | None] = self._lately.__getitem__
 
     def __len__(self) -> int:
-        """How many sessions are known."""
+        """Return the number of known sessions."""
         return sum(map(len, self._shards))
 
     def __setitem__(self, session_id: str, echo: Echo) -> None:

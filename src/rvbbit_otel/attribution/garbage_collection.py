@@ -1,4 +1,5 @@
-"""Whether Python's collector runs on this thread: then generators are closed and finalizers run in the middle of whatever it interrupted.
+"""Tell whether Python's garbage collector is running on this thread: it closes generators and runs finalizers in the
+middle of whatever it interrupted.
 
 Two things follow. A generator that is closed so is not closed by whoever drives it, so its frame must say whose it is. And before Python 3.12 a
 context variable that is set there can end the process, where the collector interrupted the setting of another: so it is set in a copy of the context.
@@ -22,7 +23,7 @@ _UNSAFE: Final = sys.version_info < (3, 12)
 
 
 def collecting() -> bool:
-    """Whether it runs here."""
+    """Return whether the garbage collector is running on this thread."""
     return bool(_threads) and _threads[-1] == get_ident()
 
 

@@ -1,4 +1,6 @@
-"""Which line of execution this is: a thread, a task, a greenlet, a callback; never by a thread's identity, which is used again."""
+"""Name the current line of execution (a thread, a task, a greenlet, a callback), never by a thread's identity, which
+is used again.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,7 @@ class Line:
 
     @property
     def here(self) -> bool:
-        """Whether it is the one that asks."""
+        """True if the current code runs in this line of execution."""
         if self._frame is not here.frames[-1]:
             return False
         try:

@@ -1,4 +1,4 @@
-"""How a caller and a session travel: in the Context of this process, as W3C baggage, and in a child's environment.
+"""Carry a caller and a session: in the Context of this process, as W3C baggage, and in a child's environment.
 
 Only the caller's id, a digest of its metadata and the session id leave the process; the metadata stays. Baggage goes to any host that an
 instrumented client calls, LLM providers included, so ours goes to allowed hosts only, and an incoming one is not believed unless configured.
@@ -165,7 +165,9 @@ def foreign_caller_id(context: Context) -> CallerId | None:
 
 
 def copied_from(context: Context | None, attributes: Mapping[str, object]) -> frozenset[str]:
-    """Which of our attributes a processor copied from the context's baggage; none where the program states its caller itself."""
+    """Return the names of our attributes that a processor copied from the context's baggage; none where the program
+    states its caller itself.
+    """
     context = get_current() if context is None else context
     pairs = cast("Mapping[str, object]", context.get(BAGGAGE_KEY) or _NOTHING)
     if any(attributes.get(key) != pairs.get(key, _NOTHING) for key in (CALLER_SOURCE, CALLER_ID)):
@@ -189,7 +191,9 @@ def foreign_session_id(context: Context) -> SessionId | None:
 
 
 def environment_of(context: Context | None) -> dict[str, str]:
-    """What a child process needs in its environment to go on for the same caller: TRACEPARENT, TRACESTATE and BAGGAGE, of ours only."""
+    """Return the variables that a child process needs to go on for the same caller: TRACEPARENT, TRACESTATE and
+    BAGGAGE (with our entries only).
+    """
     carrier: dict[str, str] = {}
     context = effective(get_current() if context is None else context)
     only_ours = baggage.clear(context)

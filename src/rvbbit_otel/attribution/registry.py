@@ -69,7 +69,7 @@ class EchoRegistry:
         return len(self._echoes)
 
     def knew(self, session_id: str) -> bool:
-        """Whether a session of this id was known here before it was forgotten."""
+        """Return whether a session of this id was known here and is forgotten."""
         return session_id in self._tombstones
 
     def open(

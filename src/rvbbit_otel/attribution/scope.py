@@ -40,7 +40,9 @@ _SUSPENDS: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What is said of a block: whose it is, None for nobody's; the session that it shall be, None for one of its own; the code that it is in."""
+    """The arguments of a block: its caller, None for nobody's; its session id, None for a new one; and the code that
+    it is in.
+    """
 
     caller: Caller | None
     session_id: SessionId | None
@@ -140,7 +142,9 @@ class called_by:  # noqa: N801 - used as a function
                 attach(before)
 
     def _entered_here(self) -> tuple[Context, Work, Close] | None:
-        """What this very line of execution has entered last: other tasks and threads may have entered the same object since."""
+        """The innermost entry of this object by the current line of execution; other tasks and threads may have
+        entered it since.
+        """
         if len(self._entered) > 1:
             for entered in reversed(self._entered):
                 if entered is not None and entered[1].runs_here:
@@ -219,7 +223,7 @@ def open_scopes_with(opener: Opener) -> Callable[[], None]:
 
 
 def _is_around(work: Work) -> bool:
-    """Whether the current context is of this block.
+    """Return whether the current context belongs to this block.
 
     Somebody else's is left as it is: a consumer's, or what was attached on another thread. What has ended there says nothing any more.
     """

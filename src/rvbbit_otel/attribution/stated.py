@@ -26,7 +26,9 @@ _local: Final = _Local()
 
 
 def may_cut(limits: object) -> bool:
-    """Whether these limits of an SDK can cut an id, or evict one of fewer than `MANY` attributes; true where they are not known."""
+    """Return whether these SDK limits can cut an id, or evict one of fewer than `MANY` attributes; true where the
+    limits are not known.
+    """
     most = getattr(limits, "max_span_attributes", 0)
     return getattr(limits, "max_span_attribute_length", 0) is not None or (most is not None and most < MANY)
 

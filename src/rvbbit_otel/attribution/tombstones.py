@@ -1,4 +1,5 @@
-"""Which session ids were known here once: small, so that a session that was forgotten can be told from one that was never seen.
+"""Remember which session ids were known here once, in little memory, so that a forgotten session can be told from
+one that was never seen.
 
 Two Bloom filters: one is filled while the one before is still asked. Each holds `capacity` ids in two bytes an id; of ids that were never seen about
 one in two thousand is taken for a forgotten one, which costs its span the caller around, and never gives it another's.
@@ -36,7 +37,7 @@ class Tombstones:
         return full
 
     def __contains__(self, key: str) -> bool:
-        """Whether it was added, but for the few that look like one that was."""
+        """Return whether the key was added; a few keys that were not look as if they were."""
         return any(
             bits and all(bits[place >> 3] & (1 << (place & 7)) for place in self._places(key))
             for bits in (self._now, self._before)

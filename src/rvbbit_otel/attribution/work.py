@@ -51,7 +51,8 @@ class Taken:
 
     @property
     def holds(self) -> bool:
-        """Whether the line of execution is still within that: a library's loop that has returned was waiting for its own answer.
+        """Return whether the line of execution is still within that wait: a library's loop that has returned was
+        waiting for its own answer.
 
         A callback that was made in the loop is another line, with a copy of this, and is of what was taken up there.
         """
@@ -143,17 +144,17 @@ class Work:
 
     @property
     def here(self) -> bool:
-        """Whether this line of execution is the one that it began in."""
+        """True if the current line of execution is the one that the work began in."""
         return self._line.here
 
     @property
     def runs_here(self) -> bool:
-        """Whether it is this line of execution, or a generator that runs in it, that began it."""
+        """True if the work was begun by this line of execution, or by a generator that runs in it."""
         return self._line.here if self.frame is None else _is_on_stack(self.frame)
 
     @property
     def holds(self) -> bool:
-        """Whether a context with this work speaks for it, for whoever asks now."""
+        """True if a context with this work speaks for it, for the code that asks now."""
         taken = _taken.get()
         if taken is not None and taken.work is self and taken.holds:
             return False
@@ -166,12 +167,12 @@ class Work:
 
     @property
     def weak(self) -> bool:
-        """Whether it is only known by what this line of execution inherited, from something that has ended since."""
+        """True if the caller is only known by inheritance, from work that has ended since."""
         return self.root.ended
 
     @property
     def after(self) -> Work | None:
-        """What the context says in its place once it does not hold."""
+        """The work that a context stands for after this one no longer holds."""
         if self._outlived:
             return self.base
         if self._lapsed is None:
@@ -182,7 +183,9 @@ class Work:
 
     @property
     def _outlived(self) -> bool:
-        """Whether it is over for the line of execution that it began in: what was around it is back."""
+        """True if the work is over for the line of execution that it began in, because the work around it is current
+        again.
+        """
         taken = _taken.get()
         if self.revoked or (taken is not None and taken.work is self):
             return False  # Another line ended it: whose this one works for now, it has not said.
@@ -190,7 +193,9 @@ class Work:
 
     @property
     def stamp(self) -> dict[str, str]:
-        """What is written onto a span of this work, but for what its session knows; never changed by who gets it."""
+        """Return the attributes for a span of this work, without those of its session; receivers must not change
+        them.
+        """
         weak = self.root.ended
         stamp = self._stamps.get(weak)
         if stamp is None:
@@ -213,11 +218,11 @@ class Work:
         return stamp
 
     def is_of(self, caller: Caller | None) -> bool:
-        """Whether it is somebody's, and this caller's."""
+        """Return whether the work belongs to this caller; false for nobody's work."""
         return caller is not None and self.caller is not None and self.caller.id == caller.id
 
     def is_within(self, other: Work) -> bool:
-        """Whether it began inside that work, or is it."""
+        """Return whether the work began inside the other, or is the other."""
         work: Work | None = self
         while work is not None:
             if work is other:
@@ -236,7 +241,7 @@ class Work:
         return job
 
     def ran(self, code: CodeType) -> bool:
-        """Whether it is a job that ran this code, or one that was handed over in the course of such a job."""
+        """Return whether the work is a job that ran this code, or was handed over in the course of such a job."""
         work: Work | None = self
         while work is not None and work.inherited:
             if work.code is code:
@@ -346,7 +351,9 @@ def within_blocks(work: Work) -> Work:
 
 
 def in_generators() -> bool:
-    """Whether any generator has a block: then the current context need not say whose the work is, the stack does."""
+    """Return whether any generator has an open block: then the stack says whose the work is, and the context need
+    not.
+    """
     return bool(_in_generators)
 
 
@@ -356,7 +363,7 @@ def when_first_in_generator(action: Callable[[], None] | None) -> None:
 
 
 def speaks(context: Context) -> bool:
-    """Whether anything is to be said of whose the work is, in this context or on this stack."""
+    """Return whether this context, or the stack, may name a caller."""
     return bool(_in_generators) or context.get(WORK_KEY) is not None
 
 

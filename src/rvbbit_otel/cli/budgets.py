@@ -85,7 +85,9 @@ def refuse_beside_name() -> None:
 
 
 def checked(database: Database, file: Path, at: datetime | None, state: Path | None) -> list[Usage]:
-    """How much of each is used; webhooks of those that are over are called. Raises ConfigurationError and StoreError."""
+    """Return the use of each budget, and call the webhooks of those that are over. Raises ConfigurationError and
+    StoreError.
+    """
     from rvbbit_otel.storage.budget_file import read_budgets
     from rvbbit_otel.storage.budgets import use_of
     from rvbbit_otel.storage.webhooks import tell_over

@@ -1,4 +1,4 @@
-"""How callers, rows and reports look in a terminal."""
+"""Print callers, rows and reports in a terminal."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def application() -> str:
 
 
 def _meanings(text: str) -> Mapping[str, str]:
-    """What the docstring of the settings says of each, in one line."""
+    """Return the meaning of each setting, in one line, from the docstring of the settings."""
     found: dict[str, str] = {}
     name = ""
     for line in text.splitlines():

@@ -67,7 +67,7 @@ def show(model: str, provider: str, file: Path | None, as_json: bool) -> None:
 @options.dsn
 @options.as_json
 def check(file: Path | None, dsn: str, as_json: bool) -> None:
-    """What `apply` would change, model by model, without changing it. Exit status 1: something."""
+    """Show what `apply` would change, model by model, without changing it. Exit status 1: something would change."""
     from rvbbit_otel.storage.client import ClickHouseDatabase
     from rvbbit_otel.storage.prices import changes
 
@@ -116,7 +116,9 @@ def apply(file: Path | None, dsn: str, as_json: bool) -> None:
 
 @prices.command(epilog="Example: rvbbit-otel prices update && rvbbit-otel prices check")
 def update() -> None:
-    """Which published table is in use, and how to get the newest: it is a package, so that prices are pinned as all else."""
+    """Show which published table is in use and how to get the newest. It is a package, so prices are pinned like
+    every dependency.
+    """
     from rvbbit_otel.storage.price_table import published
 
     say(f"{published()}; the newest: pip install --upgrade genai-prices, then `rvbbit-otel prices check`")

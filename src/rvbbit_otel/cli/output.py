@@ -72,11 +72,11 @@ class Paint:
     on: bool
 
     def strong(self, text: str) -> str:
-        """What a reader looks for first."""
+        """Return the text in bold, for what a reader looks for first."""
         return f"\x1b[1m{text}\x1b[0m" if self.on else text
 
     def bad(self, text: str) -> str:
-        """What is wrong."""
+        """Return the text in red, for what is wrong."""
         return f"\x1b[31m{text}\x1b[0m" if self.on else text
 
 

@@ -1,4 +1,6 @@
-"""What answers where spans go: asked by an empty request, which every receiver of OTLP acknowledges and none stores."""
+"""Find out what answers at the address that spans are sent to, by an empty request: every OTLP receiver acknowledges
+it, and none stores it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ _OTHER_PROTOCOL: Final = f"does {OTEL_EXPORTER_OTLP_PROTOCOL} fit the port? 4317
 
 
 def complaint(address: str, protocol: str, environ: Mapping[str, str]) -> tuple[str, str] | None:
-    """What is wrong with what answers at an address, and what to do; None if it takes OTLP."""
+    """Return what is wrong with the program that answers at an address, and what to do; None if it takes OTLP."""
     headers = _headers(environ)
     if protocol == "grpc":
         return _by_grpc(address, headers)

@@ -1,4 +1,4 @@
-"""Whether the packages that we work with are installed in versions that go together."""
+"""Check that the packages we work with are installed in versions that go together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an address says: the view, its time range, filters, order and place. All state is there, so that an address can be shared."""
+"""The state of a page in its address: view, time range, filters, order and position. An address can be shared."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Window:
 
     @property
     def seconds(self) -> int:
-        """How long it is."""
+        """The length of the window."""
         return max(1, int((self.end - self.begin).total_seconds()))
 
 

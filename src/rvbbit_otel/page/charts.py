@@ -41,7 +41,7 @@ class Chart:
 
 
 def step_for(seconds: float) -> int:
-    """How long a bar of a chart over so many seconds lasts."""
+    """Return the length of a bar, in seconds, for a chart over so many seconds."""
     for step in _LADDER:
         if seconds / step <= _MOST:
             return step

@@ -67,7 +67,7 @@ def lasting(milliseconds: object) -> str:
 
 
 def ago(moment: datetime | None, now: datetime | None = None) -> str:
-    """How long it is since a moment: just now, 40 s ago, 3 min ago, 5 d ago."""
+    """Return the age of a moment for people: just now, 40 s ago, 3 min ago, 5 d ago."""
     if moment is None:
         return "never"
     seconds = ((now or datetime.now(timezone.utc)) - moment).total_seconds()

@@ -1,4 +1,4 @@
-"""What the page is told besides its store."""
+"""The options of the page besides its store."""
 
 from __future__ import annotations
 

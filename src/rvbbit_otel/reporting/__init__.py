@@ -1,1 +1,1 @@
-"""What people read: figures as words, a caller's tree, reports in several forms. It prints nothing."""
+"""Reports for people: figures in words, a caller's tree, reports in several forms. Nothing here prints."""

@@ -25,7 +25,7 @@ _BARS: Final = 12
 
 @dataclass(frozen=True)
 class Report:
-    """What happened in a time.
+    """The figures of a time range.
 
     period: the time in words. callers: most expensive first, nobody among them. sources, models: the same rows by how their caller is known,
     and calls by model. rules: each rule with whether it holds, None where there was nothing to hold.
@@ -163,7 +163,7 @@ def sums_json(sums: Any) -> dict[str, Any]:
 
 
 def verdict(holds: bool | None) -> str:
-    """What is said of a rule."""
+    """Return a rule's verdict in words."""
     return {True: "holds", False: "BROKEN", None: "no rows"}[holds]
 
 

@@ -51,7 +51,7 @@ def plural(number: int, one: str) -> str:
 
 
 def sentence(account: Account) -> str:
-    """What a caller comes to, in one sentence."""
+    """Return the sum of a caller's work in one sentence."""
     sums = account.sums
     parts = [
         plural(sums.rows, "row"),

@@ -29,7 +29,7 @@ _Encoder = Callable[[Sequence[ReadableSpan]], Any]
 
 
 class _Ready(threading.local):
-    """What the exporter at work on this thread is about to ask for."""
+    """The encoded request that the exporter on this thread is about to ask for."""
 
     spans: Sequence[ReadableSpan] | None = None
     request: Any = None

@@ -1,4 +1,4 @@
-"""What a target that takes nothing may cost the host: little memory, and little time at the end.
+"""Bound what a target that takes nothing costs the host: little memory, and little time at its end.
 
 The SDK waits up to thirty seconds for each of its queues when a process ends, whatever becomes of the batches. A target that is down, or hangs, must
 not hold up a host that is done: only one that has lately acknowledged a batch is waited for. And a queue that is large enough for a burst is much to
@@ -31,7 +31,9 @@ _END_SECONDS: Final = 30.0
 
 
 class Patience:
-    """How long the end may wait: a little; for a target that has lately acknowledged a batch, until it is silent. For all queues of a process."""
+    """The time that the end of the process may wait: short, or until a target that acknowledged a batch lately falls
+    silent. One for all queues.
+    """
 
     def __init__(self, seconds: float) -> None:
         """`seconds` from the begin of the end, for a target that is silent."""

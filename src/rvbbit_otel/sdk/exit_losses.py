@@ -1,4 +1,5 @@
-"""What did not reach its target when the process ends: one line on standard error for each kind, with how many and why.
+"""Report spans that did not reach their target when the process ends: one line on standard error for each kind, with
+the number and the reason.
 
 The SDK says nothing of what is left in its queue, and a program that ends by itself is not asked for its counters.
 """

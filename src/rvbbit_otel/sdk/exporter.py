@@ -187,7 +187,9 @@ class RepairingSpanExporter(SpanExporter):
 
 
 def _is_copy(entries: Mapping[str, AnyValue], stamp: Mapping[str, str]) -> bool:
-    """Whether a processor behind ours copied baggage over the stamp: its id is the one that was stamped, or that lost to it."""
+    """Return whether a processor behind ours copied baggage over the stamp: the id is the one that was stamped, or
+    one that lost to it.
+    """
     return stamp[CALLER_SOURCE] == "none" or entries.get(CALLER_ID) in (stamp[CALLER_ID], stamp.get(CALLER_CONFLICT))
 
 

@@ -199,7 +199,9 @@ class Pipeline:
         self._be_patient(processor, getattr(inner, "inner", inner))  # One that redacts may be around it already.
 
     def _be_patient(self, processor: Any, exporter: object) -> None:
-        """What a target that is down, hangs or floods may cost the host: two seconds at its end, and little memory."""
+        """Bound the time and the memory that a target which is down, hangs or floods costs the host: two seconds at
+        its end, and little memory.
+        """
 
         def end() -> None:
             if hasattr(processor, "_batch_processor"):
@@ -242,7 +244,9 @@ class Pipeline:
 
 
 def _exporter_of(processor: object, otherwise: str, exporting: tuple[type, ...]) -> tuple[object, str, Any]:
-    """Where a processor keeps its exporter, and the exporter, None for one that has none. Raises LookupError for one that is known to export."""
+    """Return the object that holds a processor's exporter, the attribute's name, and the exporter (None if it has
+    none). Raises LookupError if it exports in a way we don't know.
+    """
     # A batch processor shows its exporter as a property; where it is kept is an object behind that.
     batch = getattr(processor, "_batch_processor", None)
     holder, name = (processor, otherwise) if batch is None else (batch, "_exporter")

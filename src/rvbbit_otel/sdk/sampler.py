@@ -16,7 +16,9 @@ from rvbbit_otel.counters import Counters
 
 
 class Promised(dict[str, AnyValue]):
-    """What a span of ours starts with, for samplers: it gets these attributes, and more, before any processor sees it."""
+    """The attributes that a span of ours starts with, for samplers: the span gets these, and more, before any
+    processor sees it.
+    """
 
 
 class AttributionSampler(Sampler):

@@ -63,7 +63,9 @@ class CallerSpanProcessor(SpanProcessor):
                 self._stamp_in_public(span, parent_context)
 
     def _stamp_bounded(self, span: Span, attributes: Any, parent_context: Context | None) -> None:
-        """Where an SDK's limit may cut or evict an id or a part of the stamp, or its mapping is not the one that we know."""
+        """Stamp a span whose ids or stamp an SDK limit may cut or evict, or whose attributes are kept in a mapping
+        that we don't know.
+        """
         entries: dict[str, AnyValue] | None = getattr(attributes, "_dict", None)
         given: Mapping[str, AnyValue] = (attributes or {}) if entries is None else entries
         room = getattr(attributes, "maxlen", None)
@@ -99,7 +101,9 @@ class CallerSpanProcessor(SpanProcessor):
             setattr(attributes, RUN_SLOT, self._stamper.run_of(stamp[SESSION_ID], parent_context))
 
     def _stamp_in_public(self, span: Span, parent_context: Context | None) -> None:
-        """Where the SDK keeps attributes elsewhere: slower, and nothing is mended at the export."""
+        """Stamp by the SDK's public API, where attributes are kept elsewhere: slower, and nothing is repaired at
+        export.
+        """
         try:
             stamp = self._stamper.stamp(span.attributes or {}, parent_context)
             if CASCADE_ID in (span.attributes or {}):

@@ -1,4 +1,4 @@
-"""What callers left behind and what it cost: the same questions for the commands, reports and notebooks."""
+"""Questions about callers and their costs, shared by commands, reports and notebooks."""
 
 from __future__ import annotations
 

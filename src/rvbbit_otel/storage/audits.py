@@ -63,12 +63,12 @@ class Audit:
 
     @property
     def has_window(self) -> bool:
-        """Whether it can be asked of a time only."""
+        """True if the audit can be limited to a time range."""
         return any(parameter.name == SINCE for parameter in self.parameters)
 
     @property
     def is_rule(self) -> bool:
-        """Whether an answer with rows means that something is wrong."""
+        """True if rows in the answer mean that something is wrong."""
         return self.kind == "rule"
 
 
@@ -116,7 +116,8 @@ def run_audit(database: Database, audit: Audit, parameters: Mapping[str, str] | 
 
 
 def has_rows(database: Database, since: str = _EVER, until: str = _NEVER) -> bool:
-    """Whether there is any row that a rule could be broken by, from `since` on and before `until`.
+    """Return whether there is any row from `since` on that could break a rule. Without one, a rule without findings
+    says nothing.
 
     Without one, a rule without findings says nothing.
     """

@@ -47,13 +47,13 @@ class Usage:
 
     @property
     def over(self) -> tuple[str, ...]:
-        """Which of its limits are passed: more was spent than the limit, not just as much."""
+        """The limits that are passed: more was spent than the limit, not just as much."""
         limits = (("dollars", self.budget.dollars, self.cost), ("tokens", self.budget.tokens, self.tokens))
         return tuple(name for name, limit, spent in limits if limit is not None and spent > limit)
 
     @property
     def is_lower_bound(self) -> bool:
-        """Whether more dollars than `cost` were spent, and nobody knows how many."""
+        """True if more than `cost` was spent, and nobody knows how much more."""
         return self.open_calls > 0
 
     @property
@@ -65,7 +65,7 @@ class Usage:
 
 
 def use_of(database: Database, budgets: Sequence[Budget], at: datetime) -> list[Usage]:
-    """How much of each is used in the hour, day or month that holds a moment; raises StoreError."""
+    """Return the use of each budget in the hour, day or month that holds a moment; raises StoreError."""
     return [_use(database, budget, *budget.window(at)) for budget in budgets]
 
 

@@ -33,7 +33,9 @@ LANDING_IN_FRONT: Final = ("otlp_traces_in", "otlp_logs_in")
 
 @dataclass(frozen=True)
 class Steps:
-    """What one migration becomes on a cluster: statements of the shard database, then of the front database."""
+    """The statements that one migration becomes on a cluster: those of the shard database, then those of the front
+    database.
+    """
 
     shard: tuple[str, ...]
     front: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What migrations, audits and repair need of a store: run a statement, read rows."""
+"""The protocol of a store for migrations, audits and repair: run a statement, read rows."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _AT_ONCE: Final = 1000
 
 @dataclass(frozen=True)
 class Subject:
-    """What is erased: a caller or a session by its id."""
+    """The caller or session to erase, by its id."""
 
     kind: Literal["caller", "session"]
     id: str
@@ -50,7 +50,7 @@ def callers_with(database: Database, key: str, value: str) -> list[Subject]:
 
 
 def look(database: Database, subjects: Sequence[Subject]) -> Erasure:
-    """What erasing these would change; changes nothing."""
+    """Return what erasing these would change; changes nothing."""
     whole = _with_sessions(database, subjects)
     counts: dict[tuple[str, str], int] = {}
     for part in _parts(_hashes(database, whole)):
@@ -100,7 +100,9 @@ def _parts(hashes: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _shards(cluster: Cluster | None) -> Iterator[str]:
-    """What makes the Distributed table hand a statement's rows to each shard in turn; nothing on a single server."""
+    """Yield a SETTINGS clause for each shard, so that a statement by the Distributed table reaches each in turn; an
+    empty one on a single server.
+    """
     if cluster is None:
         yield ""
         return

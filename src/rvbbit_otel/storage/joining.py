@@ -36,7 +36,7 @@ def make_missing(cluster: Cluster) -> list[nodes.Name]:
 
 
 def _rank(engine: str) -> int:
-    """What has to be there first: tables, views that are asked, views that fill tables."""
+    """Return the order of an object: tables, then views that are asked, then views that fill tables."""
     return {"View": 1, "MaterializedView": 2}.get(engine, 0)
 
 

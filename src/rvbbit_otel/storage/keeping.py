@@ -1,4 +1,4 @@
-"""How long rows are kept: one number of days for every table that holds what was sent."""
+"""Set how long rows are kept: one number of days for every table that holds what was sent."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Migration:
 
 
 def head(sql: str) -> re.Match[str]:
-    """What a statement makes or changes, and its name; raises SchemaError where it can't be told."""
+    """Return what a statement makes or changes, and its name; raises SchemaError where that can't be told."""
     found = list(_HEAD.finditer(sql))
     if len(found) != 1:
         start = next((line for line in sql.splitlines() if line and not line.startswith("--")), "nothing")

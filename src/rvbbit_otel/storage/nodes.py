@@ -1,4 +1,4 @@
-"""What every node of a cluster has, asked of each, and what differs.
+"""Ask every node of a cluster what it has, and find what differs.
 
 ``CREATE ... IF NOT EXISTS ... ON CLUSTER`` is silent about a node that has another table of that name, and about one that came later and has none.
 """
@@ -49,7 +49,7 @@ class Node:
 
     @property
     def title(self) -> str:
-        """How a message names it."""
+        """The name of the node in messages."""
         return f"{self.name} (shard {self.shard}, replica {self.replica})"
 
 
@@ -106,7 +106,7 @@ def usual(nodes: Iterable[Node]) -> dict[Name, str]:
 
 
 def is_closed(definition: str) -> bool:
-    """Whether this is a landing table that refuses every insert."""
+    """Return whether a table is a landing table that refuses every insert."""
     return "`closed` UInt8 MATERIALIZED" in definition
 
 

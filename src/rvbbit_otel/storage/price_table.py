@@ -1,4 +1,5 @@
-"""What a token costs: the user's own prices first, then those of genai-prices, by the names that calls give their provider and model.
+"""The price of a token: the user's own prices first, then those of genai-prices, by the provider's and model's names
+in a call.
 
 Rates are whole numbers of 1e-12 dollars a token: dollars a million tokens, times a million.
 """
@@ -51,7 +52,9 @@ _KEYS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Rate:
-    """What tokens cost from `since` (seconds since 1970) on, between two seconds of the day (UTC), in a call with more than `over` tokens in."""
+    """Prices from `since` (seconds since 1970) on, between two seconds of the day (UTC), for calls with more than
+    `over` tokens in.
+    """
 
     rate_in: int
     rate_out: int
@@ -76,7 +79,7 @@ class OwnPrice:
     rate: Rate
 
     def fits(self, provider: str, model: str) -> bool:
-        """Whether it is for that model."""
+        """Return whether the price is for this model."""
         return fnmatchcase(provider.lower(), self.provider.lower()) and fnmatchcase(model.lower(), self.model.lower())
 
 

@@ -19,7 +19,9 @@ Model = tuple[str, str]
 
 @dataclass(frozen=True)
 class Change:
-    """What other rates would change for one model, by the names that its calls give: rows, and dollars before and after."""
+    """The change that other rates would make for one model, by the names that its calls give: rows, and dollars
+    before and after.
+    """
 
     provider: str
     model: str
@@ -46,7 +48,7 @@ def price_new(database: Database, own: Sequence[OwnPrice] = ()) -> list[Model]:
 
 
 def changes(database: Database, own: Sequence[OwnPrice] = ()) -> list[Change]:
-    """What prices of today and the user's would change, model by model, without changing it."""
+    """Return what today's prices and the user's would change, model by model, without changing it."""
     found = []
     for model, rates, known in _differing(database, own):
         ((calls, unpriced, now, then),) = database.query(

@@ -1,4 +1,6 @@
-"""What was acknowledged and the tables do not take, as the store tells it; and the statements by which the all-in-one is told what to do with it."""
+"""Requests that were acknowledged and that the tables do not take, as the store lists them; and the statements that
+tell the all-in-one what to do with them.
+"""
 
 from __future__ import annotations
 

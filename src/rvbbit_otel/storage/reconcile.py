@@ -113,13 +113,13 @@ class Line:
 
     @property
     def differs(self) -> bool:
-        """Whether any of it is more than rounding."""
+        """True if any figure differs by more than rounding."""
         gap = self.difference
         return bool(gap.calls or gap.tokens_in or gap.tokens_out) or self.cost_differs
 
     @property
     def cost_differs(self) -> bool:
-        """Whether the dollars differ by more than rounding."""
+        """True if the dollars differ by more than rounding."""
         cost = self.difference.cost
         return cost is not None and abs(cost) > self.rounding
 
@@ -237,7 +237,9 @@ def _ours(
 
 
 def _grouped(entries: Sequence[Entry], field: str) -> bool:
-    """Whether the export says it; raises ConfigurationError where only one of its kinds does, which nothing can be compared by."""
+    """Return whether the export groups by this; raises ConfigurationError where only a part of it does, since
+    nothing can be compared then.
+    """
     kinds: dict[str, bool] = {}
     for entry in entries:
         kinds[entry.kind] = kinds.get(entry.kind, False) or bool(getattr(entry, field))

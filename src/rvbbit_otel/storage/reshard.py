@@ -158,7 +158,9 @@ class Reshard:
         return {str(partition): tuple(values) for partition, *values in rows}
 
     def _proof(self, database: Database, table: str) -> dict[str, tuple[object, ...]]:
-        """What each partition comes to, however often something is stored: all but the number of rows."""
+        """Return the sums of each partition that don't depend on how often a row is stored, so not its number of
+        rows.
+        """
         return {partition: values[1:] for partition, values in self._facts(database, table).items()}
 
     def _take_their_place(self) -> None:

@@ -31,7 +31,7 @@ class Change:
 
     @property
     def message(self) -> Mapping[str, object]:
-        """What a webhook gets; `text` is for chats, which show that."""
+        """Return the body for a webhook; `text` is for chats, which show that."""
         return {"text": self.text, "rule": self.rule, "before": self.before, "now": self.now, "why": self.why}
 
 
@@ -45,12 +45,12 @@ class Watch:
 
     @property
     def broken(self) -> bool:
-        """Whether any rule is broken, by the last look that was answered."""
+        """True if any rule is broken, by the last look that was answered."""
         return "broken" in self._known.values()
 
     @property
     def answered(self) -> bool:
-        """Whether the last look was answered, and there was a row to look at."""
+        """True if the last look was answered and there was a row to look at."""
         return self._known.get("store") == "holds" and any(
             verdict in ("holds", "broken") for name, verdict in self._known.items() if name != "store"
         )

@@ -44,7 +44,7 @@ def tell_over(used: Sequence[Usage], state: Path | None, tell: Callable[[str], N
 
 
 def message(used: Usage) -> dict[str, object]:
-    """What is posted. `text` is for chats, which show that; amounts are texts, so that none of their digits is lost."""
+    """Return the body to post. `text` is for chats; amounts are strings, so that no digit is lost."""
     budget = used.budget
     at_least = "at least " if used.is_lower_bound else ""
     limits = [

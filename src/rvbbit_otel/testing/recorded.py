@@ -40,7 +40,7 @@ class Recorded:
 
     @property
     def why(self) -> str:
-        """What else is known of whose it is: a caller that it may be, or one that lost."""
+        """More about the caller: one that it may be, or one that lost."""
         candidate, conflict = self.attributes.get(CALLER_CANDIDATE), self.attributes.get(CALLER_CONFLICT)
         if candidate:
             return f"may be of {candidate}"

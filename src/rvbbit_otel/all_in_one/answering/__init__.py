@@ -1,1 +1,1 @@
-"""What stands between a question over HTTP and its answer: parameters, formats, compression, headers."""
+"""The steps between a question over HTTP and its answer: parameters, formats, compression, headers."""

@@ -31,7 +31,9 @@ _CHUNK = 256 * 1024
 
 
 class AnswerPipe:
-    """What the engine writes to, and what is read from it. `left` counts how many bytes may still come."""
+    """A pipe from the engine, which writes an answer, to the listener, which reads it; `left` is how many bytes may
+    still come.
+    """
 
     def __init__(self, limit: int) -> None:
         """`limit`: bytes of the whole answer."""

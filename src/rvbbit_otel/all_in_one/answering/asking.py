@@ -38,7 +38,7 @@ _AGAIN_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be asked, looked at already.
+    """A question that was checked and is ready to be asked.
 
     write: writes the answer that a reader gives to a descriptor. tables: reads the tables that came with it. packer: makes what packs the answer.
     whole: nothing is sent before all is there. progress: whether its headers say how far it came.

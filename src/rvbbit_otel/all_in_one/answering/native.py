@@ -36,7 +36,7 @@ def handshake_block() -> bytes:
 
 
 class Dialect:
-    """How blocks are written for one version of the protocol."""
+    """How blocks are written for one version of the Native protocol."""
 
     def __init__(self, version: str) -> None:
         """`version` as the client wrote it."""
@@ -46,12 +46,12 @@ class Dialect:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is what the engine writes by itself."""
+        """True if the engine writes this version by itself."""
         return self._number == 0
 
     @property
     def keeps_zones(self) -> bool:
-        """Whether a DateTime says its time zone."""
+        """True if this version writes the time zone of a DateTime."""
         return self._number >= _ZONES
 
     def block(self, block: bytes, types: Iterable[tuple[str, str]]) -> bytes:

@@ -106,7 +106,7 @@ class Packer:
             self._layers.append(_COMPRESSORS[encoding]())
 
     async def pack(self, piece: bytes, last: bool = False) -> bytes:
-        """What there is to send for a piece."""
+        """Return the packed bytes to send for a piece of the answer."""
         if not self._layers:
             return piece
         if len(piece) < _SMALL:

@@ -1,4 +1,4 @@
-"""What stands around an answer: its status and its headers, as ClickHouse's servers say them."""
+"""The status and the headers of an answer, worded as ClickHouse's servers word them."""
 
 from __future__ import annotations
 

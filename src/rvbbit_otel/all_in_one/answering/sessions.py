@@ -1,4 +1,4 @@
-"""What a client has said by USE and SET, for its later requests that name the same `session_id`."""
+"""State of a client's session (USE and SET), for its later requests that name the same `session_id`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request to the SQL door says, wherever it says it: in its URL, its headers, its body or a form."""
+"""Read a request to the SQL port: statement, parameters and settings from its URL, headers, body or form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both OTLP listeners do with a body: read it, have it written to the journal, and say what is left out."""
+"""Handle an OTLP body, for both listeners: read it, write it to the journal, and report what is left out."""
 
 from __future__ import annotations
 

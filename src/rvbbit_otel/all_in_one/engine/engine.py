@@ -331,7 +331,7 @@ class Engine:
 
 
 def _remove_bodies(data: Path) -> None:
-    """What was on its way when a process was killed is there as plain text."""
+    """Remove request bodies that a killed process left behind as plain text."""
     for left in data.glob("*.bin"):
         left.unlink()
 

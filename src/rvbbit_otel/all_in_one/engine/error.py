@@ -1,4 +1,4 @@
-"""What the engine says is wrong."""
+"""Errors of the engine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ _CODE = re.compile(r"Code: (\d+)\. DB::")
 
 
 class EngineError(StoreError):
-    """What the engine said: its code, its text. Whether the data or the store is the reason is in neither: `trial` finds out."""
+    """An error of the engine: its code and text. Neither tells whether the data or the store is at fault; `trial`
+    finds that out.
+    """
 
     def __init__(self, text: str) -> None:
         """Read the code off the text."""
@@ -25,7 +27,7 @@ class EngineError(StoreError):
 
 @contextmanager
 def translated(hidden: Path | None = None) -> Iterator[None]:
-    """What chDB raises inside comes out as an EngineError; `hidden` is a file of this machine that clients must not read of."""
+    """Turn chDB's exceptions into EngineError; `hidden` is a file of this machine whose name clients must not read."""
     try:
         yield
     except StoreError:

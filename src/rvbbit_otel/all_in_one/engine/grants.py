@@ -61,7 +61,9 @@ _CONFIGURATION: Final = """<clickhouse>
 
 
 def address_with_grants(data: Path, store: str) -> str:
-    """What the first connection opens: the store, with a configuration written anew into `data`, so that an edit does not last."""
+    """Return the address that the first connection opens: the store, with a configuration written anew into `data`,
+    so that an edit does not last.
+    """
     users, configuration = data.resolve() / "users.xml", data.resolve() / "engine.xml"
     _replace(users, _USERS.format(grants="".join(f"<query>{escape(grant)}</query>" for grant in _GRANTS)))
     _replace(configuration, _CONFIGURATION.format(users=escape(str(users))))

@@ -115,7 +115,9 @@ def _restrict(library: ctypes.CDLL, version: int, store: Path) -> None:
 
 
 def _readable() -> Iterable[Path]:
-    """Where modules come from, and the system's files. Never a folder of the user's that stands on the path, such as the one it was started in."""
+    """Yield the folders that stay readable: Python's modules and the system's files, never a user's folder that
+    happens to be on the path.
+    """
     for name in ("stdlib", "platstdlib", "purelib", "platlib"):
         yield Path(sysconfig.get_path(name))
     yield Path(sys.base_prefix) / "lib"

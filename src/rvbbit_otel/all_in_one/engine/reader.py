@@ -17,7 +17,7 @@ from rvbbit_otel.errors import StoreUnavailableError
 
 @dataclass(frozen=True)
 class Cost:
-    """What a statement took: rows of its answer, what was read for it and written, by views too, and time."""
+    """The cost of a statement: rows in its answer, rows and bytes read and written (by views too), and time."""
 
     rows: int = 0
     read_rows: int = 0
@@ -33,7 +33,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Answer(Cost):
-    """What a query gave: the bytes in its format, and what it took."""
+    """The answer to a query: bytes in its format, and its cost."""
 
     body: bytes = b""
 
@@ -85,7 +85,7 @@ class Reader:
 
 
 def is_select(sql: bytes) -> bool:
-    """Whether an answer comes while it is made: that of what the engine makes a SELECT by itself, such as SHOW TABLES, does not."""
+    """Return whether an answer comes while it is computed; the engine answers SHOW TABLES and the like as a whole."""
     return sql.lstrip(b"(").startswith((b"SELECT", b"WITH"))
 
 
@@ -100,7 +100,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def cost_of(answer: Any) -> Cost:
-    """What chDB says that an answer took."""
+    """Return the cost that chDB reports for an answer."""
     return Cost(
         rows=answer.rows_read(),
         read_rows=answer.storage_rows_read(),

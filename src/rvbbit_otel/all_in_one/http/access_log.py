@@ -1,4 +1,5 @@
-"""Who asked what: a line of JSON in a file for each request to the SQL listener and to the page, without a value of its statement.
+"""Log each request to the SQL port and to the page as a line of JSON in a file: who asked what, without a value of
+the statement.
 
 The file is turned when it is large, and the oldest is removed: the log has a bound. What can't be written costs a line of it, and nothing else.
 """
@@ -33,7 +34,7 @@ _INSERT: Final = re.compile(rb"\s*INSERT\s+INTO\s+(?:TABLE\s+)?[\w.`\"]{1,200}",
 
 
 class Asked:
-    """What a request asked: its statement as it came, and how many rows it had for answer."""
+    """A request's statement as it came, and the number of rows in its answer."""
 
     def __init__(self, statement: bytes = b"") -> None:
         """Nothing is answered yet."""
@@ -42,7 +43,7 @@ class Asked:
 
 
 def told_of(scope: Scope) -> Asked:
-    """What is told of a request; of one that nobody logs, something that nobody reads."""
+    """Return the record to fill for a request; one that nobody reads if the request is not logged."""
     found = scope.get(ASKED)
     return found if isinstance(found, Asked) else Asked()
 

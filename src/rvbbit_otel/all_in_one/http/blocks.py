@@ -52,7 +52,7 @@ class BlockReader:
         self._blocks = 0
 
     def unpacked(self, data: bytes) -> Iterator[bytes]:
-        """What the blocks hold that are whole now; raises CorruptBodyError, BodyTooLargeError."""
+        """Yield the content of the blocks that are complete now; raises CorruptBodyError, BodyTooLargeError."""
         self._waiting += data
         at = 0
         while len(self._waiting) - at >= _BEFORE_DATA:

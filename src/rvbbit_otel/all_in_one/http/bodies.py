@@ -40,7 +40,7 @@ class Budget:
 
     @contextmanager
     def share(self) -> Iterator[Share]:
-        """What one request takes of it, given back at the end."""
+        """Take the memory of one request out of the budget, and give it back at the end."""
         share = Share(self)
         try:
             yield share

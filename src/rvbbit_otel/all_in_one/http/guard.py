@@ -1,4 +1,5 @@
-"""Who may talk to a door: programs of this machine, or whoever has the token; never a web page from elsewhere.
+"""Decide who may talk to a listener: programs of this machine, or whoever has the token; never a web page from
+elsewhere.
 
 A page in the user's browser can reach our addresses, by a name that it made resolve to one (DNS rebinding) or by a plain request. So the Host must be
 one that we listen on, and a foreign Origin or a cross-site fetch is refused. No CORS header is ever sent. Where we listen on every address, any
@@ -58,7 +59,7 @@ def guarded(app: App, names: Names, tokens: Tokens | None, login: Login | None =
 
 
 class Names:
-    """What the Host of a request, or the Origin of a page of ours, may be."""
+    """The values that a request's Host, or the Origin of a page of ours, may have."""
 
     def __init__(self, host: str, more: Iterable[str] = ()) -> None:
         """`host` is listened on; `more` are names by which clients reach it."""
@@ -69,7 +70,7 @@ class Names:
         self._names = {host.lower(), *own, *(name.lower() for name in more)} - EVERY_ADDRESS
 
     def has(self, authority: str) -> bool:
-        """Whether a host, with its port if it has one, is one of ours."""
+        """Return whether a host (with its port, if it has one) is one of ours."""
         # A pattern, not urlsplit: that one takes "127.0.0.1/../evil.example" apart kindly, and raises for "[::1".
         found = _AUTHORITY.fullmatch(authority)
         if found is None or int(found["port"] or 0) > 65535:

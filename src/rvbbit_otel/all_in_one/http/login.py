@@ -1,4 +1,5 @@
-"""How a browser gets to the page where a token is asked for: a form takes the token once, and a cookie stands for it until this process ends.
+"""Let a browser in to the page where a token is required: a form takes the token once, and a cookie stands for it
+until this process ends.
 
 The cookie is not the token: cookies of one host go to all of its ports. It opens what the page needs, the page and questions by GET, for requests
 that this page makes (SameSite, and the guard before it); no script can read it.
@@ -41,7 +42,7 @@ class Login:
         self._secret = secrets.token_urlsafe(32)
 
     def knows(self, scope: Scope) -> bool:
-        """Whether a request that only asks brings our cookie."""
+        """Return whether a read-only request brings our cookie."""
         if scope["method"] not in ("GET", "HEAD"):
             return False
         sent = b"; ".join(value for key, value in scope["headers"] if key == b"cookie").decode("latin-1")
@@ -49,7 +50,7 @@ class Login:
         return any(name == _COOKIE and same(value, self._secret) for name, _, value in pairs)
 
     def is_for(self, scope: Scope) -> bool:
-        """Whether a request that may not pass is one of a browser that wants the page."""
+        """Return whether a refused request is one of a browser that wants the page."""
         path = scope["path"]
         return (path == PATH or path.startswith(f"{PATH}/")) and scope["method"] in ("GET", "HEAD", "POST")
 

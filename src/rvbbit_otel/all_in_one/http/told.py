@@ -1,4 +1,6 @@
-"""Which of uvicorn's log lines are written: those that any stranger can cause, once a minute each, so that nobody fills a disk with them."""
+"""Limit those log lines of uvicorn that any stranger can cause to one of each kind a minute, so that nobody fills a
+disk with them.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ class Told(logging.Filter):
         self._told: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is written."""
+        """Return whether the record is written."""
         text = str(record.msg)
         if _NEVER in text:
             return False

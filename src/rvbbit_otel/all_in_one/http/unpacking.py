@@ -31,7 +31,7 @@ class Unpacker(Protocol):
     """Unpacks one body."""
 
     def unpacked(self, data: bytes) -> Iterator[bytes]:
-        """What there is for the next bytes of the body, in small pieces; raises CorruptBodyError."""
+        """Yield what the next bytes of the body unpack to, in small pieces; raises CorruptBodyError."""
 
     def finish(self) -> None:
         """Raise CorruptBodyError if the body has no end."""

@@ -1,4 +1,4 @@
-"""What was erased leaves what the all-in-one holds in files: requests in quarantine, and segments of the journal."""
+"""Erase data from what the all-in-one holds in files: requests in quarantine, and segments of the journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came in by OTLP is written to the journal and answered; behind that, it goes into the engine in groups (ADR 25).
+"""Write OTLP requests to the journal, acknowledge them, and store them in groups behind (ADR 25).
 
 Serialized requests can be put one after another: the result is one valid request. So what waits is stored by one insert, without a look at any span.
 """

@@ -1,4 +1,4 @@
-"""How far storing has come: whoever asks waits for what was answered before."""
+"""Track how far storing has come, so that a question can wait for what was acknowledged before it."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Quarantine:
         changed(self.all())
 
     def all(self) -> list[Kept]:
-        """What there is, oldest first."""
+        """Return the requests in quarantine, oldest first."""
         with self._lock:
             return list(self._kept.values())
 
@@ -90,7 +90,7 @@ class Quarantine:
         self._changed(self.all())
 
     def due(self) -> list[Kept]:
-        """What is to be tried again now, of one signal, and not too much of it."""
+        """Return the requests to try again now, of one signal, and not too many."""
         now, size = time.monotonic(), 0
         chosen: list[Kept] = []
         for kept in self.all():

@@ -1,4 +1,4 @@
-"""Whose fault it is that a request can't be stored, found out and not guessed.
+"""Find out whether a request that can't be stored is at fault itself, or the store is.
 
 The engine's error numbers do not say: a part that is damaged on the disk and a body that is no protobuf are one number, and a sender that is told
 "never" throws its spans away. So the request is stored once more in the same tables, made anew beside the real ones: what fails there too, where
@@ -23,7 +23,7 @@ _DATABASE = "rvbbit_trial"
 
 
 class Fault(enum.Enum):
-    """What is the matter where a request can't be stored."""
+    """The reason why a request can't be stored."""
 
     REQUEST = "no store can take it"
     STORE = "another store could take it"

@@ -39,7 +39,7 @@ class Entry:
 
     @property
     def cost(self) -> int:
-        """What storing it costs, as Request.cost."""
+        """The estimated cost of storing it, as Request.cost."""
         return self.record.cost
 
     @property

@@ -28,7 +28,9 @@ class DamagedRecordError(RvbbitOtelError):
 
 @dataclass(frozen=True)
 class Record:
-    """Where a record's body stands in its file, and what its head says. `whole` is whether the body is what was written."""
+    """The position of a record's body in its file, and the values of its head; `whole` is false if the body is
+    damaged.
+    """
 
     start: int
     size: int
@@ -39,7 +41,7 @@ class Record:
 
     @property
     def end(self) -> int:
-        """Where the next record begins."""
+        """The position of the next record."""
         return self.start + self.size
 
 

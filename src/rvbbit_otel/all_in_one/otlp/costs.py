@@ -1,4 +1,6 @@
-"""What it costs the engine to store a request, in bytes of memory, counted before it is tried: bytes of the request say little of that."""
+"""Estimate the memory, in bytes, that the engine needs to store a request, before it is stored: the size of the
+request says little of that.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ _FEW: Final = 4096
 
 
 class Spent:
-    """What one request has cost so far."""
+    """The cost of one request, counted so far."""
 
     def __init__(self) -> None:
         """Nothing yet."""
@@ -67,7 +69,7 @@ def is_small(message: Any, size: int) -> bool:
 
 
 def shared_cost(kind: Kind, read: bytes) -> int:
-    """What a resource or a scope adds to each row, which gets a copy of it."""
+    """Return what a resource or a scope adds to each row, since every row gets a copy of it."""
     if kind.name not in ("Resource", "InstrumentationScope"):
         return 0
     return len(read) + _SHARED_ATTRIBUTE * len(kind.plain.FromString(read).attributes)

@@ -39,7 +39,9 @@ _F = FieldDescriptor
 
 @dataclass(frozen=True)
 class _Field:
-    """Where a member of an object goes: its tag, whether its length follows, how its value is written, and the type of message that it holds."""
+    """A member of a JSON object as a protobuf field: its tag, whether a length follows, how its value is written,
+    and the message type that it holds.
+    """
 
     tag: bytes
     delimited: bool

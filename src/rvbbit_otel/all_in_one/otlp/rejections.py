@@ -1,4 +1,6 @@
-"""What the tables leave out of a request, by reason, for the answer to its sender; the rules are `spans_stated_mv`'s and `log_records_in_mv`'s."""
+"""Count what the tables leave out of a request, by reason, for the answer to its sender; the rules are those of
+`spans_stated_mv` and `log_records_in_mv`.
+"""
 
 from __future__ import annotations
 

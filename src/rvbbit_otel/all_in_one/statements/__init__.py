@@ -1,1 +1,1 @@
-"""Which SQL statements from outside may run: syntax trees held against lists."""
+"""Decide which SQL statements from outside may run: syntax trees are held against lists."""

@@ -43,7 +43,7 @@ Command = Kill | Use | Set
 
 
 def may_be_command(text: bytes) -> bool:
-    """Whether it is worth asking the engine for its words."""
+    """Return whether a statement may be a command, so that its tokens are worth asking the engine for."""
     words = text[:_MOST_BYTES].split(None, 1)
     return len(text) <= _MOST_BYTES and bool(words) and words[0].upper() in _FIRST_WORDS
 

@@ -1,4 +1,5 @@
-"""Which statements from outside reach the engine: those whose syntax tree is made of what our lists hold, and nothing else.
+"""Let those statements from outside reach the engine whose syntax tree consists of what our lists hold, and nothing
+else.
 
 The first of four layers, and each holds without the others. The text that came is read by the engine's parser and written anew from the tree; what
 is checked is the tree of that new text, and the new text is what runs. So the check and the run see one and the same statement, and what the tree
@@ -88,7 +89,7 @@ class Gate:
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """What a question may be made of; read from the engine at the first one."""
+        """The names that a question may use; read from the engine at the first question."""
         with self._reading:
             if self._vocabulary is None:
                 self._vocabulary = read_vocabulary(lambda sql: self._ask(sql, {}, "JSONCompactEachRow"))

@@ -41,7 +41,7 @@ class Insert:
 
 
 def is_insert(text: bytes) -> bool:
-    """Whether a request is an INSERT, by its first word."""
+    """Return whether a request is an INSERT, by its first word."""
     return text[:_HEAD].lstrip()[:6].upper() == b"INSERT"
 
 
@@ -141,7 +141,7 @@ class _Words:
                 raise _unclear()
 
     def end_of_line(self) -> int:
-        """Where the data begins: after one line's end, or one other space."""
+        """Return where the data begins: after one line's end, or one other space."""
         rest = self._text[self._at : self._at + 2]
         if rest and not rest[0].isspace():
             raise _unclear()

@@ -1,4 +1,5 @@
-"""Which settings a question from outside may bring: those that shape its answer, and limits below ours. ClickHouse's clients send them in the URL.
+"""The settings that a question from outside may bring: those that shape its answer, and limits below ours.
+ClickHouse's clients send them in the URL.
 
 Each is in a list with what its value is. A setting that names a file (`format_schema`, `output_format_schema`, `format_template_row`) is none of
 them, and none of them ever reaches the connection on which statements are checked.
@@ -78,12 +79,12 @@ def settings_of(given: Iterable[tuple[str, str]], options: Options, is_zone: Cal
 
 
 def is_on(value: str) -> bool:
-    """Whether a word of the protocol is switched on."""
+    """Return whether a protocol value stands for true."""
     return _FLAGS.get(value) == 1
 
 
 def can_be_set(name: str) -> bool:
-    """Whether a question may bring that setting, to whatever value."""
+    """Return whether a question may bring this setting, with any value."""
     return name in _kinds() or name in _LIMITS
 
 

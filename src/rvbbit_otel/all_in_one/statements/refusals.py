@@ -1,4 +1,4 @@
-"""What a statement that may not run is told, in the engine's words where it has some."""
+"""The errors for statements that may not run, in the engine's words where it has some."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def not_served(what: str) -> EngineError:
 
 
 def denied(text: str) -> EngineError:
-    """What the real server says to a user without the right to do something."""
+    """Return the error of a real server for a user without the right to do something."""
     return EngineError(f"Code: 497. DB::Exception: {text}. (ACCESS_DENIED)")

@@ -56,7 +56,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Small:
-    """What to run, and the format that the statement names."""
+    """A small statement: the SQL to run, and the format that it names."""
 
     statement: str
     format_name: str | None
@@ -70,7 +70,7 @@ class Described:
 
 
 def may_be_small(text: bytes) -> bool:
-    """Whether it is worth asking the engine for its words."""
+    """Return whether a statement may be a small one, so that its tokens are worth asking the engine for."""
     return text[:_MOST_BYTES].lstrip().partition(b" ")[0].rstrip().upper() in _FIRST_WORDS
 
 
@@ -115,7 +115,7 @@ def read_small(text: bytes, tokens: list[Token], vocabulary: Vocabulary, databas
 
 
 def _length(known: tuple[str, ...], rest: list[Token]) -> int:
-    """How many tokens the name takes, by whether it has a dot."""
+    """Return the number of tokens of the name: one, or three with a dot."""
     if _STATEMENTS[known] == _NOTHING:
         return 0
     return 3 if len(rest) > 1 and rest[1].kind == "Dot" else 1

@@ -57,7 +57,7 @@ _LONGEST_PATH: Final = 1000
 
 @dataclass
 class Found:
-    """What a tree asks for besides rows, and which parameters stand for what can be looked at only when they are known.
+    """What a tree asks for besides rows, and the parameters whose values have to be checked when they are known.
 
     format_name: as it was written. settings: of the whole statement, by name. inner_settings: of parts of it.
     zones, columns, functions: names of parameters that stand for one, or may. tables: for each table that is one, the parameters of its name.

@@ -51,7 +51,7 @@ def check_types(data: bytes, format_name: str, is_zone: Callable[[str], bool]) -
 
 
 def block_ends(data: bytes) -> Iterator[int]:
-    """Where each block of an answer of the engine's ends, whose types are simple ones."""
+    """Yield the end of each block in an answer of the engine's, whose types are simple ones."""
     return _Walk(data, lambda _: True).blocks()
 
 

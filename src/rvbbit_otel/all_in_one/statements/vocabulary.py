@@ -1,4 +1,4 @@
-"""What a question may be made of: lists of ours, read by people, held against what this engine has.
+"""The names that a question may use: lists of ours, read by people, held against what this engine has.
 
 A list says what is allowed. What the engine has besides is refused by name; what neither has gets the engine's own word for unknown.
 """
@@ -18,7 +18,9 @@ LAST = -1
 
 @dataclass(frozen=True)
 class Rule:
-    """What the arguments of a function from `at` on, or the one at `at`, name; kind "" for a function that takes any."""
+    """The kind of name that a function's arguments from `at` on (or the one at `at`) hold; kind "" for a function
+    that takes any.
+    """
 
     kind: str = ""
     at: int = 0
@@ -49,15 +51,15 @@ class Vocabulary:
         return None if base is None else self.functions.get(base)
 
     def is_function(self, name: str) -> bool:
-        """Whether the engine has a function of that name."""
+        """Return whether the engine has a function of that name."""
         return self._engine_name(name) is not None
 
     def may_take_functions(self, name: str) -> bool:
-        """Whether a bare name among its arguments may be a function's."""
+        """Return whether a bare name among the function's arguments may be a function."""
         return self._engine_name(name) in self.higher_order
 
     def is_zone(self, name: str) -> bool:
-        """Whether it is a time zone that the engine knows by itself. Any other name would be looked for in files."""
+        """Return whether the engine knows the time zone by itself; it would look for any other name in files."""
         offset = name.removeprefix("Fixed/UTC")
         return name in self.zones or (offset != name and not offset.strip("+-:0123456789"))
 
@@ -114,7 +116,7 @@ def read_vocabulary(ask: Callable[[str], bytes]) -> Vocabulary:
 
 
 def lines(file: str) -> list[str]:
-    """What a list of ours says, without its comments."""
+    """Return the lines of one of our lists, without comments."""
     return [line for line in _text(file).splitlines() if line and not line.startswith("#")]
 
 

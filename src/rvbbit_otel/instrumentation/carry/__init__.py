@@ -1,1 +1,3 @@
-"""What is handed over belongs to whoever handed it over, from its begin to its end; what takes its work from a shared place is nobody's."""
+"""Carry callers over to other threads, tasks and processes: a job belongs to whoever handed it over; work from a
+shared place belongs to whoever put it there.
+"""

@@ -22,7 +22,9 @@ _Path = tuple[str, ...]
 
 
 def waits_for_a_bell(function: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> bool:
-    """Whether a job waits in a loop of its own for a lock that it never gives back: it works off what others announce by that."""
+    """Return whether a job waits, in a loop of its own, for a lock that it never releases: then others announce work
+    to it by that lock.
+    """
     while isinstance(function, partial):
         function, args, kwargs = function.func, (*function.args, *args), {**function.keywords, **(kwargs or {})}
     code = getattr(function, "__code__", None)
@@ -32,13 +34,13 @@ def waits_for_a_bell(function: Any, args: tuple[Any, ...] = (), kwargs: Mapping[
 
 
 def never_gives_back(frame: FrameType) -> bool:
-    """Whether what runs in this frame takes something in a loop, and gives it back nowhere."""
+    """Return whether the code in this frame acquires something in a loop and releases it nowhere."""
     return bool(_awaited(frame.f_code))
 
 
 @lru_cache(maxsize=4096)
 def _awaited(code: CodeType) -> tuple[_Path, ...]:
-    """What a function takes in a loop, by `acquire`, and gives back nowhere."""
+    """Return what a function acquires in a loop and releases nowhere."""
     if "acquire" not in code.co_names:
         return ()
     looped = in_loops(code, True)
@@ -48,7 +50,7 @@ def _awaited(code: CodeType) -> tuple[_Path, ...]:
 
 
 def _calls(code: CodeType, method: str) -> Iterator[tuple[int, _Path]]:
-    """Where a function asks for this method, and of what."""
+    """Yield the places where a function calls this method, and the paths of the objects that it is called on."""
     path: list[str] = []
     for instruction in dis.get_instructions(code) if method in code.co_names else ():
         if instruction.opname in _NAMES:
@@ -67,7 +69,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _found(path: _Path, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
-    """What a path leads to when the job begins; None where that can't be said."""
+    """Return the object that a path leads to when the job begins; None where that can't be told."""
     if not path:
         return None
     known = inspect.getclosurevars(function)

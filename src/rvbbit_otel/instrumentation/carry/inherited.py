@@ -1,4 +1,6 @@
-"""What a line of execution only inherited, and what makes it let go of that: an item that it took, or a wait in a loop for another's word."""
+"""Track a caller that a line of execution only inherited, until it takes an item of others or waits in a loop for
+one.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ def waits(inherited: Work, frame: FrameType, any_loop: bool) -> None:
 
 
 def waits_for_its_own(frame: FrameType) -> bool:
-    """Whether who waits in this frame is a library that waits for its own answer."""
+    """Return whether the code that waits in this frame is a library that waits for its own answer."""
     return str(frame.f_globals.get("__name__")).partition(".")[0] in places.OWN_WAITS
 
 

@@ -1,4 +1,4 @@
-"""Whether a line of execution waits inside a loop: the mark of one that lives on and looks for work.
+"""Find out whether a line of execution waits inside a loop: the mark of one that lives on and looks for work.
 
 Python does not say so, but a function's instructions do: a loop is a jump backwards, from its last instruction to its first. A `for` has an
 end of its own and is a job's as often as a worker's, so only what has none, a `while`, counts, unless the wait is for somebody else's word.
@@ -119,7 +119,9 @@ def _endless(instructions: list[dis.Instruction]) -> set[int]:
 
 
 def _names(instructions: list[dis.Instruction]) -> dict[int, str]:
-    """What each instruction is called, by its offset; a prefix as what it stands before."""
+    """Return the name of each instruction, by its offset; a prefix has the name of the instruction that it stands
+    before.
+    """
     names: dict[int, str] = {}
     name = ""
     for instruction in reversed(instructions):
@@ -130,7 +132,7 @@ def _names(instructions: list[dis.Instruction]) -> dict[int, str]:
 
 
 def _after(code: CodeType, instructions: list[dis.Instruction]) -> _Ways:
-    """Where each instruction may lead: by a jump, on, or by an exception."""
+    """Return the instructions that each instruction may lead to: by a jump, to the next one, or by an exception."""
     after: _Ways = {each.offset: [each.argval] if each.opcode in _JUMPS else [] for each in instructions}
     for one, following in pairwise(instructions):
         if one.opname not in _ENDS:
@@ -142,7 +144,7 @@ def _after(code: CodeType, instructions: list[dis.Instruction]) -> _Ways:
 
 
 def _protected(code: CodeType, instructions: list[dis.Instruction]) -> list[tuple[int, int, int]]:
-    """What a handler of exceptions is for: from, to, and where the handler begins."""
+    """Yield the ranges of exception handlers: from, to, and the handler's begin."""
     entries = getattr(dis.Bytecode(code), "exception_entries", ())
     setups = [each for each in instructions if each.opname in _SETUPS]
     return [

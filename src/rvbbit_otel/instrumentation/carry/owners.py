@@ -1,4 +1,4 @@
-"""Whose each item is that waits in a shared place."""
+"""Remember the caller of each item that waits in a shared place."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ woken_by: Final[ContextVar[Owner | None]] = ContextVar("rvbbit_woken_by", defaul
 
 
 class Owners:
-    """Whose each item is that waits in a queue."""
+    """The owner of each item that waits in a queue."""
 
     def __init__(self) -> None:
         """Nothing waits."""
@@ -68,7 +68,9 @@ class Owners:
                 items.pop(id(item), None)
 
     def taken(self, where: Any, item: object) -> Owner | None:
-        """Whose an item is that was taken from there; None where nobody knows, or one object was put by several."""
+        """Return the owner of an item that was taken from there; None if nobody knows, or if several put the same
+        object.
+        """
         items = self._waiting(where)
         owners = None if items is None else items.get(id(item))
         if items is None or not owners:
@@ -80,7 +82,7 @@ class Owners:
 
 
 def owner_now() -> Owner | None:
-    """Whose an item is that is put somewhere here and now."""
+    """Return the owner of an item that is put somewhere here and now."""
     woken = woken_by.get()
     if woken is not None:
         return woken
@@ -97,5 +99,5 @@ def owner_of(known: Work) -> Owner | None:
 
 
 def is_callers(known: Work, owner: Owner) -> bool:
-    """Whether work is of the same caller, in whichever session."""
+    """Return whether work is of the same caller, in whichever session."""
     return known.caller is not None and known.caller.id == owner[0]

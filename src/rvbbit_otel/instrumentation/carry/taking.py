@@ -20,7 +20,9 @@ from rvbbit_otel.instrumentation.carry.wrapping import Wrapping
 
 
 def is_take(function: object) -> bool:
-    """Whether a function for a pool takes from a shared place: whoever waits for its result has taken that item."""
+    """Return whether a function for a pool takes from a shared place: whoever waits for its result has taken that
+    item.
+    """
     if type(function) is FunctionType:
         return False
     if getattr(function, "__name__", None) in places.TAKES and getattr(function, "__self__", None) is not None:

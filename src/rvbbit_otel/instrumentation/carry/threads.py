@@ -84,7 +84,7 @@ def let_go(context: Context) -> Context:
 
 
 def _call_of(thread: threading.Thread) -> tuple[Any, tuple[Any, ...], Mapping[str, Any]]:
-    """What a thread will call: its target, or a method of its own class."""
+    """Return the function that a thread will call: its target, or a method of its own class."""
     if type(thread).run is not threading.Thread.run:
         return thread.run, (), {}
     return getattr(thread, "_target", None), getattr(thread, "_args", ()), getattr(thread, "_kwargs", {})
@@ -211,7 +211,7 @@ class Threads:
 
 
 def _serves(thread: threading.Thread) -> bool:
-    """Whether a thread is a pool's, a loop's: nobody's by itself."""
+    """Return whether a thread is a pool's or a loop's: nobody's by itself."""
     own, target = type(thread).__module__, getattr(thread, "_target", None)
     own = "" if own in ("threading", "multiprocessing.dummy") else own
     return _is_serving(own) or _is_serving(str(getattr(target, "__module__", "") or ""))

@@ -74,7 +74,7 @@ class Waiting:
         return made
 
     def _made_here(self, where: Any) -> bool:
-        """Whether the job that runs here made it, for itself."""
+        """Return whether the job that runs here made the object, for itself."""
         return where is not None and self._makers.get(where) is get_current().get(WORK_KEY)
 
     def _condition(self, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:

@@ -12,7 +12,7 @@ from rvbbit_otel.storage.audits import QUARANTINED, SET_ASIDE, find_audit
 
 
 async def build(asker: Asker, address: Address, options: PageOptions) -> Shown:
-    """What the store says of itself."""
+    """Build the view of the store's health."""
     tables, fresh, left_out, migrations, aside, quarantined = await together(
         asker("health_tables"),
         asker("health_fresh"),

@@ -1,4 +1,4 @@
-"""What a view is: a name in the address, a template, and how its questions become what the template shows."""
+"""A view: a name in the address, a template, and how its questions become what the template shows."""
 
 from __future__ import annotations
 

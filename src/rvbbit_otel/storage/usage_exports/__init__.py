@@ -29,7 +29,7 @@ _FORMATS: Final = (
 
 @dataclass(frozen=True)
 class Export:
-    """What the files say together."""
+    """The usage that all given files report together."""
 
     provider: str
     spans: tuple[Span, ...]

@@ -1,4 +1,4 @@
-"""What a provider's export says of one time, model and key: the same record whatever the file looked like."""
+"""A provider's figures for one time, model and key: the same record whatever the file looked like."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COST: Final = frozenset({"cost"})
 
 @dataclass(frozen=True)
 class Figures:
-    """What was used. None: nobody says. `tokens_in` holds those of the cache too, `cost` is in dollars."""
+    """Usage figures; None: not reported. `tokens_in` includes those of the cache, `cost` is in dollars."""
 
     calls: int | None = None
     tokens_in: int | None = None
@@ -57,7 +57,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Span:
-    """What one file covers: from `begin` until before `end`, and the names of the figures that it tells. Nothing said there is zero."""
+    """The coverage of one file: from `begin` until before `end`, and the names of the figures that it reports. A
+    figure that is missing there is zero.
+    """
 
     kind: str
     begin: datetime
@@ -67,13 +69,13 @@ class Span:
     has_more: bool = False
 
     def covers(self, day: date, figure: str) -> bool:
-        """Whether it says what that figure was on that day."""
+        """Return whether the file reports that figure for that day."""
         return figure in self.tells and self.begin < midnight(day + timedelta(days=1)) and midnight(day) < self.end
 
 
 @dataclass(frozen=True)
 class Part:
-    """What was read from one document."""
+    """The content of one document."""
 
     provider: str
     spans: tuple[Span, ...]
