@@ -38,6 +38,7 @@ PRIVATE = (
     "_endpoint",
     "_events",
     "_exporter",
+    "_exporting",
     "_links",
     "_log_record_processors",
     "_metrics",
@@ -47,6 +48,7 @@ PRIVATE = (
     "_set_logger_provider",
     "_set_meter_provider",
     "_set_tracer_provider",
+    "_shutdown",
     "_span_limits",
     "_span_processor",
     "_span_processors",
@@ -55,6 +57,8 @@ PRIVATE = (
     "_transport",
     "_worker_thread",
 )
+# Where code stands that runs inside the host.
+ROOMS = ("attribution", "instrumentation", "redaction", "sdk")
 # Without an underscore, and in no documentation.
 UNDOCUMENTED = ("dropped", "max_value_len", "sampler", "span_exporter", "span_processor")
 # Python's own and DuckDB's, and modules whose whole name this is.
@@ -77,7 +81,7 @@ OTHERS = {
 def reached_into() -> set[str]:
     """Private names that code which runs inside the host takes from what is not its own."""
     found, own = set(), set()
-    for path in [*SOURCE.glob("*.py"), *(SOURCE / "instrumentation").rglob("*.py")]:
+    for path in [*SOURCE.glob("*.py"), *(path for room in ROOMS for path in (SOURCE / room).rglob("*.py"))]:
         if "runners" in path.parts:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
