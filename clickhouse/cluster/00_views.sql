@@ -10,6 +10,8 @@ ALTER TABLE rvbbit_shard.spans_owned_mv ON CLUSTER '{cluster}' MODIFY SQL SECURI
 ALTER TABLE rvbbit_shard.spans_sought_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.spans_found_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.spans_in_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
+ALTER TABLE rvbbit_shard.spans_alone_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
+ALTER TABLE rvbbit_shard.spans_telling_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.spans_told_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.spans_ruled_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.calls_told_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;

@@ -16,6 +16,7 @@ INNER = {
     "spans_sought",
     "spans_in",
     "spans_owned",
+    "spans_telling",
     "spans_told",
     "calls_told",
     "span_parents",

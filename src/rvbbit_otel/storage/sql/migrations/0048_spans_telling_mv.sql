@@ -1,5 +1,5 @@
--- All other blocks, as one, since what their other spans tell counts too.
-CREATE MATERIALIZED VIEW IF NOT EXISTS spans_told_mv TO spans_told AS
+-- All other blocks than those of spans_in_mv, as one, since what their other spans tell counts too.
+CREATE MATERIALIZED VIEW IF NOT EXISTS spans_telling_mv TO spans_telling AS
 SELECT *
 FROM spans_owned
 WHERE true IN (
