@@ -10,9 +10,6 @@ ALTER TABLE rvbbit_shard.spans_owned_mv ON CLUSTER '{cluster}' MODIFY SQL SECURI
 ALTER TABLE rvbbit_shard.spans_sought_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.spans_found_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.spans_in_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
-ALTER TABLE rvbbit_shard.spans_alone_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
-ALTER TABLE rvbbit_shard.spans_telling_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
-ALTER TABLE rvbbit_shard.spans_told_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.spans_ruled_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.calls_told_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit_shard.span_parents_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
@@ -22,3 +19,6 @@ ALTER TABLE rvbbit_shard.rejected_logs_mv ON CLUSTER '{cluster}' MODIFY SQL SECU
 ALTER TABLE rvbbit_shard.log_records_in_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit.otlp_traces_in_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
 ALTER TABLE rvbbit.otlp_logs_in_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
+ALTER TABLE rvbbit_shard.spans_telling_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
+ALTER TABLE rvbbit_shard.spans_alone_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;
+ALTER TABLE rvbbit_shard.spans_told_mv ON CLUSTER '{cluster}' MODIFY SQL SECURITY NONE;

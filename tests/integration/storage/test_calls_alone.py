@@ -21,7 +21,8 @@ KEPT = """
 """
 # Two scopes tell of one call, elsewhere: with them in it a block goes by the whole rule.
 CONTESTED = [
-    replace(Told(name, name, 50, 51), trace=99, session="other", caller="web-9", service="elsewhere") for name in ("x", "y")
+    replace(Told(name, name, 50, 51), trace=99, session="other", caller="web-9", service="elsewhere")
+    for name in ("x", "y")
 ]
 
 
@@ -39,7 +40,18 @@ def calls(seed: int) -> list[Told]:
             more["gen_ai.usage.cache_read.input_tokens"] = 3
         tokens = draw.choice([(100, 20), (0, 0), (7, 0), None, (draw.randint(1, 500), draw.randint(0, 99))])
         cost = draw.choice([None, None, 0.0, 0.25, 1e-9])
-        spans.append(Told(f"c{number}", "openai", number * 2, number * 2 + 1, tokens, cost=cost, more=more, trace=draw.choice([7, 8])))
+        spans.append(
+            Told(
+                f"c{number}",
+                "openai",
+                number * 2,
+                number * 2 + 1,
+                tokens,
+                cost=cost,
+                more=more,
+                trace=draw.choice([7, 8]),
+            )
+        )
     return spans
 
 
@@ -88,7 +100,10 @@ def whole(store: Store) -> Store:
         Told("retry", "openai", 0, 9),
         Told("again", "openai", 0.5, 1.5, trace=3),
         Told("alike", "other", 0.1, 0.9, trace=4),
-        replace(Told("same-id", "openai", 60, 61, trace=5, more={"gen_ai.response.id": "chatcmpl-A7f3kD9sWq2LmN"}), session="s2"),
+        replace(
+            Told("same-id", "openai", 60, 61, trace=5, more={"gen_ai.response.id": "chatcmpl-A7f3kD9sWq2LmN"}),
+            session="s2",
+        ),
     ],
     ids=lambda told: told.name,
 )

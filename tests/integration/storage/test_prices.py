@@ -170,5 +170,10 @@ def test_what_a_call_costs_is_written_once_and_read_into_what_needs_it() -> None
     texts = {file.relative_to(folder).as_posix(): file.read_text() for file in folder.rglob("*.sql")}
     assert [name for name, text in texts.items() if "least(told_out, told_reasoning" in text] == ["prices/rule.sql"]
     need_it = sorted(name for name, text in texts.items() if "-- include prices/rule.sql" in text)
-    assert need_it == ["migrations/0032_spans_ruled_mv.sql", "prices/0001_unified_logs.sql", "prices/check.sql"]
+    assert need_it == [
+        "migrations/0032_spans_ruled_mv.sql",
+        "migrations/0049_spans_alone_mv.sql",
+        "prices/0001_unified_logs.sql",
+        "prices/check.sql",
+    ]
     assert all(read("prices/rule.sql").strip() in read(name) for name in need_it)
