@@ -14,7 +14,8 @@ MORE = {"what both took is twice until a merge"}
 def test_rows_sessions_sums_and_audits_are_those_of_one_store_after_each_step(tmp_path: Path) -> None:
     seen = list(week(tmp_path, 24, 20261126))
     assert [(step.title, step.differ) for step in seen if step.note == "as one store" and not step.alike] == []
-    assert len([step for step in seen if step.alike]) >= 25
+    # Not vacuous: most of its steps leave the cluster as one store.
+    assert len([step for step in seen if step.note == "as one store"]) >= 20
     less = [step for step in seen if step.note in LESS]
     more = [step for step in seen if step.note in MORE]
     assert (len(less), len(more)) == (2, 1)
