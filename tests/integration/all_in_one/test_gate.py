@@ -298,7 +298,12 @@ def test_a_text_that_is_too_long_is_refused_before_it_is_read(target: Target) ->
     ],
 )
 def test_what_clients_ask_is_answered(target: Target, sql: str) -> None:
-    parameters = {"param_since": "2026-01-01 00:00:00", "param_idle_seconds": "60", "param_a": "1"}
+    parameters = {
+        "param_since": "2026-01-01 00:00:00",
+        "param_until": "2027-01-01 00:00:00",
+        "param_idle_seconds": "60",
+        "param_a": "1",
+    }
     parameters |= {"param_d": "default", "param_t": "unified_logs"}
     status, _, text = ask(target.server, sql, parameters)
     assert status == 200, text
@@ -309,7 +314,7 @@ def test_every_question_of_the_project_passes(engine: Engine) -> None:
     """The audits, what the CLI and the checks ask, what Grafana's boards and the benchmarks ask; not the DDL and what only our own process runs."""
     folders = ("src/rvbbit_otel/storage/sql", "grafana", "benchmarks/sql", "examples")
     files = [file for folder in folders for file in sorted((ROOT / folder).rglob("*.sql"))]
-    own = {"migrations", "cluster", "nodes", "repair"}
+    own = {"migrations", "cluster", "nodes", "repair", "reshard", "landing", "keys", "erase", "keep"}
     values = dict.fromkeys(("caller", "session", "trace_id"), "x")
     texts = {
         str(file.relative_to(ROOT)): expand(text, Range(0, 3600), values)

@@ -66,6 +66,15 @@ def test_the_list_says_what_each_audit_takes(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("COLUMNS", "400")
     listed = CliRunner().invoke(cli, ["audit", "--list"]).output
     (line,) = [line for line in listed.splitlines() if " sessions-never-ended " in line]
-    assert line.split("ended", 1)[1].split() == ["rule", "Sessions", "that", "never", "ended", "idle_seconds,", "since"]
+    assert line.split("ended", 1)[1].split() == [
+        "rule",
+        "Sessions",
+        "that",
+        "never",
+        "ended",
+        "idle_seconds,",
+        "since,",
+        "until",
+    ]
     untimed = [line.split()[0] for line in listed.splitlines() if "no time: it looks at all rows" in line]
     assert untimed == [audit.name for audit in load_audits() if not audit.has_window]
