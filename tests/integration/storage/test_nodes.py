@@ -21,6 +21,7 @@ from rvbbit_otel.storage import landing, migrations
 from rvbbit_otel.storage.client import ClickHouseDatabase
 from rvbbit_otel.storage.cluster import Cluster
 from rvbbit_otel.storage.database import Result
+from rvbbit_otel.storage.files import read
 from rvbbit_otel.storage.joining import make_missing
 from rvbbit_otel.storage.nodes import Difference, Node, Replica, differences, look
 
@@ -108,7 +109,9 @@ class Doctored(Everywhere):
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
         # What goes over the network to the shards has no answer here.
-        asked = any(word in sql for word in ("system.", "schema_migrations", "version()"))
+        if sql == read("doctor/spans_that_are_rows.sql"):
+            return Result(("spans", "rows"), [(0, 0)])
+        asked = any(word in sql for word in ("system.", "schema_migrations", "version()", "now64("))
         return super().query(sql, parameters) if asked and "detached_parts" not in sql else Result((), [])
 
 
@@ -187,7 +190,7 @@ def test_the_path_of_a_replica_names_shard_database_and_table(machines: list[Mac
     } == set()
     assert {found.name for found in node.replicas.values()} == {"node-1-1"}
     assert node.replicas.keys() == kept
-    assert len(kept) == 12
+    assert len(kept) == 13
     # An older version's columns are refused by Keeper where the others have newer ones: why a node is not made from the files again.
     now = node.definitions[SHARD, "unified_logs"].replace(f"{SHARD}.unified_logs", "older").replace("{replica}", "r2")
     assert "`parent_session_id` String" in now
