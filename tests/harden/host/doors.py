@@ -158,7 +158,7 @@ PLAIN: Final = (
     f"{_I}.execution:leave",
     f"{_I}.execution:Within.__exit__",
     f"{_I}.execution:Asked.__exit__",
-    f"{_I}.wrapping.streams:Steps.__exit__",
+    f"{_I}.wrapping.steps:Steps.__exit__",
     "rvbbit_otel.attribution.driven_generators:Frames.forget",
     f"{_I}.wrapping.entered:_Call.__exit__",
 )
