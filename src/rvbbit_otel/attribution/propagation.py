@@ -258,7 +258,10 @@ class GuardedPropagator(TextMapPropagator):
         after = self.inner.extract(carrier, before, getter)
         try:
             if self._trust_inbound:
-                return _checked(after, self._counters)
+                # Ours of `before` are not the sender's: a server may have been started by anybody's work.
+                sent = self.inner.extract(carrier, without_baggage(before), getter)
+                if not baggage.get_all(sent).keys().isdisjoint((CALLER_ID, SESSION_ID)):
+                    return _checked(sent, self._counters)
             return _with_baggage_of(after, before)
         except Exception as error:  # noqa: BLE001 - an incoming request must be served whatever we find
             self._counters.error("propagation.extract", error)

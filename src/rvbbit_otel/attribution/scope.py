@@ -120,10 +120,16 @@ class called_by:  # noqa: N801 - used as a function
     ) -> None:
         """End the block."""
         entered: tuple[Context, Work, Close] | None = None
+        open_here = (*self._entered,)
         try:
             entered = self._entered_here()
         except Exception as failure:  # noqa: BLE001 - what was in the block has its result
             failed("called_by.exit", failure)
+            # Which of them this one is can't be told: all are over, so that none is credited with what comes after.
+            for each in filter(None, open_here):
+                each[1].ended = True
+            entered = open_here[-1] if open_here else None
+            self._entered.clear()
         if entered is None:
             return
         before, work, close = entered

@@ -20,12 +20,14 @@ from rvbbit_otel.attribution.propagation import (
     caller_of,
     context_from_environment,
     environment_of,
+    foreign_caller_id,
     session_of,
     with_caller,
     with_session,
+    with_work,
     without_attribution,
 )
-from rvbbit_otel.attribution.work import work_of
+from rvbbit_otel.attribution.work import Work, work_of
 from rvbbit_otel.counters import Counters
 from rvbbit_otel.settings import Settings
 
@@ -216,3 +218,15 @@ def test_a_request_is_served_in_the_context_that_was_there_where_we_fail_to_read
     propagator = GuardedPropagator(STANDARD, Settings.from_options({"trust_inbound": trusting}), counters)
     assert propagator.extract({"baggage": "rvbbit.caller.id=sql-owl"}, before) == before
     assert counters.snapshot() == {"errors.propagation.extract": 1}
+
+
+def test_a_trusted_request_that_names_nobody_is_not_of_whoever_started_the_server() -> None:
+    work = Work(FOX)
+    started = with_work(Context(), work)
+    propagator = guarded(trust_inbound=True)
+    assert caller_id_of(propagator.extract({}, started)) == FOX.id  # The block is there: work of its own.
+    work.ended = True
+    after = propagator.extract({"baggage": "theirs=1"}, started)
+    assert (foreign_caller_id(after), baggage.get_baggage("theirs", after)) == (None, "1")
+    named = propagator.extract({"baggage": "rvbbit.caller.id=web-1"}, started)
+    assert (foreign_caller_id(named), caller_id_of(named)) == ("web-1", "web-1")
