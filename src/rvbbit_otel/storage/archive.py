@@ -133,6 +133,10 @@ def _checked(file: Path, line: object) -> str:
     return json.dumps(span)
 
 
+# SQLite's integers have a sign.
+_WHOLE: Final = 1 << 63
+
+
 def _keep(archive: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     # Names are those of our own tables; a value is always bound.
     numbers = {name for name, value in zip(columns, rows[0], strict=True) if isinstance(value, Decimal)} if rows else ()
@@ -148,4 +152,6 @@ def _plain(value: object) -> Any:
         return value.isoformat()
     if isinstance(value, Decimal):
         return f"{value:f}"
+    if isinstance(value, int) and not -_WHOLE <= value < _WHOLE:
+        return str(value)  # A hash of 64 bits.
     return value if isinstance(value, str | int | float | None) else str(value)
