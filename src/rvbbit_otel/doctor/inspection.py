@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rvbbit_otel.errors import SpecError
-from rvbbit_otel.instrumentation.hooks import HookReport, can_be_imported, installed_version, is_there
+from rvbbit_otel.instrumentation.hooks import HookReport, can_be_imported, installed_version, is_installed
 from rvbbit_otel.instrumentation.instrumentor import Instrumentation
 from rvbbit_otel.instrumentation.runners import GROUP, SHIPPED, loaded, names
 from rvbbit_otel.instrumentation.runners.toml_file import load_spec
@@ -51,7 +51,7 @@ def inspect(how: str, which: str, say: Say) -> None:
             "version": installed_version(spec),
         }
     )
-    if not is_there(spec.module):
+    if not is_installed(spec):
         say({"absent": spec.module})
         return
     say({"hooks": [asdict(line) for line in _walk(spec, say)]})
@@ -63,7 +63,7 @@ def check_spec(spec: RunnerSpec) -> list[HookReport]:
     For a test of a spec: ``assert {line.state for line in check_spec(SPEC)} == {"matched"}``. Of a hook that is lost, `detail` says what was looked
     for and `lost` what that costs. Nothing stays wrapped. Raises SpecError if the runner's module is not installed. New in version 0.1.
     """
-    if not is_there(spec.module):
+    if not is_installed(spec):
         raise SpecError(f"{spec.name}: its module {spec.module} can't be imported: install the runner beside the test")
     return _walk(spec, lambda _: None)
 

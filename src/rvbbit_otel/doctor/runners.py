@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -16,8 +15,9 @@ from rvbbit_otel.doctor import inspection
 from rvbbit_otel.doctor.links import Link
 from rvbbit_otel.doctor.processes import run_module
 from rvbbit_otel.errors import SpecError
-from rvbbit_otel.instrumentation.hooks import is_there
+from rvbbit_otel.instrumentation.hooks import is_installed
 from rvbbit_otel.instrumentation.runners import SHIPPED, names
+from rvbbit_otel.instrumentation.spec.model import RunnerSpec
 from rvbbit_otel.settings import Settings
 
 # Heavy runners take seconds to import on a cold disk.
@@ -31,11 +31,11 @@ _DRIFT: Final = (
 def known(environ: Mapping[str, str]) -> list[Link]:
     """Every runner that is shipped, announced by an entry point, or in a file that the settings name."""
     settings, _ = Settings.lenient(environ)
-    shipped = {spec.name: spec.module for spec in SHIPPED}
+    shipped = {spec.name: spec for spec in SHIPPED}
     found = []
     for name in names():
         if name in shipped and not _is_there(shipped[name]):
-            found.append(_absent(name, shipped[name]))  # No process is worth starting for that.
+            found.append(_absent(name, shipped[name].module))  # No process is worth starting for that.
         else:
             found.append(_inspected("name", name, environ))
     return found + [_inspected("file", file, environ) for file in settings.runner_files]
@@ -104,7 +104,7 @@ def _judged(name: str, said: Mapping[str, Any]) -> Link:
     return Link(name, "broken", f"{count}; lost: {'; '.join(losses)}", _DRIFT, details)
 
 
-def _is_there(module: str) -> bool:
+def _is_there(spec: RunnerSpec) -> bool:
     # The folder that doctor is started in counts, as it does for `rvbbit-otel run`.
-    here = [str(Path.cwd()), *sys.path]
-    return is_there(module) or ("." not in module and PathFinder.find_spec(module, here) is not None)
+    found = PathFinder.find_spec(spec.module, [str(Path.cwd())]) if "." not in spec.module else None
+    return is_installed(spec) or (found is not None and (found.origin is not None or spec.distribution is None))

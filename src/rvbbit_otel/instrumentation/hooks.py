@@ -90,7 +90,7 @@ class Hooks:
     def apply(self, spec: RunnerSpec, by_name: bool) -> None:
         """Wrap a runner's callables as they are imported; `by_name`: the user asked for it, so what is missing is an error."""
         version = installed_version(spec)
-        if by_name and spec.module not in sys.modules and not is_there(spec.module):
+        if by_name and spec.module not in sys.modules and not is_installed(spec):
             raise ConfigurationError(f"runners names {spec.name}, but its module {spec.module} can't be imported")
         supported = _is_supported(spec, version)
         if by_name and not supported:
@@ -248,12 +248,15 @@ class Hooks:
             )
 
 
-def is_there(module: str) -> bool:
-    """Return whether a package could be imported; for `google.adk` it asks for `google`, a namespace package."""
+def is_installed(spec: RunnerSpec) -> bool:
+    """Return whether a runner is installed. A namespace package, such as `google`, may be there for others: then its distribution tells."""
     try:
-        return importlib.util.find_spec(module) is not None
+        found = importlib.util.find_spec(spec.module)
     except ModuleNotFoundError:
         return False
+    return found is not None and (
+        found.origin is not None or spec.distribution is None or installed_version(spec) is not None
+    )
 
 
 def can_be_imported(module: str) -> bool:

@@ -226,3 +226,9 @@ def test_a_package_that_announces_badly_hurts_nobody_else(
     assert (links[f"runner {entry_point}"].state, links[f"runner {entry_point}"].seen) == ("broken", said)
     assert links["runner langgraph"].state == "ok"
     assert "announcing" not in sys.modules
+
+
+def test_a_runner_whose_package_others_share_is_not_installed_where_its_distribution_is_not() -> None:
+    # `google` is there, by protobuf; google-adk is not.
+    (link,) = [each for each in runners.known(dict(os.environ)) if each.name == "runner google_adk"]
+    assert (link.state, link.seen) == ("note", "google is not installed here")
