@@ -202,7 +202,7 @@ _UNREACHED: Final[dict[str, str]] = {
         instrumentation.runners.litellm:_used instrumentation.spec.expressions:<lambda>""",
     "is asked for by a user, the commands or a test, and may raise there": """
         attribution.caller:Caller.metadata attribution.scope:current_caller settings:Settings.from_environment
-        instrumentation.instrumentor:report instrumentation.hooks:Hooks.report instrumentation.hooks:is_there
+        instrumentation.instrumentor:report instrumentation.hooks:Hooks.report instrumentation.hooks:is_installed
         attribution.registry:EchoRegistry.open attribution.propagation:with_caller attribution.propagation:with_session
         attribution.work:nobody instrumentation.runners:loaded instrumentation.runners.toml_file:spec_as_toml
         instrumentation.runners.toml_file:_kind instrumentation.runners.toml_file:_list instrumentation.runners.toml_file:_quoted

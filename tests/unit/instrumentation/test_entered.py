@@ -96,6 +96,34 @@ def test_a_generator_that_enters_a_run_leaves_its_consumer_alone(traced: Traced)
     assert endings(traced) == {"run-1": ("completed", None)}
 
 
+def test_a_generator_that_enters_a_part_of_the_work_around_it_leaves_that_to_those_around_it(traced: Traced) -> None:
+    async def answers(name: str) -> AsyncIterator[int]:
+        async with toy_blocks.request("m"):
+            for number in range(2):
+                traced.mark(f"{name} {number}")
+                yield number
+
+    async def consume() -> None:
+        with called_by("c-1"):
+            async for number in answers("produced"):
+                traced.mark(f"consumed {number}")
+            traced.mark("after")
+        with called_by("c-2"):
+            left = answers("started")
+            await anext(left)
+            traced.mark("left open")
+        traced.mark("nobody's")
+
+    asyncio.run(consume())
+    names = ("produced 0", "consumed 0", "produced 1", "consumed 1", "after")
+    callers = traced.callers()
+    assert [callers[name] for name in names] == ["c-1"] * 5
+    assert (callers["started 0"], callers["left open"], callers["nobody's"]) == ("c-2", "c-2", None)
+    (session,) = {sessions(traced)[name] for name in names}
+    assert session.startswith("c-1/")
+    assert traced.errors() == {}
+
+
 def test_what_leaves_the_block_or_the_entering_ends_the_run_as_failed_and_passes(traced: Traced) -> None:
     error = ValueError("broken")
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import wrapt
 from opentelemetry.context import Context
 
+from rvbbit_otel.attribution.propagation import with_work
 from rvbbit_otel.attribution.scope import generator_around
 from rvbbit_otel.attribution.work import WORK_KEY, Work
 from rvbbit_otel.counters import failed
@@ -100,6 +101,8 @@ class _Call:
         self._args = args
         self._kwargs = kwargs
         self._running: Running | None = None
+        # The work around a block in a generator, as far as it is this block's: it holds no longer than that runs.
+        self._part: Work | None = None
         self._context: Context | None = None
         self._of_block: Token[Context] | None = None
         self._of_step: Token[Context] | None = None
@@ -115,14 +118,17 @@ class _Call:
 
     def _attach(self, frame: FrameType) -> None:
         """Let the block work as the call. In a generator only while that runs: its consumer would be left with it at each `yield`."""
-        context = self._running.context if self._running is not None else None
-        if context is None:
+        running = self._running
+        if running is None or running.context is None:
             return
-        work = context.get(WORK_KEY)
+        context, work = running.context, running.context.get(WORK_KEY)
         generator = generator_around(frame)
         if generator is None:
             self._of_block = execution.enter(context)
         elif isinstance(work, Work):
+            if running.begun is None:
+                work = self._part = work.go_on_here()
+                context = with_work(context, work)
             work.bind(generator)
             self._context = context
 
@@ -146,9 +152,12 @@ class _Call:
         try:
             token, self._of_block = self._of_block, None
             running, self._running = self._running, None
+            part, self._part = self._part, None
             try:
                 if token is not None:
                     execution.leave(token)
+                if part is not None:
+                    part.end()
             except Exception as failure:  # noqa: BLE001 - the call has ended all the same
                 failed("entered.leave", failure)
             if running is not None:

@@ -13,12 +13,12 @@ from rvbbit_otel.instrumentation.emit.spans import Values
 class Running:
     """A running call of the host: the context in which it runs, and what to do after it has returned or raised."""
 
-    __slots__ = ("_finish", "_work", "context")
+    __slots__ = ("_finish", "begun", "context")
 
     def __init__(self, context: Context | None, finish: Callable[[Values, BaseException | None], None]) -> None:
-        """The work of `context`, where it began with this call, ends with it."""
+        """`begun`: the work of `context` where it began with this call, which ends with it; None where the call is part of what was there."""
         work = context.get(WORK_KEY) if context is not None else None
-        self._work = work if isinstance(work, Work) and work is not get_current().get(WORK_KEY) else None
+        self.begun = work if isinstance(work, Work) and work is not get_current().get(WORK_KEY) else None
         self._finish = finish
         self.context = context
 
@@ -27,8 +27,8 @@ class Running:
         try:
             self._finish(values, error)
         finally:
-            if self._work is not None:
-                self._work.end()
+            if self.begun is not None:
+                self.begun.end()
 
 
 # Called before the host's call with the fields known by then. None: nothing is left to do.
