@@ -39,3 +39,9 @@ class Frames:
                 reads(frame, None)
         except Exception as error:  # noqa: BLE001 - the host's generator has ended
             failed("frames", error)
+            self.is_over()
+
+    def is_over(self) -> None:
+        """It is over, and something failed before it was forgotten: these may be the frames of another by now."""
+        if self._work is not None:
+            self._work.ended = True

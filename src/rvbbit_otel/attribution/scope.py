@@ -133,9 +133,9 @@ class called_by:  # noqa: N801 - used as a function
         if entered is None:
             return
         before, work, close = entered
-        mine = False
+        mine = work.frame is None and get_current().get(WORK_KEY) is work
         try:
-            mine = _is_around(work)
+            mine = mine or _is_around(work)
         except Exception as failure:  # noqa: BLE001 - as above
             failed("called_by.exit", failure)
         try:

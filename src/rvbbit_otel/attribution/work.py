@@ -412,11 +412,11 @@ def _running_block() -> Work | None:
     """The innermost block of a generator that runs on this very stack."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
-        blocks = _in_generators.get(id(frame))
-        if blocks:
-            return blocks[-1]
+        for block in reversed(_in_generators.get(id(frame), ())):
+            if not block.ended:  # One whose end failed is still here, and this may be another frame by now.
+                return block
         read = _read_in_steps.get(id(frame))
-        if read is not None:
+        if read is not None and not read.ended:
             return read
         frame = frame.f_back
     return None

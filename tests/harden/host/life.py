@@ -44,6 +44,8 @@ OPEN, CLOSED = "open", "closed"
 OWNERS: Final = ("first", "second", "web", "nobody")
 # Longer than any life takes on a machine that others use: one that is not over by then hangs.
 HANGS_SECONDS: Final = 30
+HUNG: Final = f"it ended by {signal.SIGKILL.value}"
+_TIME_IS_OVER: Final = "its time is over"
 
 
 class _Target(requests.adapters.BaseAdapter):
@@ -131,7 +133,7 @@ def _work_of_hosts(number: int, frame: Any) -> None:
 
 
 def _time_is_over(number: int, frame: Any) -> None:
-    raise HostError("its time is over")
+    raise HostError(_TIME_IS_OVER)
 
 
 def _instrumented(variant: str) -> None:
@@ -221,7 +223,12 @@ def live(
             except HostError as error:
                 host.printed = [f"its own: {error}"]
             except BaseException as error:
-                escaped.append(f"left the scene {name}: {error!r}")
+                if _TIME_IS_OVER in str(
+                    error
+                ):  # A database's error, which says what was raised in a function that it called.
+                    host.printed = [f"its own: {_TIME_IS_OVER}"]
+                else:
+                    escaped.append(f"left the scene {name}: {error!r}")
             printed[f"{name} {number}"] = host.printed
         if number == 0:
             gc.collect()

@@ -258,6 +258,10 @@ def _over(
         ours.end(running, instance, args, kwargs, None, error)
     except Exception as failure:  # noqa: BLE001 - the host has its error
         ours.failed(failure)
+        if running.begun is not None:
+            running.begun.ended = True  # What has ended says nothing any more.
+        if token is not None:
+            execution.leave(token)  # Once more is nothing.
 
 
 def _of_coroutine_function(ours: Interception) -> Wrapper:
