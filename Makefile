@@ -1,5 +1,6 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each sets .venv up by itself. `make test-pipeline` needs Go beside Python.
 PYTHON ?= python3
+PROCESSES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -19,8 +20,8 @@ lint: $(VENV)/.ready  ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## every test that needs nothing but the package registries
-	$(BIN)/python -m pytest
+test: lint  ## every test that needs nothing but the package registries; PROCESSES=0 for one after the other
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
 model: $(VENV)/.ready  ## 10,000 random programs against the model of the contract (tests/model/README.md); MODEL="--seed 1000" for others
 	$(BIN)/python -m tests.model $(MODEL)

@@ -19,6 +19,8 @@ from rvbbit_otel.storage.otlp import logs_insert, traces_insert
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 _numbers = itertools.count()
+# What the migrations themselves write.
+_FILLED = frozenset({"schema_migrations"})
 
 
 class Store:
@@ -66,7 +68,61 @@ def empty_store(engine: Engine) -> Iterator[Store]:
     engine.command(f"DROP DATABASE {store.name}")
 
 
+class _Stores:
+    """Migrated stores that a test has given back as it got them: to migrate one takes a second, to empty it a hundredth."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._free: list[tuple[Store, object]] = []
+
+    def take(self) -> tuple[Store, object]:
+        """An empty one, and its mark."""
+        if self._free:
+            store, mark = self._free.pop()
+            self._engine.command(f"USE {store.name}")
+            return store, mark
+        store = Store(self._engine)
+        apply(store.engine)
+        return store, self._mark(store)
+
+    def give_back(self, store: Store, mark: object) -> None:
+        """Empty it; one whose schema, or what the migrations put into it, is another now is no longer used."""
+        self._engine.command("USE default")
+        exists = store.rows(f"SELECT 1 FROM system.databases WHERE name = '{store.name}'")
+        if exists and self._emptied(store) == mark:
+            self._free.append((store, mark))
+        elif exists:
+            self._engine.command(f"DROP DATABASE {store.name}")
+
+    def _emptied(self, store: Store) -> object:
+        for (table,) in self._tables(store):
+            if table not in _FILLED:
+                self._engine.command(f"TRUNCATE TABLE {store.name}.{table}")
+        return self._mark(store)
+
+    def _tables(self, store: Store) -> list[tuple[object, ...]]:
+        return store.rows(
+            f"SELECT name FROM system.tables WHERE database = '{store.name}' AND engine LIKE '%MergeTree' ORDER BY name"
+        )
+
+    def _mark(self, store: Store) -> object:
+        schema = store.rows(
+            f"SELECT name, create_table_query FROM system.tables WHERE database = '{store.name}' ORDER BY name"
+        )
+        rows = [
+            (table, store.rows(f"SELECT count(), sum(cityHash64(*)) FROM {store.name}.{table}"))
+            for (table,) in self._tables(store)
+        ]
+        return schema, rows
+
+
+@pytest.fixture(scope="session")
+def _stores(engine: Engine) -> _Stores:
+    return _Stores(engine)
+
+
 @pytest.fixture
-def store(empty_store: Store) -> Store:
-    apply(empty_store.engine)
-    return empty_store
+def store(_stores: _Stores) -> Iterator[Store]:
+    store, mark = _stores.take()
+    yield store
+    _stores.give_back(store, mark)

@@ -8,6 +8,7 @@ import random
 SIZE = os.environ.get("HARDEN_SIZE", "")
 # Of all that is random in a run. It is told at the end of one that failed; HARDEN_SEED asks for the same again.
 SEED = int(os.environ.get("HARDEN_SEED") or random.SystemRandom().randrange(10**6))
+os.environ["HARDEN_SEED"] = str(SEED)  # The processes that share the tests, and those that tests start, have the same.
 
 
 def sized(usual: int, *, bounded: int | None = None, full: int) -> int:

@@ -116,7 +116,7 @@ def test_every_file_of_tests_is_run_by_a_command_that_ci_gives() -> None:
         (recipe,) = re.findall(rf"^{target}:[^\n]*\n((?:\t[^\n]*\n)*)", makefile, re.MULTILINE)
         for words in re.findall(r"-m pytest(?: ([^\n]*))?\n", recipe):
             ignored = re.findall(r"--ignore (\S+)", words)
-            named = re.sub(r"--ignore \S+", "", words).split() or re.findall(r'"([^"]+)"', listed)
+            named = re.sub(r"(--ignore|-n|--dist) \S+", "", words).split() or re.findall(r'"([^"]+)"', listed)
             run |= set(_files(named)) - set(_files(ignored))
     # CI runs the two clients that are used most; `make test-clients` all, for it builds programs in three languages.
     assert run | {ROOT / "tests" / "clients" / "test_others.py"} == set(_files(["tests"]))

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from tests.support.own_stack import on_a_stack_of_its_own
 
 from rvbbit_otel.instrumentation.carry.loops import loop_around
 
@@ -133,12 +134,14 @@ def in_a_function_that_a_for_calls(seen: Seen) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
+@on_a_stack_of_its_own
 def test_a_wait_is_in_a_loop_or_not(function: Callable[[Seen], None], expected: tuple[bool, bool]) -> None:
     seen: Seen = []
     function(seen)
     assert set(seen) == {expected}
 
 
+@on_a_stack_of_its_own
 def test_a_coroutine_is_in_no_loop_because_it_awaits() -> None:
     async def numbers() -> AsyncIterator[int]:
         yield 1

@@ -54,7 +54,7 @@ IMPOSSIBLE: list[Any] = [
     [12],
     {"total": 12},
     b"12",
-    MagicMock(),
+    pytest.param(MagicMock(), id="a mock"),
 ]
 
 

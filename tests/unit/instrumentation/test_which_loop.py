@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import FrameType
 
 import pytest
+from tests.support.own_stack import on_a_stack_of_its_own
 
 from rvbbit_otel.instrumentation.carry.loops import loop_around
 
@@ -55,6 +56,7 @@ def waits_in_none() -> str | None:
     return named()
 
 
+@on_a_stack_of_its_own
 def test_the_outermost_loop_counts() -> None:
     assert waits_in_a_while() == "waits_in_a_while"
     assert outer(waits_in_a_while) == "outer"
@@ -64,6 +66,7 @@ def test_the_outermost_loop_counts() -> None:
     assert waits_in_none() is None
 
 
+@on_a_stack_of_its_own
 def test_a_for_counts_in_the_very_frame_only() -> None:
     assert waits_in_a_for() == "waits_in_a_for"
     assert with_a_for(waits_in_none) is None
@@ -71,6 +74,7 @@ def test_a_for_counts_in_the_very_frame_only() -> None:
     assert outer(waits_in_a_for) == "outer"
 
 
+@on_a_stack_of_its_own
 def test_what_is_around_the_begin_of_a_thread_is_not_the_thread_s() -> None:
     seen: list[str | None] = []
 
@@ -101,6 +105,7 @@ MORE = (
 @pytest.mark.parametrize("more", MORE)
 @pytest.mark.parametrize("before", ["", "    for _ in range(2):\n        a = a\n", "    while c:\n        c = 0\n"])
 @pytest.mark.parametrize("after", ["", "    for _ in range(2):\n        a = a\n", "    while c:\n        c = 0\n"])
+@on_a_stack_of_its_own
 def test_a_wait_in_the_first_test_of_a_while_is_in_the_loop(more: str, before: str, after: str) -> None:
     source = f"def f(once, seen, a, b, c):\n{before}    while once(seen){more}:\n        pass\n{after}    once(seen)\n"
     made: dict[str, Callable[..., None]] = {}
@@ -124,6 +129,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@on_a_stack_of_its_own
 def test_a_wait_in_the_body_of_a_while_is_in_the_loop_and_one_around_it_is_not(body: str) -> None:
     source = (
         f"def f(once, seen, lock, a, b, c):\n    once(seen)\n    while a:\n{body}    once(seen)\n    return a, b, c\n"
@@ -136,6 +142,7 @@ def test_a_wait_in_the_body_of_a_while_is_in_the_loop_and_one_around_it_is_not(b
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@on_a_stack_of_its_own
 def test_a_wait_in_the_body_of_a_for_counts_only_where_any_loop_does(body: str) -> None:
     call = "def f(once, seen, lock, a, b, c):\n    once(seen, True)\n    for _ in range(1):\n"
     source = f"{call}{body.replace('once(seen)', 'once(seen, True) or once(seen)')}    once(seen, True)\n    return a, b, c\n"
@@ -146,6 +153,7 @@ def test_a_wait_in_the_body_of_a_for_counts_only_where_any_loop_does(body: str) 
     assert seen == [None, "f", None, None]
 
 
+@on_a_stack_of_its_own
 def test_a_wait_before_a_loop_far_down_in_a_long_function_is_in_none() -> None:
     many = "    a = a + 1\n" * 300
     source = f"def f(once, seen, a):\n    once(seen)\n{many}    while a:\n        a = once(seen)\n"
@@ -156,6 +164,7 @@ def test_a_wait_before_a_loop_far_down_in_a_long_function_is_in_none() -> None:
     assert seen == [None, "f"]
 
 
+@on_a_stack_of_its_own
 def test_a_wait_before_a_loop_that_does_nothing_for_ever_is_in_none() -> None:
     def stuck(a: int) -> None:
         once(seen)

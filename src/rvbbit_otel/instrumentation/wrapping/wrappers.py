@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from contextvars import Token
 from typing import Any, Final
 
@@ -261,7 +262,8 @@ def _over(
         if running.begun is not None:
             running.begun.ended = True  # What has ended says nothing any more.
         if token is not None:
-            execution.leave(token)  # Once more is nothing.
+            with suppress(Exception):
+                execution.leave(token)  # Once more is nothing.
 
 
 def _of_coroutine_function(ours: Interception) -> Wrapper:
