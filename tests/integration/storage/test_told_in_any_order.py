@@ -240,6 +240,40 @@ def test_random_worlds_of_calls_add_up_to_the_books_of_the_stub(store: Store) ->
     assert wrong(variants, stored(store, variants)) == []
 
 
+def test_runs_at_once_whose_agents_tell_what_their_last_calls_told_are_as_many_as_they_are(store: Store) -> None:
+    # As google-adk's: an agent's span tells no sum. All runs ask the same, so each of their numbers stands there several times, at one time
+    # and in one trace.
+    priced(store)
+    variants = [runs_at_once(seed) for seed in range(120)]
+    assert wrong(variants, stored(store, variants)) == []
+
+
+def runs_at_once(seed: int) -> Variant:
+    """Up to four runs in one trace: an agent, and two calls that a runner tells of; in random batches and orders; some send the first batch again."""
+    chance = random.Random(seed)
+    count = chance.choice([1, 2, 2, 3, 4])
+    spans = [
+        span
+        for number in range(count)
+        for span in a_run(number, chance.choice([0, 0.01, 0.5, 1.1]), chance.choice([1, 2.25]))
+    ]
+    chance.shuffle(spans)
+    cuts = sorted({0, len(spans), *chance.sample(range(1, len(spans)), chance.choice([0, 1, 2]))})
+    batches = [spans[a:b] for a, b in itertools.pairwise(cuts)]
+    return Variant(f"runs {seed}", batches + batches[: chance.choice([0, 1])], by_table(116 * count, 9 * count))
+
+
+def a_run(number: int, at: float, second: float) -> list[Told]:
+    """`second`: when its second call begins, seconds after it."""
+    session, agent = f"run-{number}", f"ag{number}"
+    ours: dict[str, Value] = {"rvbbit.kind": "llm", "rvbbit.usage.counted": True}
+    return [
+        Told(agent, "adk", at, at + 2.3, (68, 2), more={"gen_ai.operation.name": "invoke_agent"}, session=session),
+        Told(f"ca{number}", "rvbbit_otel", at + 0.1, at + second, (48, 7), agent, more=ours, session=session),
+        Told(f"cb{number}", "rvbbit_otel", at + second, at + 2.29, (68, 2), agent, more=ours, session=session),
+    ]
+
+
 def world(seed: int) -> Variant:
     """Calls in agents in agents, each told of by up to four conventions; retries; gateways with clocks of their own; in random batches and orders."""
     return World(random.Random(seed), f"world {seed}").told()

@@ -238,6 +238,7 @@ classed AS
         max(price >= 0 OR awaited) OVER in_unit AS unit_states,
         max(stored AND (price >= 0 OR awaited)) OVER in_unit AS unit_was_stated,
         max(stored) OVER in_unit AS unit_before,
+        uniqExact(scope) OVER in_unit AS unit_scopes,
         groupArrayIf((call, counted_cost), by_table) OVER in_unit AS unit_computed,
         row_number() OVER (
             PARTITION BY unit, stored, speaks ORDER BY own DESC, claimed DESC, price >= 0 DESC, detail DESC, finish - start, scope, call
@@ -321,7 +322,7 @@ grouped AS
                             ids_of_scope_before + countIf(NOT has_id AND stored) OVER of_scope AS told_before,
                             dense_rank() OVER (PARTITION BY in_group, has_id ORDER BY unit_before DESC, unit) AS place_of_id,
                             if(unit_before, ids_of_scope_before, uniqExactIf(unit, has_id) OVER of_scope)
-                                + row_number() OVER (PARTITION BY in_group, scope, has_id ORDER BY unit_before DESC, start, call) AS place_of_scope
+                                + row_number() OVER (PARTITION BY in_group, scope, has_id ORDER BY unit_before DESC, unit_scopes DESC, unit_clock.1, unit, call) AS place_of_scope
                         FROM
                         (
                             -- A runner's log row has no length: it is written when the call is over.
