@@ -204,10 +204,14 @@ def _find(provider: str, model: str) -> Any:
     if not model:
         return None
     name = provider.lower().strip()
-    tries: list[tuple[str, str | None]] = [(model, _PROVIDERS.get(name, name) or None)]
-    if not name and "/" in model:
+    known = _PROVIDERS.get(name, name)
+    tries: list[tuple[str, str | None]] = [(model, known or None)]
+    maker, _, plain = model.partition("/")
+    if plain and not name:
         # As LiteLLM writes it: provider/model.
         tries.insert(0, (model, "litellm"))
+    elif plain and maker.lower() in (name, known):
+        tries.append((plain, known))  # The same, by who names the provider besides, as google-adk does.
     for reference, at in tries:
         try:
             return snapshot.find_provider_model(reference, None, at, None)[1]

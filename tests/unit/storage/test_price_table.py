@@ -82,6 +82,8 @@ def test_every_published_model_costs_what_its_library_says() -> None:
         ("", "openai/gpt-4o-mini", "0.15"),
         ("azure.ai.openai", "gpt-4o-mini", "0.15"),
         ("litellm", "openai/gpt-4o-mini", "0.15"),
+        ("openai", "openai/gpt-4o-mini", "0.15"),
+        ("azure.ai.openai", "azure/gpt-4o-mini", "0.15"),
     ],
 )
 def test_a_model_is_found_by_the_names_that_calls_give(provider: str, model: str, dollars: str) -> None:
@@ -89,7 +91,15 @@ def test_a_model_is_found_by_the_names_that_calls_give(provider: str, model: str
 
 
 @pytest.mark.parametrize(
-    ("provider", "model"), [("ollama", "gpt-4o"), ("openai", "mine-7b"), ("", "mine-7b"), ("openai", ""), ("", "")]
+    ("provider", "model"),
+    [
+        ("ollama", "gpt-4o"),
+        ("ollama", "openai/gpt-4o"),
+        ("openai", "mine-7b"),
+        ("", "mine-7b"),
+        ("openai", ""),
+        ("", ""),
+    ],
 )
 def test_what_nobody_sells_has_no_price(provider: str, model: str) -> None:
     """A local server that serves a model by a known name asks nothing for it."""
