@@ -39,9 +39,9 @@ class Frames:
                 reads(frame, None)
         except Exception as error:  # noqa: BLE001 - the host's generator has ended
             failed("frames", error)
-            self.is_over()
+            self.end()
 
-    def is_over(self) -> None:
+    def end(self) -> None:
         """It is over, and something failed before it was forgotten: these may be the frames of another by now."""
         if self._work is not None:
             self._work.ended = True

@@ -2,7 +2,8 @@
 
 OpenTelemetry's context is copied into whatever a program starts and stays there, so what a context says is no knowledge by itself. It holds a `Work`,
 which is asked whether it still holds *for whoever asks now*: a block that was left, a generator that is suspended, a worker that has taken up other
-work since, all hold a context that speaks for nobody any more.
+work since, all hold a context that speaks for nobody any more. It is one module, and long, since a work, what was taken up in its place and the
+blocks of generators are one answer: each asks the others.
 """
 
 from __future__ import annotations

@@ -206,18 +206,27 @@ def _find(provider: str, model: str) -> Any:
     name = provider.lower().strip()
     known = _PROVIDERS.get(name, name)
     tries: list[tuple[str, str | None]] = [(model, known or None)]
-    maker, _, plain = model.partition("/")
-    if plain and not name:
-        # As LiteLLM writes it: provider/model.
-        tries.insert(0, (model, "litellm"))
-    elif plain and maker.lower() in (name, known):
-        tries.append((plain, known))  # The same, by who names the provider besides, as google-adk does.
+    if "/" in model and not name:
+        tries.insert(0, (model, "litellm"))  # As LiteLLM writes it: provider/model.
+    elif "/" in model and _sells(known):
+        tries.append(
+            (model, "litellm")
+        )  # So it may stand where the provider is named besides, as google-adk does; it knows better than a client's name.
     for reference, at in tries:
         try:
             return snapshot.find_provider_model(reference, None, at, None)[1]
         except LookupError:
             continue
     return None
+
+
+def _sells(provider: str) -> bool:
+    """Return whether genai-prices has prices of this provider's; a server of one's own has none, whatever it calls its models."""
+    try:
+        _snapshot().find_provider(None, provider, None)
+    except LookupError:
+        return False
+    return True
 
 
 @cache

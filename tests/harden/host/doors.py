@@ -191,7 +191,7 @@ _UNREACHED: Final[dict[str, str]] = {
         instrumentation.wrapping.steps:_Nothing.saw instrumentation.wrapping.steps:_Nothing.end
         sdk.span_processor:CallerSpanProcessor._stamp_in_public instrumentation.emit.spans:Spans._tell_if_there_is_no_sdk
         counters:Once.warn instrumentation.hooks:Hooks._tell_unsupported instrumentation.spec.impact:lost_without
-        redaction.text:marker attribution.driven_generators:Frames.is_over""",
+        redaction.text:marker attribution.driven_generators:Frames.end""",
     "runs in a child that was forked or started: `forks`, `tests/contract/test_processes.py`": """
         instrumentation.instrumentor:_renew_locks instrumentation.state.callers:Callers._disown
         instrumentation.execution:RenewedLock._renew attribution.registry:EchoRegistry.__init__.<locals>.after_in_child

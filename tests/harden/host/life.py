@@ -223,9 +223,8 @@ def live(
             except HostError as error:
                 host.printed = [f"its own: {error}"]
             except BaseException as error:
-                if _TIME_IS_OVER in str(
-                    error
-                ):  # A database's error, which says what was raised in a function that it called.
+                # Or a database's error, which says what was raised in a function that it called.
+                if _TIME_IS_OVER in str(error):
                     host.printed = [f"its own: {_TIME_IS_OVER}"]
                 else:
                     escaped.append(f"left the scene {name}: {error!r}")

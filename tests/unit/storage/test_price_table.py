@@ -84,6 +84,11 @@ def test_every_published_model_costs_what_its_library_says() -> None:
         ("litellm", "openai/gpt-4o-mini", "0.15"),
         ("openai", "openai/gpt-4o-mini", "0.15"),
         ("azure.ai.openai", "azure/gpt-4o-mini", "0.15"),
+        ("openai", "azure/gpt-4o-mini", "0.15"),
+        ("gcp.gemini", "gemini/gemini-2.5-flash", "0.3"),
+        ("gcp.vertex_ai", "vertex_ai/gemini-2.5-flash", "0.3"),
+        ("mistral_ai", "mistral/mistral-large-latest", "2"),
+        ("x_ai", "xai/grok-3", "3"),
     ],
 )
 def test_a_model_is_found_by_the_names_that_calls_give(provider: str, model: str, dollars: str) -> None:
@@ -95,6 +100,8 @@ def test_a_model_is_found_by_the_names_that_calls_give(provider: str, model: str
     [
         ("ollama", "gpt-4o"),
         ("ollama", "openai/gpt-4o"),
+        ("vllm", "openai/gpt-4o"),
+        ("mine", "azure/gpt-4o-mini"),
         ("openai", "mine-7b"),
         ("", "mine-7b"),
         ("openai", ""),

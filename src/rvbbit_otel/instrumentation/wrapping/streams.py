@@ -99,7 +99,7 @@ class Stream(_Proxy):  # type: ignore[misc]
             self._self_reading.end(error)
         except Exception as failure:  # noqa: BLE001 - the host has read its stream
             failed("streams.over", failure)
-            self._self_steps.frames.is_over()
+            self._self_steps.frames.end()
 
     def _self_part(self, part: Any) -> Any:
         """Wrap a part that is read in the stream's place: an iterator of it, or the target of its `with`. The call

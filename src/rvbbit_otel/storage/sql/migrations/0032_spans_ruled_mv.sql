@@ -321,6 +321,7 @@ grouped AS
                             uniqExactIf(unit, has_id AND stored) OVER of_scope AS ids_of_scope_before,
                             ids_of_scope_before + countIf(NOT has_id AND stored) OVER of_scope AS told_before,
                             dense_rank() OVER (PARTITION BY in_group, has_id ORDER BY unit_before DESC, unit) AS place_of_id,
+                            -- In one order for all scopes, or two units that both of them tell of could come to one place.
                             if(unit_before, ids_of_scope_before, uniqExactIf(unit, has_id) OVER of_scope)
                                 + row_number() OVER (PARTITION BY in_group, scope, has_id ORDER BY unit_before DESC, unit_scopes DESC, unit_clock.1, unit, call) AS place_of_scope
                         FROM
